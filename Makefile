@@ -1,0 +1,61 @@
+# `make` lists what there is. Needs python3 (3.11 or later) with venv, make and git; PYTHON names another python3.
+PYTHON ?= python3
+UV ?= uv
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Touched when the environment was last made from pyproject.toml and requirements.lock as they are.
+STAMP := $(VENV)/.complete
+# The package that holds ensurepip is named after the interpreter on Debian and Ubuntu.
+NO_VENV = $(PYTHON) cannot make a virtual environment: install one that can, on Debian and Ubuntu with `apt install python3-venv`.
+TOO_OLD = $(PYTHON) is not there or older than Python 3.11: name a newer one with `make PYTHON=python3.11`.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench lock format clean
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo 'ARGS="…" is handed on by demo, test and bench.'
+
+setup: $(STAMP) ## Make .venv from requirements.lock, again only when that or pyproject.toml changed
+
+$(STAMP): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo '$(TOO_OLD)' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo '$(NO_VENV)' >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## Start everything on this machine with real data in it, and leave it running
+	$(BIN)/standings demo $(ARGS)
+
+test: setup ## Run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## Check format, lint, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --quiet tests/unit/test_imports.py
+
+bench: setup ## Measure
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+# Only names, versions and hashes of published files go into the lock, never where they came from: an index or a
+# directory of packages that this machine is set up with must not leak into it.
+lock: ## Write requirements.lock again from pyproject.toml (needs uv)
+	@command -v $(UV) >/dev/null || { echo 'make lock needs uv: `pip install uv`, or name it with `make lock UV=…`.' >&2; exit 1; }
+	env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS $(UV) --no-config pip compile --quiet \
+		--universal --python-version 3.11 --all-extras --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+		--output-file requirements.lock pyproject.toml
+
+format: setup ## Write the code in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove what was made here, but no data
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

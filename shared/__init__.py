@@ -1,0 +1,1 @@
+"""What more than one service needs: the pure domain, and the adapters to Redis around it."""

@@ -1,0 +1,1 @@
+"""Tests, as one package so that they share builders and servers."""

@@ -16,29 +16,46 @@ from shared.domain.postings import Posting, difference
 
 Cell = tuple[str, str]
 Totals = tuple[int, int]
+Pair = tuple[str, str]
+
+
+class NotLoaded(Exception):
+    """Something about these endorsements or (endorser, candidate) pairs must be loaded into the book first."""
+
+    def __init__(self, endorsements: Iterable[str] = (), pairs: Iterable[Pair] = ()) -> None:
+        super().__init__("not loaded")
+        self.endorsements = tuple(endorsements)
+        self.pairs = tuple(pairs)
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """One event's effect: its postings, the cells' totals after it, and what it made of its subject."""
+    """One event's effect: its postings, the cells' totals after it, and what it made of its subject.
+
+    `paired` is the (endorser, candidate) pair that the endorsement was added to, if any.
+    """
 
     recorded: Recorded
     postings: tuple[Posting, ...]
     totals: dict[Cell, Totals]
     subject: Contest | Endorsement
+    paired: Pair | None
 
 
 @dataclass(slots=True)
 class Book:
-    """A contest at `version`, with those endorsements that were loaded. `None` stands for: known not to exist."""
+    """A contest at `version`, with those endorsements that were loaded. `None` stands for: known not to exist.
+
+    What raises `NotLoaded` has changed nothing: load what it names, and do it again.
+    """
 
     version: int = 0
     known_at: int = 0
     contest: Contest | None = None
     totals: dict[Cell, Totals] = field(default_factory=dict)
     endorsements: dict[str, Endorsement | None] = field(default_factory=dict)
-    # (endorser, candidate) -> ids of their endorsements, ended and struck ones too
-    pairs: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    # Ids of their endorsements, ended and struck ones too.
+    pairs: dict[Pair, tuple[str, ...]] = field(default_factory=dict)
 
     def opened(self) -> Contest:
         """The contest. Raises `ValueError` where the first event does not open it."""
@@ -47,13 +64,16 @@ class Book:
         return self.contest
 
     def find(self, endorsement: str) -> Endorsement | None:
-        """The endorsement, or None if it does not exist. It must have been loaded."""
-        return self.endorsements[endorsement]
+        """The endorsement, or None if it does not exist. Raises `NotLoaded`."""
+        try:
+            return self.endorsements[endorsement]
+        except KeyError:
+            raise NotLoaded([endorsement]) from None
 
     def of_pair(self, endorser: str, candidate: str) -> list[Endorsement]:
-        """Every endorsement of this candidate by this endorser that was not struck. All must have been loaded."""
-        found = (self.endorsements[listed] for listed in self.pairs[endorser, candidate])
-        # One that was corrected to another candidate or endorser is still listed here.
+        """Every endorsement of this candidate by this endorser that was not struck. Raises `NotLoaded`."""
+        found = [self.find(listed) for listed in self._listed((endorser, candidate))]
+        # One that was corrected to another candidate or endorser is still listed.
         return [
             e
             for e in found
@@ -61,42 +81,54 @@ class Book:
         ]
 
     def take(self, recorded: Recorded) -> Contest | Endorsement:
-        """Moves on by one event and returns what it made of its subject. Raises `ValueError` if it cannot follow."""
+        """Moves on by one event and returns what it made of its subject.
+
+        Raises `ValueError` if the event cannot follow, and `NotLoaded`.
+        """
+        return self._take(recorded)[0]
+
+    def fold(self, recorded: Recorded) -> Folded:
+        """Moves on by one event and returns its effect on the counts. Raises as `take` does."""
+        event = recorded.event
+        before = None if isinstance(event, ContestEvent) else self.find(event.endorsement)
+        subject, paired = self._take(recorded)
+        if isinstance(subject, Contest):
+            return Folded(recorded, (), {}, subject, None)
+        postings = difference(before, subject, self.opened().timezone)
+        return Folded(recorded, postings, self._post(postings), subject, paired)
+
+    def _take(self, recorded: Recorded) -> tuple[Contest | Endorsement, Pair | None]:
         if recorded.version != self.version + 1:
             raise ValueError(f"version {recorded.version} follows version {self.version}")
         if recorded.known_at < self.known_at:
             raise ValueError(f"version {recorded.version} became known before the one it follows")
-        subject = self._evolve(recorded.event, recorded.version)
+        result = self._evolve(recorded.event, recorded.version)
         self.version = recorded.version
         self.known_at = recorded.known_at
-        return subject
+        return result
 
-    def fold(self, recorded: Recorded) -> Folded:
-        """Moves on by one event and returns its effect on the counts. Raises `ValueError` as `take` does."""
-        event = recorded.event
-        before = None if isinstance(event, ContestEvent) else self.endorsements[event.endorsement]
-        subject = self.take(recorded)
-        if isinstance(subject, Contest):
-            return Folded(recorded, (), {}, subject)
-        postings = difference(before, subject, self.opened().timezone)
-        return Folded(recorded, postings, self._post(postings), subject)
-
-    def _evolve(self, event: Event, version: int) -> Contest | Endorsement:
+    def _evolve(self, event: Event, version: int) -> tuple[Contest | Endorsement, Pair | None]:
         if isinstance(event, ContestEvent):
             self.contest = contests.evolve(self.contest, event)
-            return self.contest
-        before = self.endorsements[event.endorsement]
-        after = endorsements.evolve(before, event, version)
+            return self.contest, None
+        after = endorsements.evolve(self.find(event.endorsement), event, version)
+        paired = self._pair(after) if isinstance(event, Announced | Corrected) else None
         self.endorsements[event.endorsement] = after
-        if before is None or isinstance(event, Corrected):
-            self._pair(after)
-        return after
+        return after, paired
 
-    def _pair(self, endorsement: Endorsement) -> None:
+    def _pair(self, endorsement: Endorsement) -> Pair | None:
         pair = endorsement.endorser.id, endorsement.candidate
-        known = self.pairs[pair]
-        if endorsement.id not in known:
-            self.pairs[pair] = (*known, endorsement.id)
+        listed = self._listed(pair)
+        if endorsement.id in listed:
+            return None
+        self.pairs[pair] = (*listed, endorsement.id)
+        return pair
+
+    def _listed(self, pair: Pair) -> tuple[str, ...]:
+        try:
+            return self.pairs[pair]
+        except KeyError:
+            raise NotLoaded(pairs=[pair]) from None
 
     def _post(self, postings: Iterable[Posting]) -> dict[Cell, Totals]:
         touched: dict[Cell, Totals] = {}
@@ -107,19 +139,13 @@ class Book:
         return touched
 
 
-def subjects(event: Event) -> tuple[str, ...]:
-    """The endorsements that must be loaded before `event` can be taken."""
-    if isinstance(event, ContestEvent):
-        return ()
-    return (event.endorsement,)
-
-
-def pairs_of(event: Event, book: Book) -> tuple[tuple[str, str], ...]:
-    """The (endorser, candidate) pairs that must be loaded; a correction's depend on its loaded endorsement."""
-    if isinstance(event, Announced):
-        return ((event.endorser.id, event.candidate),)
-    before = book.endorsements.get(event.endorsement) if isinstance(event, Corrected) else None
-    if isinstance(event, Corrected) and before is not None:
-        after = endorsements.corrected(before, event, before.version)
-        return ((after.endorser.id, after.candidate),)
-    return ()
+def first_needs(events: Iterable[Event]) -> NotLoaded:
+    """What these events need at least; what only a loaded endorsement tells is named by `NotLoaded` later."""
+    endorsements_needed: dict[str, None] = {}
+    pairs: dict[Pair, None] = {}
+    for event in events:
+        if not isinstance(event, ContestEvent):
+            endorsements_needed[event.endorsement] = None
+        if isinstance(event, Announced):
+            pairs[event.endorser.id, event.candidate] = None
+    return NotLoaded(endorsements_needed, pairs)

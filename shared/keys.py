@@ -1,0 +1,57 @@
+"""The names of everything kept in Redis; nowhere else is one spelled.
+
+Every key of a contest lies in its partition's hash slot, so one Lua call can touch all of them on a Cluster too.
+"""
+
+from zlib import crc32
+
+DEPLOYMENT = "standings:deployment"
+INBOX = "standings:{inbox}:inbox"
+DEAD_LETTERS = "standings:{inbox}:dead"
+
+SCORERS = "scorers"
+INGESTS = "ingests"
+
+
+def partition_of(contest: str, partitions: int) -> int:
+    """The partition that holds a contest, 0 to partitions - 1."""
+    return crc32(contest.encode()) % partitions
+
+
+class PartitionKeys:
+    """The keys that a partition's contests share."""
+
+    def __init__(self, partition: int) -> None:
+        self._prefix = f"standings:{{p{partition:02d}}}"
+        self.contests = f"{self._prefix}:contests"
+        self.wake = f"{self._prefix}:wake"
+        self.awake = f"{self._prefix}:awake"
+        self.changes = f"{self._prefix}:changes"
+
+    def contest(self, contest: str) -> "ContestKeys":
+        """The keys of one of its contests."""
+        return ContestKeys(self, f"{self._prefix}:c:{contest}")
+
+
+class ContestKeys:
+    """The keys of one contest."""
+
+    def __init__(self, partition: PartitionKeys, prefix: str) -> None:
+        self.partition = partition
+        self._prefix = prefix
+        self.log = f"{prefix}:log"
+        self.ids = f"{prefix}:ids"
+        self.generation = f"{prefix}:generation"
+
+    def ledger(self, generation: int) -> str:
+        """The scorer's numbered projection."""
+        return f"{self._prefix}:g{generation}:ledger"
+
+    def state(self, generation: int) -> str:
+        """The state of the contest and of each endorsement, as of the ledger's last entry."""
+        return f"{self._prefix}:g{generation}:state"
+
+
+def keys_of(contest: str, partitions: int) -> ContestKeys:
+    """The keys of a contest in a deployment of so many partitions."""
+    return PartitionKeys(partition_of(contest, partitions)).contest(contest)

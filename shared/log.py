@@ -1,0 +1,87 @@
+"""The log: a contest's events for good, one Redis stream, entry `<version>-0`."""
+
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any, NamedTuple, cast
+
+from redis.asyncio import Redis
+
+from shared.codec import decode_entry, encode_event, type_of
+from shared.domain.events import Event, Recorded
+from shared.domain.times import format_instant, start_of
+from shared.keys import ContestKeys, PartitionKeys, partition_of
+from shared.streams import entries_after, last_version
+
+
+class NewEvent(NamedTuple):
+    """An event to append. `digest` tells its command from another one with the same id; '' where none can come.
+
+    `known_at` (an instant) is given exactly for contests whose clock is imported.
+    """
+
+    id: str
+    event: Event
+    digest: str = ""
+    known_at: int | None = None
+
+
+class Appended(NamedTuple):
+    """The contest's version after the append, and when the server learned of it (an instant)."""
+
+    version: int
+    known_at: int
+
+
+class Moved(Exception):
+    """The log does not stand where the append expected it: read what came, and decide again."""
+
+
+class Log:
+    """The logs of a deployment's contests."""
+
+    def __init__(self, redis: Redis, partitions: int) -> None:
+        self.redis = redis
+        self.partitions = partitions
+        self._append = redis.register_script(files("shared").joinpath("append.lua").read_text())
+
+    def keys(self, contest: str) -> ContestKeys:
+        """The contest's keys in this deployment."""
+        return PartitionKeys(partition_of(contest, self.partitions)).contest(contest)
+
+    async def append(self, contest: str, expected: int, events: Sequence[NewEvent]) -> Appended:
+        """Appends all events or none, one Lua call; when this returns they are on disk.
+
+        Appending the same events again appends nothing and answers as the first time. Raises `Moved`.
+        """
+        keys = self.keys(contest)
+        arguments: list[Any] = [contest, expected]
+        for new in events:
+            known_at = "" if new.known_at is None else format_instant(new.known_at)
+            arguments += (new.id, new.digest, type_of(new.event), known_at, encode_event(new.event))
+        shared = keys.partition
+        result = cast(
+            list[Any],
+            await self._append([keys.log, keys.ids, shared.wake, shared.awake, shared.contests], arguments),
+        )
+        if result[0] == b"wrong":
+            raise Moved
+        if result[0] == b"known":
+            version = int(result[-1].split(b" ")[0])
+            return Appended(version, (await self.read(contest, version - 1, 1))[0].known_at)
+        return Appended(result[1], start_of(result[2].decode(), "UTC"))
+
+    async def version(self, contest: str) -> int:
+        """The last event's version, 0 if there is none."""
+        return await last_version(self.redis, self.keys(contest).log)
+
+    async def read(self, contest: str, after: int, count: int | None = None) -> list[Recorded]:
+        """The events after a version, in order. Raises `UnreadableEvent`."""
+        entries = await entries_after(self.redis, self.keys(contest).log, after, count)
+        return [decode_entry(entry_id, fields) for entry_id, fields in entries]
+
+    async def contests(self) -> list[str]:
+        """Every contest of the deployment, sorted."""
+        found: set[bytes] = set()
+        for partition in range(self.partitions):
+            found |= cast(set[bytes], await cast(Any, self.redis.smembers(PartitionKeys(partition).contests)))
+        return sorted(name.decode() for name in found)

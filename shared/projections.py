@@ -1,0 +1,181 @@
+"""The projection: ledger and state of each contest, as the scorer commits them and others read them."""
+
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from typing import Any, NamedTuple, cast
+
+import orjson
+from redis.asyncio import Redis
+
+from shared.codec import decode_contest, decode_endorsement, encode_state, type_of
+from shared.domain.book import Book, Folded, NotLoaded, Pair
+from shared.domain.contest import Contest
+from shared.domain.times import format_instant
+from shared.keys import SCORERS, ContestKeys
+from shared.log import Log
+from shared.streams import last_of, last_version
+
+_CONTEST, _TOTALS, _KNOWN_AT = "contest", "totals", "known_at"
+
+
+class Stale(Exception):
+    """The projection moved on, or another generation took over, since the book was begun."""
+
+
+class Committed(NamedTuple):
+    """Where the projection and the log stand after a commit."""
+
+    version: int
+    recorded: int
+
+
+class Projections:
+    """The projections of a deployment's contests."""
+
+    def __init__(self, redis: Redis, log: Log) -> None:
+        self.redis = redis
+        self.log = log
+        self._commit = redis.register_script(files("shared").joinpath("commit.lua").read_text())
+
+    async def generation(self, contest: str) -> int:
+        """The number of the generation that answers."""
+        found = await self.redis.get(self.log.keys(contest).generation)
+        return int(found) if found else 1
+
+    async def version(self, contest: str, generation: int) -> int:
+        """Where the generation's ledger stands."""
+        return await last_version(self.redis, self.log.keys(contest).ledger(generation))
+
+    async def begin(self, contest: str, generation: int) -> Book:
+        """A book where the projection stands, with the contest and the totals, and no endorsement yet."""
+        keys = self.log.keys(contest)
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.xrevrange(keys.ledger(generation), count=1)
+            pipe.hmget(keys.state(generation), [_CONTEST, _TOTALS, _KNOWN_AT])
+            last, (stored, totals, known_at) = await pipe.execute()
+        if not last_of(last):
+            return Book()
+        return Book(
+            last_of(last),
+            int(known_at),
+            decode_contest(stored),
+            {(c, k): (count, members) for c, k, count, members in orjson.loads(totals)},
+        )
+
+    async def load(self, contest: str, generation: int, book: Book, needs: NotLoaded) -> int:
+        """Loads endorsements and pairs into the book. Returns the ledger's version.
+
+        What is loaded is as of that version; the caller knows whether that fits the book.
+        """
+        wanted = [id_ for id_ in needs.endorsements if id_ not in book.endorsements]
+        pairs = [pair for pair in needs.pairs if pair not in book.pairs]
+        keys = self.log.keys(contest)
+        fields = [_endorsement_field(id_) for id_ in wanted] + [_pair_field(pair) for pair in pairs]
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.xrevrange(keys.ledger(generation), count=1)
+            if fields:
+                pipe.hmget(keys.state(generation), fields)
+            answers = await pipe.execute()
+        found: list[bytes | None] = answers[1] if fields else []
+        for id_, value in zip(wanted, found, strict=False):
+            book.endorsements[id_] = decode_endorsement(value) if value else None
+        for pair, value in zip(pairs, found[len(wanted) :], strict=True):
+            book.pairs[pair] = tuple(value.decode().split()) if value else ()
+        return last_of(answers[0])
+
+    async def commit(
+        self,
+        contest: str,
+        generation: int,
+        book: Book,
+        folded: Sequence[Folded],
+        oldest_change: str,
+        delivered: str = "",
+    ) -> Committed:
+        """Commits what was folded, all or nothing, and acknowledges the wake if nothing is left to fold.
+
+        `oldest_change` is the entry id before which changes are dropped; '' publishes none. Raises `Stale`.
+        """
+        keys = self.log.keys(contest)
+        began = book.version - len(folded)
+        arguments: list[Any] = [contest, began, len(folded), oldest_change, SCORERS, delivered]
+        for one in folded:
+            arguments += _entry(contest, generation, one)
+        if folded:
+            arguments += _state(book, folded)
+        result = cast(list[Any], await self._commit(_commit_keys(keys, generation), arguments))
+        if result[0] == b"moved":
+            raise Stale
+        return Committed(result[1], result[2])
+
+
+def _commit_keys(keys: ContestKeys, generation: int) -> list[str]:
+    shared = keys.partition
+    return [
+        keys.ledger(generation),
+        keys.state(generation),
+        keys.log,
+        shared.changes,
+        shared.awake,
+        shared.wake,
+    ]
+
+
+def _entry(contest: str, generation: int, one: Folded) -> tuple[object, ...]:
+    postings = [[*posting, *one.totals[posting.candidate, posting.category]] for posting in one.postings]
+    encoded = orjson.dumps(postings)
+    kind = "contest" if isinstance(one.subject, Contest) else "endorsement"
+    recorded = one.recorded
+    known_at = format_instant(recorded.known_at)
+    return (
+        recorded.id,
+        type_of(recorded.event),
+        known_at,
+        encoded,
+        kind,
+        encode_state(one.subject),
+        _change(contest, generation, one, known_at, encoded),
+    )
+
+
+def _change(contest: str, generation: int, one: Folded, known_at: str, postings: bytes) -> bytes:
+    """A CloudEvent: this version is there. Its type tells whether any count changed."""
+    kind = "standings.scores.changed" if one.postings else "standings.contest.changed"
+    return orjson.dumps(
+        {
+            "specversion": "1.0",
+            "id": f"{contest}/{one.recorded.version}/{generation}",
+            "source": f"/v1/contests/{contest}",
+            "type": kind,
+            "time": known_at,
+            "datacontenttype": "application/json",
+            "data": {
+                "contest": contest,
+                "version": one.recorded.version,
+                "generation": generation,
+                "event": one.recorded.id,
+                "postings": orjson.Fragment(postings),
+            },
+        }
+    )
+
+
+def _state(book: Book, folded: Iterable[Folded]) -> list[object]:
+    changed: dict[str, bytes | str] = {}
+    for one in folded:
+        if not isinstance(one.subject, Contest):
+            changed[_endorsement_field(one.subject.id)] = encode_state(one.subject)
+        if one.paired:
+            changed[_pair_field(one.paired)] = " ".join(book.pairs[one.paired])
+    changed[_CONTEST] = encode_state(book.opened())
+    changed[_TOTALS] = orjson.dumps([[*cell, *totals] for cell, totals in book.totals.items()])
+    changed[_KNOWN_AT] = str(book.known_at)
+    return [part for item in changed.items() for part in item]
+
+
+def _endorsement_field(endorsement: str) -> str:
+    return f"e:{endorsement}"
+
+
+def _pair_field(pair: Pair) -> str:
+    return f"p:{pair[0]}/{pair[1]}"

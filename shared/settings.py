@@ -1,0 +1,29 @@
+"""What a deployment can be told, all by environment variables named STANDINGS_…"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of every service; each reads those that concern it."""
+
+    model_config = SettingsConfigDict(env_prefix="STANDINGS_", extra="forbid", frozen=True)
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    # Fixed when a deployment is created; every start checks it against what the data was made with.
+    partitions: int = Field(default=1, ge=1, le=1024)
+    # fsync: an acknowledged event is on disk. memory: whatever the server does; for trials only.
+    durability: Literal["fsync", "memory"] = "fsync"
+    ingest_host: str = "127.0.0.1"
+    ingest_port: int = Field(default=8401, ge=0, le=65_535)
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8400, ge=0, le=65_535)
+    policies: Path | None = None
+    # After how long without a sign of life a delivery is taken over from a dead process.
+    claim_after_ms: int = Field(default=15_000, ge=100)
+    # How long entries stay in the changes stream.
+    changes_kept_hours: int = Field(default=168, ge=1)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

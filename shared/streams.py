@@ -1,0 +1,25 @@
+"""Reading streams whose entries are numbered by version: `<version>-0`."""
+
+from typing import cast
+
+from redis.asyncio import Redis
+
+from shared.codec import version_of
+
+Entry = tuple[bytes, dict[bytes, bytes]]
+
+
+async def entries_after(redis: Redis, key: str, version: int, count: int | None = None) -> list[Entry]:
+    """The entries that follow a version, in order; at most `count`."""
+    return cast(list[Entry], await redis.xrange(key, min=f"({version}-0", count=count))
+
+
+async def last_version(redis: Redis, key: str) -> int:
+    """The version of the last entry, 0 in an empty stream."""
+    return last_of(await redis.xrevrange(key, count=1))
+
+
+def last_of(last: object) -> int:
+    """The version in the answer to `XREVRANGE key + - COUNT 1`."""
+    found = cast(list[Entry], last)
+    return version_of(found[0][0]) if found else 0

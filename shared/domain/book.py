@@ -63,6 +63,12 @@ class Book:
             raise ValueError("the contest's first event does not open it")
         return self.contest
 
+    def lacks(self, needs: NotLoaded) -> bool:
+        """Whether anything of this still has to be loaded."""
+        return any(e not in self.endorsements for e in needs.endorsements) or any(
+            pair not in self.pairs for pair in needs.pairs
+        )
+
     def find(self, endorsement: str) -> Endorsement | None:
         """The endorsement, or None if it does not exist. Raises `NotLoaded`."""
         try:

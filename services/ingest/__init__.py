@@ -1,0 +1,1 @@
+"""Takes commands, decides them and appends the events that follow to the log."""

@@ -1,0 +1,74 @@
+"""The composition root of ingest: the only place where it connects, reads the clock or draws a random number."""
+
+import logging
+import os
+import socket
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from faststream.redis import RedisBroker
+
+from services.ingest.desk import Desk
+from services.ingest.inbox import Inbox
+from services.ingest.routes import routes
+from shared import problems
+from shared.log import Log
+from shared.process import run, settings_from_environment
+from shared.projections import Projections
+from shared.server import check, connect, wait_for
+from shared.serving import add_health, serve
+from shared.settings import Settings
+
+
+class Ingest:
+    """The service: its app, and the work that goes on beside it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.redis = connect(settings)
+        log = Log(self.redis, settings.partitions)
+        desk = Desk(
+            log, Projections(self.redis, log), lambda: time.time_ns() // 1000, lambda: str(uuid.uuid4())
+        )
+        self.inbox = Inbox(self.redis, desk, f"{socket.gethostname()}-{os.getpid()}", settings.claim_after_ms)
+        self.app = FastAPI(title="Standings: ingest", version="1", description="Takes endorsement commands.")
+        problems.install(self.app)
+        add_health(self.app, self._ready)
+        self.app.include_router(routes(desk, self.inbox))
+
+    async def _ready(self) -> str | None:
+        try:
+            await self.redis.ping()
+        except Exception as error:
+            return f"the Redis server does not answer: {error}"
+        return None
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[None]:
+        """Reads the inbox inside the block, once the server answers and is fit. Raises `UnfitServer`."""
+        await wait_for(self.redis)
+        await check(self.redis, self.settings)
+        await self.inbox.prepare()
+        broker = RedisBroker(self.settings.redis_url, logger=logging.getLogger("standings.inbox"))
+        self.inbox.subscribe(broker)
+        await broker.start()
+        try:
+            yield
+        finally:
+            await broker.stop()
+            await self.redis.aclose()
+
+
+def create_app(settings: Settings) -> Ingest:
+    """The service for these settings; it connects when it is first used."""
+    return Ingest(settings)
+
+
+def main() -> int:
+    """Runs ingest with the settings of the environment until it is signalled; the exit code."""
+    settings = settings_from_environment()
+    ingest = create_app(settings)
+    return run(serve(ingest.app, settings.ingest_host, settings.ingest_port, ingest.work), settings.log_level)

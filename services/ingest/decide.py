@@ -1,0 +1,357 @@
+"""What follows from a command: events, or a refusal. Pure."""
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import NamedTuple, assert_never
+
+from services.ingest.commands import (
+    Announce,
+    Command,
+    Correct,
+    Enter,
+    Facts,
+    NewCandidate,
+    Open,
+    Retract,
+    Strike,
+    Switch,
+    Withdraw,
+)
+from shared.domain import errors
+from shared.domain.book import Book
+from shared.domain.contest import Contest
+from shared.domain.endorsement import Endorsement, corrected
+from shared.domain.events import (
+    Announced,
+    CandidateEntered,
+    CandidateWithdrew,
+    ContestOpened,
+    Corrected,
+    Event,
+    Retracted,
+    Source,
+    Struck,
+)
+from shared.domain.times import end_of, format_instant, is_time_zone, start_of
+
+
+class Moment(NamedTuple):
+    """When a command is decided, and the zone of its contest. `known_at` and `now` are instants."""
+
+    now: int
+    known_at: int
+    zone: str
+
+    def time(self, text: str | None, field: str) -> str:
+        """The time given, or now. Raises `UnreadableTime` and `InTheFuture`."""
+        if text is None:
+            return format_instant(self.known_at)
+        if start_of(text, self.zone, field) > self.known_at:
+            raise errors.InTheFuture(field, text, format_instant(self.known_at))
+        return text
+
+
+def decide(command: Command, book: Book, now: int, event_id: str) -> list[Event]:
+    """The events that follow from a command on a contest as the book has it. Raises `Refused` and `NotLoaded`."""
+    if command.expected_version is not None and command.expected_version != book.version:
+        raise errors.WrongVersion(command.expected_version, book.version)
+    if isinstance(command, Open):
+        return _open(command, book, now)
+    if book.contest is None:
+        raise errors.UnknownContest(command.contest)
+    moment = Moment(now, known_time(command, book, now), book.contest.timezone)
+    if isinstance(command, Enter):
+        return [_enter(command, book.contest, moment)]
+    if isinstance(command, Withdraw):
+        return [_withdraw(command, book.contest, moment)]
+    return _decide_endorsement(command, book, book.contest, moment, event_id)
+
+
+def _decide_endorsement(
+    command: Announce | Retract | Correct | Strike | Switch,
+    book: Book,
+    contest: Contest,
+    moment: Moment,
+    event_id: str,
+) -> list[Event]:
+    match command:
+        case Announce():
+            return _announce(command, book, contest, moment, event_id)
+        case Retract():
+            return [_retract(command, book, moment)]
+        case Correct():
+            return [_correct(command, book, contest, moment)]
+        case Strike():
+            return [_strike(command, book)]
+        case Switch():
+            return _switch(command, book, contest, moment, event_id)
+        case _:
+            assert_never(command)
+
+
+def known_time(command: Command, book: Book, now: int) -> int:
+    """When the log learns of this: now, or what an imported contest's command says.
+
+    Raises `KnownTimeNotTaken` and `KnownTimeGoesBack`.
+    """
+    clock = command.clock if isinstance(command, Open) else book.opened().clock
+    zone = command.timezone if isinstance(command, Open) else book.opened().timezone
+    if (command.known_at is None) == (clock == "imported"):
+        raise errors.KnownTimeNotTaken(command.known_at, clock)
+    if command.known_at is None:
+        return max(now, book.known_at)
+    known_at = start_of(command.known_at, zone, "known_at")
+    if known_at < book.known_at:
+        raise errors.KnownTimeGoesBack(command.known_at, format_instant(book.known_at))
+    if known_at > now:
+        raise errors.InTheFuture("known_at", command.known_at, format_instant(now))
+    return known_at
+
+
+def endorsement_id(endorser: str, candidate: str, event_id: str) -> str:
+    """The id of an endorsement that was given none: it reads well, and the same event gets the same."""
+    return f"{endorser[:60]}.{candidate[:40]}.{blake2b(event_id.encode(), digest_size=5).hexdigest()}"
+
+
+def _open(command: Open, book: Book, now: int) -> list[Event]:
+    if book.contest is not None:
+        raise errors.ContestAlreadyOpen(command.contest)
+    if not is_time_zone(command.timezone):
+        raise errors.Invalid(
+            "timezone",
+            command.timezone,
+            f"timezone={command.timezone!r} is not known",
+            "use an IANA name such as America/New_York",
+        )
+    _refuse_twins(command.candidates)
+    moment = Moment(now, known_time(command, book, now), command.timezone)
+    recorded_by, source, note = _provenance(command)
+    opened = ContestOpened(
+        contest=command.contest,
+        title=command.title,
+        timezone=command.timezone,
+        clock=command.clock,
+        opened_at=moment.time(command.opened_at, "opened_at"),
+        recorded_by=recorded_by,
+        source=source,
+        note=note,
+    )
+    return [opened, *(_entered(new, command, moment) for new in command.candidates)]
+
+
+def _refuse_twins(candidates: Iterable[NewCandidate]) -> None:
+    seen: set[str] = set()
+    for new in candidates:
+        if new.candidate in seen:
+            raise errors.Invalid(
+                "candidates",
+                new.candidate,
+                f"candidate {new.candidate!r} is given twice",
+                "give each its own id",
+            )
+        seen.add(new.candidate)
+
+
+def _enter(command: Enter, contest: Contest, moment: Moment) -> Event:
+    if command.candidate in contest.candidates:
+        raise errors.CandidateAlreadyEntered(command.candidate, contest.id)
+    return _entered(command, command, moment)
+
+
+def _entered(new: NewCandidate, command: Open | Enter, moment: Moment) -> Event:
+    recorded_by, source, note = _provenance(command)
+    return CandidateEntered(
+        candidate=new.candidate,
+        name=new.name,
+        party=new.party,
+        entered_at=moment.time(new.entered_at, "entered_at"),
+        recorded_by=recorded_by,
+        source=source,
+        note=note,
+    )
+
+
+def _withdraw(command: Withdraw, contest: Contest, moment: Moment) -> Event:
+    _has_candidate(contest, command.candidate)
+    candidate = contest.candidates[command.candidate]
+    if candidate.withdrew_at is not None:
+        raise errors.AlreadyWithdrawn(candidate.id, candidate.withdrew_at)
+    withdrew_at = moment.time(command.withdrew_at, "withdrew_at")
+    _in_order("withdrew_at", withdrew_at, candidate.entered_at, moment.zone)
+    recorded_by, source, note = _provenance(command)
+    return CandidateWithdrew(
+        candidate=candidate.id, withdrew_at=withdrew_at, recorded_by=recorded_by, source=source, note=note
+    )
+
+
+def _announce(command: Announce, book: Book, contest: Contest, moment: Moment, event_id: str) -> list[Event]:
+    new_id = command.endorsement or endorsement_id(command.endorser.id, command.candidate, event_id)
+    recorded_by, source, note = _provenance(command)
+    announced = Announced(
+        endorsement=new_id,
+        endorser=command.endorser.facts(),
+        candidate=command.candidate,
+        category=command.category,
+        members=command.members,
+        announced_at=moment.time(command.announced_at, "announced_at"),
+        recorded_by=recorded_by,
+        source=source,
+        note=note,
+    )
+    if command.retracted_at is None:
+        _may_begin(announced, None, book, contest)
+        return [announced]
+    retracted_at = moment.time(command.retracted_at, "retracted_at")
+    _in_order("retracted_at", retracted_at, announced.announced_at, moment.zone)
+    _may_begin(announced, retracted_at, book, contest)
+    retracted = Retracted(
+        endorsement=new_id, retracted_at=retracted_at, recorded_by=recorded_by, source=source, note=note
+    )
+    return [announced, retracted]
+
+
+def _retract(command: Retract, book: Book, moment: Moment) -> Event:
+    endorsement = _active(command.endorsement, book, command.contest)
+    retracted_at = moment.time(command.retracted_at, "retracted_at")
+    _in_order("retracted_at", retracted_at, endorsement.announced_at, moment.zone)
+    recorded_by, source, note = _provenance(command)
+    return Retracted(
+        endorsement=endorsement.id,
+        retracted_at=retracted_at,
+        recorded_by=recorded_by,
+        source=source,
+        note=note,
+    )
+
+
+def _correct(command: Correct, book: Book, contest: Contest, moment: Moment) -> Event:
+    before = _standing(command.endorsement, book, contest.id)
+    recorded_by, source, note = _provenance(command)
+    changed = {name: getattr(command, name) for name in command.model_fields_set & _PLAIN}
+    if "endorser" in command.model_fields_set:
+        changed["endorser"] = command.endorser.facts()
+    event = Corrected(endorsement=before.id, recorded_by=recorded_by, source=source, note=note, **changed)
+    after = corrected(before, event, before.version)
+    if after == before:
+        raise errors.NothingToCorrect(before.id)
+    _has_candidate(contest, after.candidate)
+    moment.time(after.announced_at, "announced_at")
+    if after.retracted_at is not None:
+        moment.time(after.retracted_at, "retracted_at")
+        _in_order("retracted_at", after.retracted_at, after.announced_at, moment.zone)
+    _no_overlap(after, book, moment.zone)
+    return event
+
+
+_PLAIN = frozenset({"candidate", "category", "members", "announced_at", "retracted_at"})
+
+
+def _strike(command: Strike, book: Book) -> Event:
+    endorsement = _standing(command.endorsement, book, command.contest)
+    recorded_by, source, note = _provenance(command)
+    return Struck(endorsement=endorsement.id, recorded_by=recorded_by, source=source, note=note)
+
+
+def _switch(command: Switch, book: Book, contest: Contest, moment: Moment, event_id: str) -> list[Event]:
+    before = _active(command.endorsement, book, contest.id)
+    if command.candidate == before.candidate:
+        raise errors.AlreadyEndorsed(
+            before.endorser.id, before.candidate, before.id, before.announced_at, None
+        )
+    switched_at = moment.time(command.switched_at, "switched_at")
+    _in_order("switched_at", switched_at, before.announced_at, moment.zone)
+    recorded_by, source, note = _provenance(command)
+    endorser = command.endorser.facts() if command.endorser else before.endorser
+    announced = Announced(
+        endorsement=command.new_endorsement or endorsement_id(endorser.id, command.candidate, event_id),
+        endorser=endorser,
+        candidate=command.candidate,
+        category=command.category or before.category,
+        members=before.members if command.members is None else command.members,
+        announced_at=switched_at,
+        recorded_by=recorded_by,
+        source=source,
+        note=note,
+    )
+    _may_begin(announced, None, book, contest)
+    retracted = Retracted(
+        endorsement=before.id, retracted_at=switched_at, recorded_by=recorded_by, source=source, note=note
+    )
+    return [retracted, announced]
+
+
+def _provenance(command: Facts) -> tuple[str, Source, str]:
+    source = getattr(command, "source", None)
+    return command.recorded_by, source.facts() if source else Source(), command.note
+
+
+def _standing(endorsement: str, book: Book, contest: str) -> Endorsement:
+    found = book.find(endorsement)
+    if found is None:
+        raise errors.UnknownEndorsement(endorsement, contest)
+    if found.struck:
+        raise errors.AlreadyStruck(endorsement)
+    return found
+
+
+def _active(endorsement: str, book: Book, contest: str) -> Endorsement:
+    found = _standing(endorsement, book, contest)
+    if found.retracted_at is not None:
+        raise errors.AlreadyRetracted(endorsement, found.retracted_at)
+    return found
+
+
+def _has_candidate(contest: Contest, candidate: str) -> None:
+    if candidate not in contest.candidates:
+        raise errors.UnknownCandidate(candidate, contest.id, list(contest.candidates))
+
+
+def _in_order(field: str, ends: str, begins: str, zone: str) -> None:
+    if start_of(ends, zone, field) < start_of(begins, zone, "announced_at"):
+        raise errors.EndsBeforeItBegins(field, ends, begins)
+
+
+def _may_begin(announced: Announced, ends: str | None, book: Book, contest: Contest) -> None:
+    _has_candidate(contest, announced.candidate)
+    if book.find(announced.endorsement) is not None:
+        raise errors.EndorsementIdTaken(announced.endorsement)
+    begun = Endorsement(
+        announced.endorsement,
+        announced.endorser,
+        announced.candidate,
+        announced.category,
+        announced.members,
+        announced.announced_at,
+        ends,
+        False,
+        book.version,
+        book.version,
+    )
+    _no_overlap(begun, book, contest.timezone)
+
+
+def _no_overlap(endorsement: Endorsement, book: Book, zone: str) -> None:
+    """An endorser endorses a candidate at most once at a time. One that begins where another ends is no overlap."""
+    for other in book.of_pair(endorsement.endorser.id, endorsement.candidate):
+        if other.id != endorsement.id and _overlap(endorsement, other, zone):
+            raise errors.AlreadyEndorsed(
+                endorsement.endorser.id,
+                endorsement.candidate,
+                other.id,
+                other.announced_at,
+                other.retracted_at,
+            )
+
+
+def _overlap(one: Endorsement, other: Endorsement, zone: str) -> bool:
+    return _begins(one, zone) < _ends(other, zone) and _begins(other, zone) < _ends(one, zone)
+
+
+def _begins(endorsement: Endorsement, zone: str) -> int:
+    return start_of(endorsement.announced_at, zone, "announced_at")
+
+
+def _ends(endorsement: Endorsement, zone: str) -> int:
+    if endorsement.retracted_at is None:
+        return end_of("9998-12-31", "UTC") + 1
+    return start_of(endorsement.retracted_at, zone, "retracted_at")

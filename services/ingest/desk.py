@@ -1,0 +1,323 @@
+"""The desk: takes commands for a contest, decides them against what is recorded, and appends what follows.
+
+A contest's book is kept between calls and used only while the log stands where the book does; whoever loses a race
+against another ingest reads what came, and decides again.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, NamedTuple, cast
+
+import orjson
+
+from services.ingest.commands import Announce, Command, Open, Switch, events_of
+from services.ingest.decide import decide, endorsement_id, known_time
+from shared.codec import public_type, type_of
+from shared.domain.book import Book, NotLoaded, first_needs
+from shared.domain.errors import EventIdReused, Refused
+from shared.domain.events import ContestEvent, Event, Recorded
+from shared.log import Log, Moved, NewEvent
+from shared.projections import Projections
+
+_CONTESTS_KEPT = 1000
+_ENDORSEMENTS_KEPT = 200_000
+
+
+class Taken(NamedTuple):
+    """What came of a command: its events as (id, public type, version), and the endorsement it is about."""
+
+    contest: str
+    id: str
+    events: tuple[tuple[str, str, int], ...]
+    endorsement: str | None
+    known_at: int | None
+
+    @property
+    def version(self) -> int:
+        """The version of the last of its events."""
+        return self.events[-1][2]
+
+
+Outcome = Taken | Refused
+
+
+class BatchRefused(Exception):
+    """A batch that must be taken whole was not: `refusals` are (position, refusal)."""
+
+    def __init__(self, refusals: list[tuple[int, Refused]]) -> None:
+        super().__init__("batch refused")
+        self.refusals = refusals
+
+
+@dataclass
+class _Contest:
+    """What the desk remembers of one contest: its book at the log's end, from which generation."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    book: Book | None = None
+    generation: int = 1
+
+
+class _Sheet(NamedTuple):
+    """One command with its event id, and whether the sender chose it."""
+
+    command: Command
+    id: str
+    digest: str
+
+
+class Desk:
+    """Takes commands. `clock` gives the present instant, `new_id` an event id that nobody had before."""
+
+    def __init__(
+        self, log: Log, projections: Projections, clock: Callable[[], int], new_id: Callable[[], str]
+    ) -> None:
+        self.log = log
+        self.projections = projections
+        self.clock = clock
+        self.new_id = new_id
+        self._contests: OrderedDict[str, _Contest] = OrderedDict()
+
+    async def take(self, command: Command) -> Taken:
+        """Takes one command. Raises `Refused`."""
+        outcome = (await self.take_all(command.contest, [command]))[0]
+        if isinstance(outcome, Refused):
+            raise outcome
+        return outcome if outcome.known_at is not None else await self._recalled(outcome)
+
+    async def _recalled(self, taken: Taken) -> Taken:
+        """The answer to a repeated command, with what only the log remembers."""
+        recorded = (await self.log.read(taken.contest, taken.version - 1, 1))[0]
+        return taken._replace(known_at=recorded.known_at, endorsement=_subject(recorded.event))
+
+    async def take_all(self, contest: str, commands: Sequence[Command], whole: bool = False) -> list[Outcome]:
+        """Takes commands for one contest in order, appended together; an outcome for each.
+
+        Those that are refused leave the others be; with `whole` any refusal raises `BatchRefused`, and nothing is
+        appended.
+        """
+        sheets = [self._sheet(command) for command in commands]
+        kept = self._kept(contest)
+        async with kept.lock:
+            while True:
+                try:
+                    return await self._attempt(contest, kept, sheets, whole)
+                except Moved:
+                    kept.book = None
+                except BaseException:
+                    kept.book = None
+                    raise
+
+    def _sheet(self, command: Command) -> _Sheet:
+        if command.id is None:
+            return _Sheet(command, self.new_id(), "")
+        content = orjson.dumps(
+            command.model_dump(mode="json", exclude={"expected_version"}, exclude_unset=True),
+            option=orjson.OPT_SORT_KEYS,
+        )
+        return _Sheet(command, command.id, blake2b(content, digest_size=8).hexdigest())
+
+    def _kept(self, contest: str) -> _Contest:
+        kept = self._contests.setdefault(contest, _Contest())
+        self._contests.move_to_end(contest)
+        if len(self._contests) > _CONTESTS_KEPT:
+            oldest = next(iter(self._contests))
+            if not self._contests[oldest].lock.locked():
+                del self._contests[oldest]
+        return kept
+
+    async def _attempt(
+        self, contest: str, kept: _Contest, sheets: Sequence[_Sheet], whole: bool
+    ) -> list[Outcome]:
+        if kept.book is None or len(kept.book.endorsements) > _ENDORSEMENTS_KEPT:
+            kept.book = await self._read(contest, kept)
+        book = kept.book
+        began = book.version
+        known = await self._known_ids(contest, sheets)
+        needs = _needs(sheets)
+        if book.lacks(needs):
+            await self._load(contest, kept, began, needs)
+        outcomes, events = await self._decide(contest, kept, sheets, known)
+        refusals = [(i, outcome) for i, outcome in enumerate(outcomes) if isinstance(outcome, Refused)]
+        if refusals or not events:
+            await self._load(
+                contest, kept, began, NotLoaded()
+            )  # what was decided holds only at the log's end
+        if whole and refusals:
+            raise BatchRefused(refusals)
+        if not events:
+            return outcomes
+        appended = await self.log.append(contest, began, events)
+        book.known_at = max(book.known_at, appended.known_at)
+        return [_stamped(outcome, appended.known_at) for outcome in outcomes]
+
+    async def _read(self, contest: str, kept: _Contest) -> Book:
+        """The book at the log's end: the projection, and what came after it."""
+        while True:
+            kept.generation = await self.projections.generation(contest)
+            book = await self.projections.begin(contest, kept.generation)
+            began = book.version
+            tail = await self.log.read(contest, began)
+            needs = first_needs(recorded.event for recorded in tail)
+            if await self._fill(contest, kept, book, began, needs) and await self._catch_up(
+                contest, kept, book, began, tail
+            ):
+                return book
+
+    async def _catch_up(
+        self, contest: str, kept: _Contest, book: Book, began: int, tail: Sequence[Recorded]
+    ) -> bool:
+        for recorded in tail:
+            while True:
+                try:
+                    book.take(recorded)
+                    break
+                except NotLoaded as needs:
+                    if not await self._fill(contest, kept, book, began, needs):
+                        return False
+        return True
+
+    async def _fill(self, contest: str, kept: _Contest, book: Book, began: int, needs: NotLoaded) -> bool:
+        """Loads into a book that is being read; False if the projection moved on meanwhile."""
+        return await self.projections.load(contest, kept.generation, book, needs) == began
+
+    async def _load(self, contest: str, kept: _Contest, began: int, needs: NotLoaded) -> None:
+        """Loads into a book that stands at the log's end. Raises `Moved` if it no longer does.
+
+        What the book lacks was not touched since the projection stood at or before the book, so it still reads so.
+        """
+        if kept.book is None:
+            raise Moved
+        stands = await self.projections.load(contest, kept.generation, kept.book, needs)
+        generation = await self.projections.generation(contest)
+        if await self.log.version(contest) != began or stands > began or generation != kept.generation:
+            raise Moved
+
+    async def _known_ids(self, contest: str, sheets: Sequence[_Sheet]) -> dict[str, tuple[int, str]]:
+        """The version and digest of every event of these commands that is in the log."""
+        asked = [id_ for sheet in sheets if sheet.digest for id_ in _event_ids(sheet)]
+        if not asked:
+            return {}
+        found = cast(list[Any], await self.log.redis.hmget(self.log.keys(contest).ids, asked))
+        parts = (
+            (id_, value.decode().partition(" ")) for id_, value in zip(asked, found, strict=True) if value
+        )
+        return {id_: (int(version), digest) for id_, (version, _, digest) in parts}
+
+    async def _decide(
+        self, contest: str, kept: _Contest, sheets: Sequence[_Sheet], known: dict[str, tuple[int, str]]
+    ) -> tuple[list[Outcome], list[NewEvent]]:
+        book = cast(Book, kept.book)
+        began, now = book.version, self.clock()
+        outcomes: list[Outcome] = []
+        appended: list[NewEvent] = []
+        for sheet in sheets:
+            if any(id_ in known for id_ in _event_ids(sheet)):
+                outcomes.append(_as_before(sheet, known))
+                continue
+            while True:
+                try:
+                    outcomes.append(_decided(sheet, book, now, appended))
+                    known.update(_now_known(sheet, outcomes[-1]))
+                    break
+                except NotLoaded as needs:
+                    await self._load(contest, kept, began, needs)
+                except Refused as refusal:
+                    outcomes.append(refusal)
+                    break
+        return outcomes, appended
+
+
+def _decided(sheet: _Sheet, book: Book, now: int, appended: list[NewEvent]) -> Taken:
+    """Decides one command, moves the book on and adds its events to `appended`."""
+    command = sheet.command
+    events = decide(command, book, now, sheet.id)
+    known_at = known_time(command, book, now)
+    given = None if command.known_at is None else known_at
+    numbered: list[tuple[str, str, int]] = []
+    for id_, event in zip(_event_ids(sheet), events, strict=True):
+        book.take(Recorded(book.version + 1, id_, known_at, event))
+        appended.append(NewEvent(id_, event, sheet.digest, given))
+        numbered.append((id_, public_type(type_of(event)), book.version))
+    return Taken(command.contest, sheet.id, tuple(numbered), _subject(events[-1]), given)
+
+
+def _as_before(sheet: _Sheet, known: dict[str, tuple[int, str]]) -> Outcome:
+    """The answer to a command that was taken before. Refused if its id stood for something else."""
+    for id_ in _event_ids(sheet):
+        version, digest = known.get(id_, (0, ""))
+        if digest != sheet.digest:
+            return EventIdReused(id_, version)
+    kinds = _kinds(sheet.command)
+    events = tuple((id_, kinds[i], known[id_][0]) for i, id_ in enumerate(_event_ids(sheet)))
+    return Taken(sheet.command.contest, sheet.id, events, _subject_of(sheet), None)
+
+
+def _now_known(sheet: _Sheet, outcome: Outcome) -> dict[str, tuple[int, str]]:
+    """So that the same command twice in one batch is taken once."""
+    if not sheet.digest or isinstance(outcome, Refused):
+        return {}
+    return {id_: (version, sheet.digest) for id_, _, version in outcome.events}
+
+
+def _stamped(outcome: Outcome, known_at: int) -> Outcome:
+    if isinstance(outcome, Refused) or outcome.known_at is not None:
+        return outcome
+    return outcome._replace(known_at=known_at)
+
+
+def _event_ids(sheet: _Sheet) -> list[str]:
+    """The ids of a command's events: its own, then numbered ones."""
+    return [sheet.id, *(f"{sheet.id}/{n}" for n in range(2, events_of(sheet.command) + 1))]
+
+
+def _kinds(command: Command) -> list[str]:
+    match command:
+        case Open():
+            return ["contest.opened", *["candidate.entered"] * len(command.candidates)]
+        case Switch():
+            return ["endorsement.retracted", "endorsement.announced"]
+        case Announce():
+            return ["endorsement.announced", "endorsement.retracted"]
+        case _:
+            return [_KIND[command.command]]
+
+
+_KIND = {
+    "enter": "candidate.entered",
+    "withdraw": "candidate.withdrew",
+    "retract": "endorsement.retracted",
+    "correct": "endorsement.corrected",
+    "strike": "endorsement.struck",
+}
+
+
+def _subject(event: Event) -> str | None:
+    return None if isinstance(event, ContestEvent) else event.endorsement
+
+
+def _subject_of(sheet: _Sheet) -> str | None:
+    """The endorsement that a repeated command was about."""
+    command = sheet.command
+    if isinstance(command, Announce):
+        return command.endorsement or endorsement_id(command.endorser.id, command.candidate, sheet.id)
+    if isinstance(command, Switch):
+        return command.new_endorsement
+    return getattr(command, "endorsement", None)
+
+
+def _needs(sheets: Sequence[_Sheet]) -> NotLoaded:
+    """What deciding these commands surely needs, to be loaded at once; the rest is loaded when it is missed."""
+    endorsements: dict[str, None] = {}
+    pairs: dict[tuple[str, str], None] = {}
+    for sheet in sheets:
+        command = sheet.command
+        about = _subject_of(sheet) if isinstance(command, Announce) else getattr(command, "endorsement", None)
+        if about is not None:
+            endorsements[about] = None
+        if isinstance(command, Announce):
+            pairs[command.endorser.id, command.candidate] = None
+    return NotLoaded(endorsements, pairs)

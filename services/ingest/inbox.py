@@ -1,0 +1,166 @@
+"""The inbox: a stream through which other services send the same commands.
+
+A message is acknowledged when its command was taken or laid in the dead letters with the reason. One that is
+delivered again (its reader died) is harmless: a message without an event id gets one made of its entry's id.
+"""
+
+import logging
+from typing import Any, cast
+
+import orjson
+from faststream import AckPolicy
+from faststream.redis import RedisBroker, RedisStreamMessage, StreamSub
+from faststream.redis.parser import BinaryMessageFormatV1
+from pydantic import ValidationError
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from services.ingest.commands import COMMAND, Command
+from services.ingest.desk import Desk
+from shared.domain.errors import Invalid, NotFound, Refused
+from shared.keys import DEAD_LETTERS, INBOX, INGESTS
+from shared.problems import invalid, problem_of
+
+log = logging.getLogger("standings")
+
+_AT_ONCE = 500
+_POLL_MS = 1000
+
+
+class Inbox:
+    """The inbox and its dead letters, as one process reads them."""
+
+    def __init__(self, redis: Redis, desk: Desk, consumer: str, claim_after_ms: int) -> None:
+        self.redis = redis
+        self.desk = desk
+        self.consumer = consumer
+        self.claim_after_ms = claim_after_ms
+
+    async def prepare(self) -> None:
+        """Creates the consumer group at the stream's beginning, so that nothing sent before is passed over."""
+        try:
+            await self.redis.xgroup_create(INBOX, INGESTS, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+
+    def subscribe(self, broker: RedisBroker) -> None:
+        """Reads new messages in batches, and takes over those whose reader died."""
+        new = StreamSub(
+            INBOX,
+            group=INGESTS,
+            consumer=self.consumer,
+            batch=True,
+            max_records=_AT_ONCE,
+            polling_interval=_POLL_MS,
+            last_id=">",
+        )
+        abandoned = StreamSub(
+            INBOX,
+            group=INGESTS,
+            consumer=self.consumer,
+            polling_interval=_POLL_MS,
+            min_idle_time=self.claim_after_ms,
+            last_id=">",
+        )
+        for stream in (new, abandoned):
+            broker.subscriber(stream=stream, ack_policy=AckPolicy.MANUAL, no_reply=True, decoder=_undecoded)(
+                self._read
+            )
+
+    async def _read(self, message: RedisStreamMessage) -> None:
+        raw = cast(dict[str, Any], message.raw_message)
+        fields = raw["data"] if isinstance(raw["data"], list) else [raw["data"]]
+        for entry_id, entry in zip(raw["message_ids"], fields, strict=True):
+            await self._take(entry_id, entry)
+
+    async def _take(self, entry_id: bytes, fields: dict[bytes, bytes]) -> None:
+        try:
+            await self.desk.take(_command(entry_id.decode(), fields))
+        except Refused as refusal:
+            log.warning("inbox %s: %s", entry_id.decode(), refusal.detail)
+            await self._settle(entry_id, fields, orjson.dumps(problem_of(refusal), default=str))
+        else:
+            await self._settle(entry_id)
+
+    async def _settle(
+        self, entry_id: bytes, fields: dict[bytes, bytes] | None = None, reason: bytes = b""
+    ) -> None:
+        """Takes a message off the inbox; into the dead letters if there is a reason. In one step."""
+        async with self.redis.pipeline(transaction=True) as pipe:
+            if fields is not None:
+                pipe.xadd(DEAD_LETTERS, cast(Any, {**fields, b"reason": reason, b"inbox_entry": entry_id}))
+            pipe.xack(INBOX, INGESTS, entry_id)
+            pipe.xdel(INBOX, entry_id)
+            await pipe.execute()
+
+    async def dead_letters(self, limit: int) -> list[dict[str, Any]]:
+        """The oldest dead letters: what was sent, and why it was not taken."""
+        entries = cast(
+            list[tuple[bytes, dict[bytes, bytes]]], await self.redis.xrange(DEAD_LETTERS, count=limit)
+        )
+        return [
+            {
+                "letter": entry_id.decode(),
+                "inbox_entry": fields[b"inbox_entry"].decode(),
+                "reason": orjson.loads(fields[b"reason"]),
+                "message": _body(fields).decode(errors="replace"),
+            }
+            for entry_id, fields in entries
+        ]
+
+    async def redeliver(self, letter: str) -> str:
+        """Sends a dead letter to the inbox again; the new entry's id. Raises `NotFound`."""
+        found = cast(
+            list[tuple[bytes, dict[bytes, bytes]]], await self.redis.xrange(DEAD_LETTERS, letter, letter)
+        )
+        if not found:
+            raise _no_letter(letter)
+        fields = {
+            name: value for name, value in found[0][1].items() if name not in (b"reason", b"inbox_entry")
+        }
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.xadd(INBOX, cast(Any, fields))
+            pipe.xdel(DEAD_LETTERS, letter)
+            entry_id, _ = await pipe.execute()
+        return cast(bytes, entry_id).decode()
+
+    async def drop(self, letter: str) -> None:
+        """Drops a dead letter. Raises `NotFound`."""
+        if not await self.redis.xdel(DEAD_LETTERS, letter):
+            raise _no_letter(letter)
+
+
+def _no_letter(letter: str) -> NotFound:
+    return NotFound("letter", letter, f"there is no dead letter {letter!r}", "see GET /v1/dead-letters")
+
+
+async def _undecoded(message: RedisStreamMessage) -> bytes:
+    """Leaves the body alone, so that one that cannot be read spoils only itself."""
+    return b"" if isinstance(message.body, list) else bytes(message.body or b"")
+
+
+def _body(fields: dict[bytes, bytes]) -> bytes:
+    """The JSON that was sent: in FastStream's envelope, as its plain text, or in the field `command`."""
+    if b"__data__" not in fields:
+        return fields.get(b"command", b"")
+    return bytes(BinaryMessageFormatV1.parse(fields[b"__data__"])[0])
+
+
+def _command(entry_id: str, fields: dict[bytes, bytes]) -> Command:
+    try:
+        said = orjson.loads(_body(fields))
+    except (orjson.JSONDecodeError, ValueError) as error:
+        raise Invalid(
+            "command",
+            _body(fields)[:100].decode(errors="replace"),
+            f"not JSON: {error}",
+            "send one JSON object",
+        ) from None
+    if not isinstance(said, dict):
+        raise Invalid("command", str(said)[:100], "not a JSON object", "send one JSON object")
+    said.setdefault("id", f"inbox/{entry_id}")
+    try:
+        return COMMAND.validate_python(said)
+    except ValidationError as error:
+        raise invalid(error) from None

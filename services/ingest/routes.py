@@ -1,0 +1,143 @@
+"""The HTTP interface of ingest."""
+
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from services.ingest import batch
+from services.ingest.commands import (
+    Announce,
+    AnnounceFacts,
+    Command,
+    Correct,
+    CorrectFacts,
+    Enter,
+    EnterFacts,
+    EventId,
+    Facts,
+    Open,
+    OpenFacts,
+    Retract,
+    RetractFacts,
+    Slug,
+    Strike,
+    StrikeFacts,
+    Switch,
+    SwitchFacts,
+    Withdraw,
+    WithdrawFacts,
+)
+from services.ingest.desk import Desk, Taken
+from services.ingest.inbox import Inbox
+from shared.domain.times import format_instant
+
+ContestId = Annotated[Slug, Path(examples=["us-president-2020-dem"])]
+EndorsementId = Annotated[Slug, Path()]
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    404: {"description": "the contest, candidate or endorsement is not known"},
+    409: {"description": "it contradicts what is recorded"},
+    422: {"description": "a field is not of its form"},
+    503: {"description": "the storage does not answer; nothing is acknowledged"},
+}
+
+
+def routes(desk: Desk, inbox: Inbox) -> APIRouter:  # noqa: C901 - a list of routes, not a decision
+    """Every route of ingest."""
+    router = APIRouter(prefix="/v1", responses=_ANSWERS)
+
+    async def take(command: Command) -> Response:
+        return Response(orjson.dumps(view(await desk.take(command))), 201, media_type="application/json")
+
+    @router.post("/contests", status_code=201, tags=["contests"])
+    async def open_contest(facts: OpenFacts) -> Response:
+        """Opens a contest, with candidates if they are given."""
+        return await take(Open(command="open", **said(facts)))
+
+    @router.post("/contests/{contest}/candidates", status_code=201, tags=["contests"])
+    async def enter(contest: ContestId, facts: EnterFacts) -> Response:
+        """Adds a candidate."""
+        return await take(Enter(command="enter", contest=contest, **said(facts)))
+
+    @router.post("/contests/{contest}/candidates/{candidate}/withdrawal", status_code=201, tags=["contests"])
+    async def withdraw(contest: ContestId, candidate: Slug, facts: WithdrawFacts) -> Response:
+        """The candidate withdrew."""
+        return await take(Withdraw(command="withdraw", contest=contest, candidate=candidate, **said(facts)))
+
+    @router.post("/contests/{contest}/endorsements", status_code=201, tags=["endorsements"])
+    async def announce(contest: ContestId, facts: AnnounceFacts) -> Response:
+        """An endorsement began."""
+        return await take(Announce(command="announce", contest=contest, **said(facts)))
+
+    about = "/contests/{contest}/endorsements/{endorsement}"
+
+    @router.post(about + "/retraction", status_code=201, tags=["endorsements"])
+    async def retract(contest: ContestId, endorsement: EndorsementId, facts: RetractFacts) -> Response:
+        """The endorser took it back."""
+        return await take(Retract(command="retract", contest=contest, endorsement=endorsement, **said(facts)))
+
+    @router.post(about + "/correction", status_code=201, tags=["endorsements"])
+    async def correct(contest: ContestId, endorsement: EndorsementId, facts: CorrectFacts) -> Response:
+        """A fact was recorded wrongly: from now on read it so."""
+        return await take(Correct(command="correct", contest=contest, endorsement=endorsement, **said(facts)))
+
+    @router.post(about + "/strike", status_code=201, tags=["endorsements"])
+    async def strike(contest: ContestId, endorsement: EndorsementId, facts: StrikeFacts) -> Response:
+        """Recorded in error: it never was."""
+        return await take(Strike(command="strike", contest=contest, endorsement=endorsement, **said(facts)))
+
+    @router.post(about + "/switch", status_code=201, tags=["endorsements"])
+    async def switch(contest: ContestId, endorsement: EndorsementId, facts: SwitchFacts) -> Response:
+        """The endorser goes over to another candidate: a retraction and an announcement, together."""
+        return await take(Switch(command="switch", contest=contest, endorsement=endorsement, **said(facts)))
+
+    @router.post(
+        "/contests/{contest}/batch",
+        tags=["batch"],
+        openapi_extra={
+            "requestBody": {"required": True, "content": {batch.NDJSON: {"example": batch.EXAMPLE}}}
+        },
+    )
+    async def take_batch(
+        request: Request,
+        contest: ContestId,
+        on_refusal: Annotated[Literal["continue", "abort"], Query()] = "continue",
+    ) -> Response:
+        """Takes many commands, one JSON object a line."""
+        if on_refusal == "abort":
+            return await batch.take_whole(desk, contest, request.stream())
+        return await batch.take_each(desk, contest, request.stream())
+
+    @router.get("/dead-letters", tags=["inbox"])
+    async def dead_letters(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:
+        """What the inbox could not take, oldest first, each with its reason."""
+        return {"dead_letters": await inbox.dead_letters(limit)}
+
+    @router.post("/dead-letters/{letter}/redelivery", status_code=202, tags=["inbox"])
+    async def redeliver(letter: EventId) -> dict[str, str]:
+        """Sends a dead letter to the inbox again."""
+        return {"entry": await inbox.redeliver(letter)}
+
+    @router.delete("/dead-letters/{letter}", status_code=204, tags=["inbox"])
+    async def drop(letter: EventId) -> None:
+        """Drops a dead letter."""
+        await inbox.drop(letter)
+
+    return router
+
+
+def said(facts: Facts) -> dict[str, Any]:
+    """What a request says, and no more: what it leaves open stays open."""
+    return facts.model_dump(exclude_unset=True)
+
+
+def view(taken: Taken) -> dict[str, Any]:
+    """The answer to a command."""
+    return {
+        "contest": taken.contest,
+        "id": taken.id,
+        "version": taken.version,
+        "known_at": None if taken.known_at is None else format_instant(taken.known_at),
+        "endorsement": taken.endorsement,
+        "events": [{"id": id_, "type": kind, "version": version} for id_, kind, version in taken.events],
+    }

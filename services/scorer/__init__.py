@@ -1,0 +1,1 @@
+"""Folds each contest's log into its numbered projection."""

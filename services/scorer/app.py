@@ -1,0 +1,133 @@
+"""The composition root of the scorer: the only place where it connects or reads the clock."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import sys
+import time
+
+from faststream import AckPolicy
+from faststream.redis import RedisBroker, RedisStreamMessage, StreamSub
+from redis.exceptions import ResponseError
+
+from services.scorer.consume import Folder, Unfoldable
+from services.scorer.rebuild import rebuild
+from shared.domain.errors import UnreadableEvent
+from shared.keys import SCORERS, PartitionKeys
+from shared.log import Log
+from shared.process import run, settings_from_environment, until_signalled
+from shared.projections import Projections
+from shared.server import check, connect, wait_for
+from shared.settings import Settings
+
+log = logging.getLogger("standings")
+_POLL_MS = 1000
+
+
+class Scorer:
+    """The service: it reads the wake streams of all partitions in the scorers' consumer group."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.redis = connect(settings)
+        self.events = Log(self.redis, settings.partitions)
+        self.projections = Projections(self.redis, self.events)
+        self.folder = Folder(
+            self.events, self.projections, lambda: time.time_ns() // 1_000_000, settings.changes_kept_hours
+        )
+        self.consumer = f"{socket.gethostname()}-{os.getpid()}"
+        self.wakes = [PartitionKeys(partition).wake for partition in range(settings.partitions)]
+
+    async def serve(self) -> None:
+        """Folds until signalled. Raises `UnfitServer`."""
+        async with until_signalled() as asked:
+            await wait_for(self.redis)
+            await check(self.redis, self.settings)
+            for wake in self.wakes:
+                await self._create_group(wake)
+            broker = self._broker()
+            await broker.start()
+            log.info("scoring %d partition(s) as %s", len(self.wakes), self.consumer)
+            await self._wake_lagging()
+            await asked.wait()
+            await broker.stop()
+            await self.redis.aclose()
+
+    def _broker(self) -> RedisBroker:
+        broker = RedisBroker(self.settings.redis_url, logger=logging.getLogger("standings.wakes"))
+        for wake in self.wakes:
+            for idle in (None, self.settings.claim_after_ms):  # new wakes, and those of a dead scorer
+                stream = StreamSub(
+                    wake,
+                    group=SCORERS,
+                    consumer=self.consumer,
+                    polling_interval=_POLL_MS,
+                    min_idle_time=idle,
+                    last_id=">",
+                    max_records=1,
+                )
+                broker.subscriber(stream=stream, ack_policy=AckPolicy.MANUAL, no_reply=True)(self._woken)
+        return broker
+
+    async def _woken(self, message: RedisStreamMessage) -> None:
+        raw = message.raw_message
+        fields = raw["data"]
+        contest = fields[b"contest"].decode()
+        delivered = raw["message_ids"][0].decode()
+        wake = self.events.keys(contest).partition.wake
+        beating = asyncio.create_task(self._stay_alive(wake, delivered))
+        try:
+            await self.folder.drain(contest, delivered)
+        except (Unfoldable, UnreadableEvent) as error:
+            # The wake stays unacknowledged and comes back, so the contest goes on once its log can be folded.
+            log.error("cannot fold: %s", error)
+        finally:
+            beating.cancel()
+
+    async def _stay_alive(self, wake: str, delivered: str) -> None:
+        """Keeps the wake from being taken over while its contest is being folded."""
+        while True:
+            await asyncio.sleep(self.settings.claim_after_ms / 3000)
+            with contextlib.suppress(Exception):
+                await self.redis.xclaim(wake, SCORERS, self.consumer, 0, [delivered], justid=True)
+
+    async def _create_group(self, wake: str) -> None:
+        try:
+            await self.redis.xgroup_create(wake, SCORERS, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+
+    async def _wake_lagging(self) -> None:
+        """Wakes contests whose projection lies behind: a wake may have been lost with a server's last second."""
+        for contest in await self.events.contests():
+            generation = await self.projections.generation(contest)
+            if await self.projections.version(contest, generation) < await self.events.version(contest):
+                await self.redis.xadd(self.events.keys(contest).partition.wake, {"contest": contest})
+
+
+def create_app(settings: Settings) -> Scorer:
+    """The service for these settings; it connects when it is first used."""
+    return Scorer(settings)
+
+
+def main() -> int:
+    """Runs a scorer with the settings of the environment until it is signalled; the exit code."""
+    settings = settings_from_environment()
+    return run(create_app(settings).serve(), settings.log_level)
+
+
+def rebuild_main(contest: str) -> int:
+    """Rebuilds a contest's projection with the settings of the environment; the exit code."""
+    settings = settings_from_environment()
+
+    async def work() -> None:
+        scorer = create_app(settings)
+        await check(scorer.redis, settings)
+        generation = await rebuild(scorer.events, scorer.projections, contest, lambda _: None)
+        sys.stdout.write(f"generation {generation} of {contest} answers from now on\n")
+        await scorer.redis.aclose()
+
+    return run(work(), settings.log_level)

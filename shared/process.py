@@ -1,0 +1,51 @@
+"""A service as a process: its settings, one event loop, a clean end on SIGINT and SIGTERM."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvloop
+from pydantic import ValidationError
+
+from shared.server import UnfitServer
+from shared.settings import Settings
+
+REFUSES_TO_START = 78  # EX_CONFIG of sysexits.h
+
+
+def settings_from_environment() -> Settings:
+    """The settings. Ends the process with 78 and one sentence for each that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        for wrong in error.errors():
+            name = "STANDINGS_" + "_".join(str(part) for part in wrong["loc"]).upper()
+            sys.stderr.write(f"{name}={wrong['input']!r}: {wrong['msg']}\n")
+        sys.exit(REFUSES_TO_START)
+
+
+def run(service: Coroutine[Any, Any, None], level: str) -> int:
+    """Runs a service to its end; the exit code. A server or setting that is not fit is one sentence and 78."""
+    logging.basicConfig(level=level, format="%(levelname)s %(message)s")
+    try:
+        uvloop.run(service)
+    except UnfitServer as error:
+        sys.stderr.write(f"{error}\n")
+        return REFUSES_TO_START
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+@asynccontextmanager
+async def until_signalled() -> AsyncIterator[asyncio.Event]:
+    """An event that SIGINT or SIGTERM sets."""
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked.set)
+    yield asked

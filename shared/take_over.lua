@@ -1,0 +1,15 @@
+-- Lets a new generation of a projection take over in one step, if it stands no earlier than the old one.
+-- KEYS  generation, old ledger, old state, new ledger
+-- ARGV  old generation, new generation
+-- Result  1 if it took over, 0 if it must catch up first; an error if another generation answers meanwhile.
+local function stands(stream)
+  local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+  return last and tonumber(string.match(last[1], '^%d+')) or 0
+end
+if (redis.call('GET', KEYS[1]) or '1') ~= ARGV[1] then
+  return redis.error_reply('another generation took over: rebuild again')
+end
+if stands(KEYS[4]) < stands(KEYS[2]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+redis.call('UNLINK', KEYS[2], KEYS[3])
+return 1

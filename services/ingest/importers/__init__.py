@@ -1,0 +1,1 @@
+"""Importers: published tables in, command dicts out. Pure: no file, no network, no clock."""

@@ -1,0 +1,199 @@
+"""One snapshot of FiveThirtyEight's 2020 endorsement table, read into rows."""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from services.ingest.importers.names import slug
+from services.ingest.importers.rows import BadRow, Record, named, records
+from shared.domain.errors import UnreadableTime
+from shared.domain.policies import FIVETHIRTYEIGHT_2020
+from shared.domain.times import start_of
+
+COLUMNS = (
+    "date",
+    "position",
+    "city",
+    "state",
+    "endorser",
+    "endorsee",
+    "endorser party",
+    "source",
+    "order",
+    "category",
+    "body",
+    "district",
+    "points",
+)
+
+# Source: FiveThirtyEight's published 2020 endorsement table, column `category` (CC BY 4.0).
+CATEGORIES = {
+    "Past presidents and vice presidents": "past-president",
+    "Current party leaders": "party-leader",
+    "Governors": "governor",
+    "Senators": "senator",
+    "Past nominees": "past-nominee",
+    "Former party leaders": "former-party-leader",
+    "Candidates who have dropped out": "former-candidate",
+    "Representatives": "representative",
+    "Mayors": "mayor",
+    "Statewide officeholders": "statewide-officeholder",
+    "State legislative leaders": "state-legislative-leader",
+    "DNC members": "dnc-member",
+}
+
+_AS_OF = re.compile(r"as-of-(\d{4}-\d{2}-\d{2})\.csv$")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_AT_LARGE = "0"
+
+Role = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One endorsement as the table lists it; `category` is a slug of the policy `fivethirtyeight-2020`."""
+
+    endorser: str
+    position: str
+    city: str
+    state: str
+    party: str
+    endorsee: str
+    source: str
+    category: str
+    body: str
+    district: str
+    date: str
+    line: int
+
+    @property
+    def candidate(self) -> str:
+        """The endorsee's id."""
+        return slug(self.endorsee)
+
+    @property
+    def place(self) -> str:
+        """As "Philadelphia, PA", "PA-13", "VT-AL" or "PA"; empty where the table names none."""
+        if self.city:
+            return ", ".join(filter(None, (self.city, self.state)))
+        district = "AL" if self.district == _AT_LARGE else self.district
+        return "-".join(filter(None, (self.state, district)))
+
+    @property
+    def role(self) -> Role:
+        """Name, position and place: one endorser within one snapshot, where a name alone may be two."""
+        return slug(self.endorser), self.position, self.place
+
+
+def known_at_of(filename: str) -> str | None:
+    """The day in a name that ends in `as-of-YYYY-MM-DD.csv`."""
+    found = _AS_OF.search(filename)
+    return found[1] if found and _reason_against_day(found[1]) is None else None
+
+
+def read(text: str) -> tuple[list[Row], list[BadRow]]:
+    """The rows that have an endorsee, and what is wrong with those that cannot be read.
+
+    No two of the rows are of the same endorser in the same role for the same endorsee: the later one is bad.
+    """
+    header, *rest = list(records(text)) or [BadRow(1, "", "", "the file is empty")]
+    if isinstance(header, BadRow):
+        return [], [header]
+    if bad := _wrong_header(header):
+        return [], bad
+    rows: list[Row] = []
+    for record in rest:
+        read_row, wrong = _row(record, header.cells)
+        bad += wrong
+        rows += [read_row] if read_row else []
+    return _without_repeats(rows, bad)
+
+
+def _wrong_header(header: Record) -> list[BadRow]:
+    twice = {name for name in header.cells if header.cells.count(name) > 1}
+    return (
+        [
+            BadRow(header.line, name, "", "the header lacks this column")
+            for name in COLUMNS
+            if name not in header.cells
+        ]
+        + [
+            BadRow(header.line, name, name, "this table has no such column")
+            for name in header.cells
+            if name not in COLUMNS
+        ]
+        + [BadRow(header.line, name, name, "the header has this column twice") for name in sorted(twice)]
+    )
+
+
+def _row(record: Record | BadRow, header: list[str]) -> tuple[Row | None, list[BadRow]]:
+    cells = record if isinstance(record, BadRow) else named(record, header)
+    if isinstance(cells, BadRow):
+        return None, [cells]
+    if not cells["endorsee"]:
+        return None, []
+    wrong = [
+        BadRow(record.line, column, cells[column], reason)
+        for column, reason in (
+            ("endorser", None if cells["endorser"] else "an endorsement needs its endorser"),
+            ("date", _reason_against_day(cells["date"])),
+            ("category", _reason_against_category(cells["category"])),
+            ("points", _reason_against_points(cells["points"], cells["category"])),
+        )
+        if reason
+    ]
+    return (None, wrong) if wrong else (_made(cells, record.line), [])
+
+
+def _made(cells: dict[str, str], line: int) -> Row:
+    party = cells["endorser party"]
+    return Row(
+        endorser=cells["endorser"],
+        position=cells["position"],
+        city=cells["city"],
+        state=cells["state"],
+        party="" if party == '""' else party,
+        endorsee=cells["endorsee"],
+        source=cells["source"],
+        category=CATEGORIES[cells["category"]],
+        body=cells["body"],
+        district=cells["district"],
+        date=cells["date"],
+        line=line,
+    )
+
+
+def _reason_against_day(text: str) -> str | None:
+    if not text:
+        return "an endorsement needs its date"
+    if not _DAY.fullmatch(text):
+        return "a day is written YYYY-MM-DD"
+    try:
+        start_of(text, "UTC", "date")
+    except UnreadableTime as error:
+        return error.detail
+    return None
+
+
+def _reason_against_category(category: str) -> str | None:
+    return None if category in CATEGORIES else f"the categories are {', '.join(CATEGORIES)}"
+
+
+def _reason_against_points(points: str, category: str) -> str | None:
+    if not points or category not in CATEGORIES:
+        return None
+    expected = FIVETHIRTYEIGHT_2020.weights[CATEGORIES[category]]
+    try:
+        agrees = Decimal(points) == expected
+    except InvalidOperation:
+        agrees = False
+    return None if agrees else f"{category} count {expected} in policy {FIVETHIRTYEIGHT_2020.id}"
+
+
+def _without_repeats(rows: list[Row], bad: list[BadRow]) -> tuple[list[Row], list[BadRow]]:
+    first: dict[tuple[Role, str], Row] = {}
+    for row in rows:
+        kept = first.setdefault((row.role, row.candidate), row)
+        if kept is not row:
+            bad.append(BadRow(row.line, "endorser", row.endorser, f"this repeats line {kept.line}"))
+    return list(first.values()), sorted(bad, key=lambda wrong: wrong.line)

@@ -1,0 +1,53 @@
+"""The records of a CSV text with the lines they stand on, and what is wrong with those that cannot be read."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A value that cannot be read: the line it stands on (from 1), its column, itself, and why not.
+
+    `column` is the column's name, or "" where the whole line is meant; in NDJSON it is the character's number.
+    """
+
+    line: int
+    column: str
+    value: str
+    reason: str
+
+
+class Record(NamedTuple):
+    """One record: the line on which it begins, and its cells without surrounding white space."""
+
+    line: int
+    cells: list[str]
+
+
+def records(text: str) -> Iterator[Record | BadRow]:
+    """Every record that is not blank; a BadRow ends them, since after it no cell can be told from another."""
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    line = 1
+    try:
+        for cells in reader:
+            stripped = [cell.strip() for cell in cells]
+            if any(stripped):
+                yield Record(line, stripped)
+            line = reader.line_num + 1
+    except csv.Error as error:
+        yield BadRow(line, "", "", f"this is not CSV: {error}")
+
+
+def named(record: Record, header: list[str]) -> dict[str, str] | BadRow:
+    """The record's cells by the names in the header."""
+    if len(record.cells) == len(header):
+        return dict(zip(header, record.cells, strict=True))
+    return BadRow(
+        record.line,
+        "",
+        ",".join(record.cells),
+        f"{len(record.cells)} cells stand under {len(header)} columns",
+    )

@@ -1,0 +1,225 @@
+"""Our own tables of commands: CSV with a documented header, and NDJSON, one command a line."""
+
+import json
+from dataclasses import dataclass, field
+
+from services.ingest.importers.names import digest
+from services.ingest.importers.rows import BadRow, Record, named, records
+
+Command = dict[str, object]
+Cells = dict[str, str]
+
+# The word for a retraction that never was; an empty cell is one that was left out.
+NOT_RETRACTED = "none"
+
+_OF_EVERY = frozenset(
+    {
+        "command",
+        "id",
+        "known_at",
+        "note",
+        "recorded_by",
+        "source_url",
+        "source_title",
+        "source_quote",
+        "source_published",
+    }
+)
+_ENDORSER = {
+    "endorser": "id",
+    "endorser_name": "name",
+    "endorser_kind": "kind",
+    "position": "position",
+    "party": "party",
+    "place": "place",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A command's columns: what each is called in the command, those it needs, and whether it has an endorser."""
+
+    fields: dict[str, str]
+    needs: tuple[str, ...] = ()
+    endorser: bool = False
+    needs_source: bool = True
+
+    @property
+    def columns(self) -> frozenset[str]:
+        return _OF_EVERY | self.fields.keys() | (_ENDORSER.keys() if self.endorser else set())
+
+
+def _same(*names: str) -> dict[str, str]:
+    return {name: name for name in names}
+
+
+_FORMS = {
+    "enter": _Form(
+        _same("candidate", "party") | {"candidate_name": "name", "at": "entered_at"},
+        ("candidate", "candidate_name"),
+        needs_source=False,
+    ),
+    "withdraw": _Form(_same("candidate") | {"at": "withdrew_at"}, ("candidate",), needs_source=False),
+    "announce": _Form(
+        _same("endorsement", "candidate", "category", "members")
+        | {"at": "announced_at", "ended_at": "retracted_at"},
+        ("endorser", "endorser_name", "candidate", "category"),
+        endorser=True,
+    ),
+    "retract": _Form(_same("endorsement") | {"at": "retracted_at"}, ("endorsement",)),
+    "correct": _Form(
+        _same("endorsement", "candidate", "category", "members")
+        | {"at": "announced_at", "ended_at": "retracted_at"},
+        ("endorsement",),
+        endorser=True,
+    ),
+    "strike": _Form(_same("endorsement"), ("endorsement", "note")),
+    "switch": _Form(
+        _same("endorsement", "candidate", "category", "members", "new_endorsement") | {"at": "switched_at"},
+        ("endorsement", "candidate"),
+        endorser=True,
+    ),
+}
+COLUMNS = _OF_EVERY.union(*(form.columns for form in _FORMS.values()))
+
+
+@dataclass(slots=True)
+class _Table:
+    """What was read so far, for one contest."""
+
+    contest: str
+    recorded_by: str
+    commands: list[Command] = field(default_factory=list)
+    bad: list[BadRow] = field(default_factory=list)
+
+    def add(self, command: Command) -> None:
+        """With what the line left out: who records it, and an id made of the contest and the content."""
+        command.setdefault("recorded_by", self.recorded_by)
+        command.setdefault("id", f"table:{digest([self.contest, command])}")
+        self.commands.append(command)
+
+
+def read_csv(text: str, *, contest: str, recorded_by: str) -> tuple[list[Command], list[BadRow]]:
+    """The commands of a CSV text, and what is wrong with the lines that cannot be read."""
+    header, *rest = list(records(text)) or [BadRow(1, "", "", "the file is empty")]
+    if isinstance(header, BadRow):
+        return [], [header]
+    if bad := _wrong_header(header):
+        return [], bad
+    table = _Table(contest, recorded_by)
+    for record in rest:
+        cells = record if isinstance(record, BadRow) else named(record, header.cells)
+        if isinstance(cells, BadRow):
+            table.bad.append(cells)
+        elif wrong := _wrong_cells(cells, record.line):
+            table.bad += wrong
+        else:
+            table.add(_command(cells))
+    return table.commands, table.bad
+
+
+def read_ndjson(data: bytes, *, contest: str, recorded_by: str) -> tuple[list[Command], list[BadRow]]:
+    """The commands of NDJSON; their own fields are for ingest to check."""
+    table = _Table(contest, recorded_by)
+    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        command = _parsed(line.rstrip(b"\r"), number)
+        if isinstance(command, BadRow):
+            table.bad.append(command)
+        else:
+            table.add(command)
+    return table.commands, table.bad
+
+
+def _wrong_header(header: Record) -> list[BadRow]:
+    bad = [
+        BadRow(header.line, name, name, f"there is no such column; there are {', '.join(sorted(COLUMNS))}")
+        for name in header.cells
+        if name not in COLUMNS
+    ]
+    bad += [
+        BadRow(header.line, name, name, "the header has this column twice")
+        for name in sorted({name for name in header.cells if header.cells.count(name) > 1})
+    ]
+    if "command" not in header.cells:
+        bad.append(BadRow(header.line, "command", "", "the header lacks this column"))
+    return bad
+
+
+def _wrong_cells(cells: Cells, line: int) -> list[BadRow]:
+    command = cells["command"]
+    form = _FORMS.get(command)
+    if form is None:
+        return [BadRow(line, "command", command, f"the commands of a table are {', '.join(_FORMS)}")]
+    given = {name for name, cell in cells.items() if cell}
+    wrong = [
+        (name, f"{command} has no such column: leave it empty")
+        for name in cells
+        if name in given - form.columns
+    ]
+    wrong += [(name, f"{command} needs this column") for name in _needed(form, given) if name not in given]
+    if command == "correct" and given <= _OF_EVERY | {"endorsement"}:
+        wrong.append(("", "a correction needs at least one fact to correct"))
+    if "members" in given & form.columns and not _is_whole(cells["members"]):
+        wrong.append(("members", "members are counted in whole numbers, from 0"))
+    return [BadRow(line, name, cells.get(name, ""), reason) for name, reason in wrong]
+
+
+def _needed(form: _Form, given: set[str]) -> list[str]:
+    needed = list(form.needs)
+    # An endorser is replaced as a whole: what the row left out would be lost unnoticed without its name.
+    if form.endorser and given & _ENDORSER.keys():
+        needed += [name for name in ("endorser", "endorser_name") if name not in needed]
+    if form.needs_source and "source_title" not in given:
+        needed.append("source_url")
+    return needed
+
+
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= len("9007199254740991")
+
+
+def _command(cells: Cells) -> Command:
+    form = _FORMS[cells["command"]]
+    given = {name: cell for name, cell in cells.items() if cell}
+    command: Command = {
+        name: given[name] for name in ("command", "id", "known_at", "note", "recorded_by") if name in given
+    }
+    command |= {called: _value(name, given[name]) for name, called in form.fields.items() if name in given}
+    if form.endorser and (endorser := _renamed(given, _ENDORSER)):
+        command["endorser"] = endorser
+    if source := _renamed(given, {f"source_{name}": name for name in ("url", "title", "quote", "published")}):
+        command["source"] = source
+    return command
+
+
+def _renamed(given: Cells, names: dict[str, str]) -> Cells:
+    return {called: given[name] for name, called in names.items() if name in given}
+
+
+def _value(column: str, cell: str) -> object:
+    if column == "members":
+        return int(cell)
+    return None if column == "ended_at" and cell == NOT_RETRACTED else cell
+
+
+def _parsed(line: bytes, number: int) -> Command | BadRow:
+    try:
+        text = line.decode("utf-8")
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        return BadRow(number, str(error.start + 1), line.decode("utf-8", "replace"), "this is not UTF-8")
+    except json.JSONDecodeError as error:
+        return BadRow(number, str(error.colno), text, f"this is not JSON: {error.msg}")
+    except (ValueError, RecursionError) as error:
+        return BadRow(number, "1", text, f"this is not JSON that can be taken: {error}")
+    if not isinstance(value, dict):
+        return BadRow(number, "1", text, "a line is one JSON object")
+    if not isinstance(value.get("command"), str):
+        return BadRow(number, "1", text, 'a line names its command: {"command": "announce", …}')
+    return value
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not a JSON number")

@@ -124,6 +124,12 @@ def install(app: FastAPI) -> None:
             {"Retry-After": "1"},
         )
 
+    @app.exception_handler(Exception)
+    async def broken(request: Request, error: Exception) -> Response:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        members = {"type": "about:blank", "title": "Internal error", "status": 500}
+        return answer({**members, "detail": "this is a defect of Standings; its log says more"})
+
     @app.get("/problems/{code}", include_in_schema=False)
     async def explain(code: str) -> dict[str, str]:
         for kind in _kinds(Refused):

@@ -31,6 +31,8 @@ def settings_from_environment() -> Settings:
 def run(service: Coroutine[Any, Any, None], level: str) -> int:
     """Runs a service to its end; the exit code. A server or setting that is not fit is one sentence and 78."""
     logging.basicConfig(level=level, format="%(levelname)s %(message)s")
+    # FastStream says for every message that it came and went.
+    logging.getLogger("standings.stream").setLevel(max(logging.WARNING, logging.getLogger().level))
     try:
         uvloop.run(service)
     except UnfitServer as error:

@@ -52,7 +52,7 @@ class Ingest:
         await wait_for(self.redis)
         await check(self.redis, self.settings)
         await self.inbox.prepare()
-        broker = RedisBroker(self.settings.redis_url, logger=logging.getLogger("standings.inbox"))
+        broker = RedisBroker(self.settings.redis_url, logger=logging.getLogger("standings.stream"))
         self.inbox.subscribe(broker)
         await broker.start()
         try:

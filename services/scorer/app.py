@@ -56,7 +56,7 @@ class Scorer:
             await self.redis.aclose()
 
     def _broker(self) -> RedisBroker:
-        broker = RedisBroker(self.settings.redis_url, logger=logging.getLogger("standings.wakes"))
+        broker = RedisBroker(self.settings.redis_url, logger=logging.getLogger("standings.stream"))
         for wake in self.wakes:
             for idle in (None, self.settings.claim_after_ms):  # new wakes, and those of a dead scorer
                 stream = StreamSub(

@@ -36,19 +36,19 @@ class Folder:
         self.clock = clock
         self.kept_hours = kept_hours
 
-    async def drain(self, contest: str, delivered: str = "", alive: Callable[[], None] = lambda: None) -> int:
+    async def drain(self, contest: str, delivered: str = "") -> int:
         """Folds a contest to the end of its log and acknowledges the wake; the version reached.
 
-        `alive` is called after each commit. Raises `Unfoldable`; what came before it is committed.
+        Raises `Unfoldable`; every chunk before the one with that event is committed.
         """
         while True:
             generation = await self.projections.generation(contest)
             try:
-                return await self._drain(contest, generation, delivered, alive)
+                return await self._drain(contest, generation, delivered)
             except Stale:
                 log.info("contest %s: another scorer was faster, going on from where it stands", contest)
 
-    async def _drain(self, contest: str, generation: int, delivered: str, alive: Callable[[], None]) -> int:
+    async def _drain(self, contest: str, generation: int, delivered: str) -> int:
         book = await self.projections.begin(contest, generation)
         chunk = await self.events.read(contest, book.version, CHUNK)
         while True:
@@ -61,7 +61,6 @@ class Folder:
                 chunk = await following
             finally:
                 following.cancel()
-            alive()
             if committed.version == committed.recorded:
                 return committed.version
             if committed.version == began and not chunk:
@@ -82,10 +81,7 @@ async def fold(
     """Folds events onto a book, loading into it what they need. Raises `Unfoldable` and `Stale`."""
     began = book.version
     await _load(projections, contest, generation, book, began, first_needs(one.event for one in chunk))
-    folded: list[Folded] = []
-    for recorded in chunk:
-        folded.append(await _fold_one(projections, contest, generation, book, began, recorded))
-    return folded
+    return [await _fold_one(projections, contest, generation, book, began, recorded) for recorded in chunk]
 
 
 async def _fold_one(

@@ -1,0 +1,114 @@
+"""The composition root of the API: the only place where it connects or reads the clock."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request, Response
+
+from services.api.contests import Contests, NotThereYet
+from services.api.routes import Answers, routes
+from shared import problems
+from shared.domain.errors import Refused
+from shared.domain.policies import Policies, read_policies
+from shared.log import Log
+from shared.process import run, settings_from_environment
+from shared.projections import Projections
+from shared.server import UnfitServer, check, connect, wait_for
+from shared.serving import add_health, serve
+from shared.settings import Settings
+
+
+class Api:
+    """The service: its app, and the work that goes on beside it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.redis = connect(settings)
+        self._following: asyncio.Task[None] | None = None
+        log = Log(self.redis, settings.partitions)
+        self.contests = Contests(log, Projections(self.redis, log))
+        answers = Answers(self.contests, _policies(settings), lambda: time.time_ns() // 1000)
+        self.app = FastAPI(
+            title="Standings: api", version="1", description="Who stood where, at any point in time."
+        )
+        problems.install(self.app)
+        self.app.add_exception_handler(NotThereYet, _not_there_yet)
+        add_health(self.app, self._ready)
+        self.app.include_router(routes(answers))
+
+    async def _ready(self) -> str | None:
+        if self._following is None or self._following.done():
+            return "the changes are not followed: restart the service, its log says why"
+        try:
+            await self.redis.ping()
+        except Exception as error:
+            return f"the Redis server does not answer: {error}"
+        return None
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[None]:
+        """Follows the changes inside the block, once the server answers and is fit. Raises `UnfitServer`."""
+        await wait_for(self.redis)
+        await check(self.redis, self.settings)
+        self._following = asyncio.create_task(self.contests.follow())
+        self._following.add_done_callback(_say_why)
+        try:
+            yield
+        finally:
+            self._following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._following
+            await self.redis.aclose()
+
+
+def _policies(settings: Settings) -> Policies:
+    if settings.policies is None:
+        return Policies()
+    try:
+        return Policies(read_policies(settings.policies.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UnfitServer(f"STANDINGS_POLICIES: {error}") from None
+    except Refused as refusal:
+        raise UnfitServer(f"{settings.policies}: {refusal.detail}; {refusal.way_out}") from None
+
+
+def _say_why(following: "asyncio.Task[None]") -> None:
+    if not following.cancelled() and (error := following.exception()):
+        logging.getLogger("standings").critical("the changes are no longer followed", exc_info=error)
+
+
+async def _not_there_yet(_: Request, error: Exception) -> Response:
+    assert isinstance(error, NotThereYet)  # noqa: S101 - registered for this class only
+    return problems.answer(
+        {
+            "type": "/problems/not-there-yet",
+            "title": "Not there yet",
+            "status": 503,
+            "detail": f"contest {error.contest!r} stands at version {error.version} after {error.wait_ms} ms",
+            "field": "min_version",
+            "value": error.wanted,
+            "way_out": "ask again shortly, or wait longer with wait_ms",
+            "version": error.version,
+        },
+        {"Retry-After": "1"},
+    )
+
+
+def create_app(settings: Settings) -> Api:
+    """The service for these settings; it connects when it is first used. Raises `UnfitServer` on unusable policies."""
+    return Api(settings)
+
+
+def main() -> int:
+    """Runs the API with the settings of the environment until it is signalled; the exit code."""
+    settings = settings_from_environment()
+
+    async def service() -> None:
+        api = create_app(settings)
+        await serve(api.app, settings.api_host, settings.api_port, api.work)
+
+    return run(service(), settings.log_level)

@@ -1,6 +1,6 @@
 """The projection: ledger and state of each contest, as the scorer commits them and others read them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple, cast
 
@@ -65,7 +65,8 @@ class Projections:
     async def load(self, contest: str, generation: int, book: Book, needs: NotLoaded) -> int:
         """Loads endorsements and pairs into the book. Returns the ledger's version.
 
-        What is loaded is as of that version; the caller knows whether that fits the book.
+        What is loaded is as of that version. It fits a book that stands there or later and took every event since,
+        because what the book lacks was not touched by them.
         """
         wanted = [id_ for id_ in needs.endorsements if id_ not in book.endorsements]
         pairs = [pair for pair in needs.pairs if pair not in book.pairs]
@@ -99,10 +100,11 @@ class Projections:
         keys = self.log.keys(contest)
         began = book.version - len(folded)
         arguments: list[Any] = [contest, began, len(folded), oldest_change, SCORERS, delivered]
-        for one in folded:
-            arguments += _entry(contest, generation, one)
+        subjects = [encode_state(one.subject) for one in folded]
+        for one, subject in zip(folded, subjects, strict=True):
+            arguments += _entry(contest, generation, one, subject)
         if folded:
-            arguments += _state(book, folded)
+            arguments += _state(book, folded, subjects)
         result = cast(list[Any], await self._commit(_commit_keys(keys, generation), arguments))
         if result[0] == b"moved":
             raise Stale
@@ -121,7 +123,7 @@ def _commit_keys(keys: ContestKeys, generation: int) -> list[str]:
     ]
 
 
-def _entry(contest: str, generation: int, one: Folded) -> tuple[object, ...]:
+def _entry(contest: str, generation: int, one: Folded, subject: bytes) -> tuple[object, ...]:
     postings = [[*posting, *one.totals[posting.candidate, posting.category]] for posting in one.postings]
     encoded = orjson.dumps(postings)
     kind = "contest" if isinstance(one.subject, Contest) else "endorsement"
@@ -133,7 +135,7 @@ def _entry(contest: str, generation: int, one: Folded) -> tuple[object, ...]:
         known_at,
         encoded,
         kind,
-        encode_state(one.subject),
+        subject,
         _change(contest, generation, one, known_at, encoded),
     )
 
@@ -160,11 +162,11 @@ def _change(contest: str, generation: int, one: Folded, known_at: str, postings:
     )
 
 
-def _state(book: Book, folded: Iterable[Folded]) -> list[object]:
+def _state(book: Book, folded: Sequence[Folded], subjects: Sequence[bytes]) -> list[object]:
     changed: dict[str, bytes | str] = {}
-    for one in folded:
+    for one, subject in zip(folded, subjects, strict=True):
         if not isinstance(one.subject, Contest):
-            changed[_endorsement_field(one.subject.id)] = encode_state(one.subject)
+            changed[_endorsement_field(one.subject.id)] = subject
         if one.paired:
             changed[_pair_field(one.paired)] = " ".join(book.pairs[one.paired])
     changed[_CONTEST] = encode_state(book.opened())

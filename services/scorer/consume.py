@@ -4,7 +4,6 @@ A wake is only a hint: it may come twice, late or after a crash. The truth is wh
 begins there, and its commit does nothing if another scorer was faster.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
@@ -12,12 +11,12 @@ from shared.domain.book import Book, Folded, NotLoaded, first_needs
 from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Recorded
 from shared.log import Log
-from shared.projections import Committed, Projections, Stale
+from shared.projections import Projections, Stale
 
 log = logging.getLogger("standings")
 
 CHUNK = 1000
-_ENDORSEMENTS_KEPT = 200_000
+ENDORSEMENTS_KEPT = 200_000
 _MS_PER_HOUR = 3_600_000
 
 
@@ -50,29 +49,17 @@ class Folder:
 
     async def _drain(self, contest: str, generation: int, delivered: str) -> int:
         book = await self.projections.begin(contest, generation)
-        chunk = await self.events.read(contest, book.version, CHUNK)
         while True:
-            began = book.version
+            chunk = await self.events.read(contest, book.version, CHUNK)
             folded = await fold(self.projections, contest, generation, book, chunk)
-            # The next chunk is read while this one is committed; it is dropped if the commit fails.
-            following = asyncio.create_task(self.events.read(contest, book.version, CHUNK))
-            try:
-                committed = await self._commit(contest, generation, book, folded, delivered)
-                chunk = await following
-            finally:
-                following.cancel()
+            oldest = f"{self.clock() - self.kept_hours * _MS_PER_HOUR}-0"
+            committed = await self.projections.commit(contest, generation, book, folded, oldest, delivered)
             if committed.version == committed.recorded:
                 return committed.version
-            if committed.version == began and not chunk:
+            if not chunk:
                 raise Stale
-            if len(book.endorsements) > _ENDORSEMENTS_KEPT:
+            if len(book.endorsements) > ENDORSEMENTS_KEPT:
                 book = await self.projections.begin(contest, generation)
-
-    async def _commit(
-        self, contest: str, generation: int, book: Book, folded: Sequence[Folded], delivered: str
-    ) -> Committed:
-        oldest = f"{self.clock() - self.kept_hours * _MS_PER_HOUR}-0"
-        return await self.projections.commit(contest, generation, book, folded, oldest, delivered)
 
 
 async def fold(
@@ -99,5 +86,5 @@ async def _fold_one(
 async def _load(
     projections: Projections, contest: str, generation: int, book: Book, began: int, needs: NotLoaded
 ) -> None:
-    if book.lacks(needs) and await projections.load(contest, generation, book, needs) != began:
+    if book.lacks(needs) and await projections.load(contest, generation, book, needs) > began:
         raise Stale

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from typing import Any, cast
 
-from services.scorer.consume import CHUNK, fold
+from services.scorer.consume import CHUNK, ENDORSEMENTS_KEPT, fold
 from shared.log import Log
 from shared.projections import Projections
 
@@ -34,6 +34,8 @@ async def _catch_up(
         folded = await fold(projections, contest, generation, book, chunk)
         await projections.commit(contest, generation, book, folded, oldest_change="")
         progress(book.version)
+        if len(book.endorsements) > ENDORSEMENTS_KEPT:
+            book = await projections.begin(contest, generation)
 
 
 async def _clear(log: Log, contest: str, generation: int) -> None:

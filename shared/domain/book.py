@@ -6,6 +6,7 @@ what to load before an event or command about them can be taken.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from shared.domain import contest as contests
 from shared.domain import endorsement as endorsements
@@ -28,8 +29,7 @@ class NotLoaded(Exception):
         self.pairs = tuple(pairs)
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
+class Folded(NamedTuple):
     """One event's effect: its postings, the cells' totals after it, and what it made of its subject.
 
     `paired` is the (endorser, candidate) pair that the endorsement was added to, if any.

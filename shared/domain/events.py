@@ -5,7 +5,7 @@ Times are kept as their source gave them: a day (`2019-04-22`) or an RFC 3339 in
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 Clock = Literal["server", "imported"]
 
@@ -118,8 +118,7 @@ EndorsementEvent = Announced | Retracted | Corrected | Struck
 Event = ContestEvent | EndorsementEvent
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """An event as the log holds it. Versions are 1, 2, 3 … within a contest; `known_at` is an instant."""
 
     version: int

@@ -35,7 +35,10 @@ def stands_for(endorsement: Endorsement | None, zone: str) -> tuple[Posting, ...
 
 def difference(before: Endorsement | None, after: Endorsement | None, zone: str) -> tuple[Posting, ...]:
     """What leads from one state of an endorsement to the next, reversals first."""
-    was, becomes = stands_for(before, zone), stands_for(after, zone)
+    becomes = stands_for(after, zone)
+    if before is None:
+        return becomes
+    was = stands_for(before, zone)
     reversals = tuple(
         posting._replace(delta=-posting.delta, members=-posting.members)
         for posting in was

@@ -27,6 +27,7 @@ def instant(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=65_536)
 def format_instant(at: int) -> str:
     """RFC 3339 in UTC, always with six decimals: as text, instants sort as in time."""
     return (_EPOCH + timedelta(microseconds=at)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

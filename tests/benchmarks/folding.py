@@ -1,0 +1,33 @@
+"""How fast a scorer folds a log into a committed ledger, and a rebuild into a new generation."""
+
+import asyncio
+import time
+
+from services.scorer.consume import Folder
+from services.scorer.rebuild import rebuild
+from shared.log import Log
+from shared.projections import Projections
+from shared.server import connect
+from shared.settings import Settings
+from tests.benchmarks.events import CONTEST
+from tests.benchmarks.writing import fill
+
+
+def scorer(url: str, events: int) -> tuple[float, float]:
+    """Events a second of a drain from the log to the committed ledger, and of a rebuild of the same log."""
+    asyncio.run(fill(url, events))
+    return asyncio.run(_fold(url, events))
+
+
+async def _fold(url: str, events: int) -> tuple[float, float]:
+    client = connect(Settings(redis_url=url))
+    log = Log(client, 1)
+    projections = Projections(client, log)
+    folder = Folder(log, projections, lambda: time.time_ns() // 1_000_000, 1)
+    began = time.perf_counter()
+    await folder.drain(CONTEST)
+    folded = time.perf_counter()
+    await rebuild(log, projections, CONTEST, lambda _: None)
+    rebuilt = time.perf_counter()
+    await client.aclose()
+    return events / (folded - began), events / (rebuilt - folded)

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple, cast
 
-import orjson
-
 from services.ingest.commands import Announce, Command, Open, Switch, events_of
 from services.ingest.decide import decide, endorsement_id, known_time
 from shared.codec import public_type, type_of
@@ -24,6 +22,8 @@ from shared.projections import Projections
 
 _CONTESTS_KEPT = 1000
 _ENDORSEMENTS_KEPT = 200_000
+# Where a command expects the contest to stand is no part of what it says.
+_NOT_CONTENT = {"expected_version"}
 
 
 class Taken(NamedTuple):
@@ -62,11 +62,16 @@ class _Contest:
 
 
 class _Sheet(NamedTuple):
-    """One command with its event id, and whether the sender chose it."""
+    """One command with its events' ids. `digest` tells its content, '' where the sender chose no id."""
 
     command: Command
-    id: str
+    event_ids: list[str]
     digest: str
+
+    @property
+    def id(self) -> str:
+        """The command's own event id, which is its first event's."""
+        return self.event_ids[0]
 
 
 class Desk:
@@ -113,12 +118,10 @@ class Desk:
 
     def _sheet(self, command: Command) -> _Sheet:
         if command.id is None:
-            return _Sheet(command, self.new_id(), "")
-        content = orjson.dumps(
-            command.model_dump(mode="json", exclude={"expected_version"}, exclude_unset=True),
-            option=orjson.OPT_SORT_KEYS,
-        )
-        return _Sheet(command, command.id, blake2b(content, digest_size=8).hexdigest())
+            return _Sheet(command, _event_ids(self.new_id(), command), "")
+        content = command.model_dump_json(exclude=_NOT_CONTENT, exclude_unset=True)
+        digest = blake2b(content.encode(), digest_size=8).hexdigest()
+        return _Sheet(command, _event_ids(command.id, command), digest)
 
     def _kept(self, contest: str) -> _Contest:
         kept = self._contests.setdefault(contest, _Contest())
@@ -198,7 +201,7 @@ class Desk:
 
     async def _known_ids(self, contest: str, sheets: Sequence[_Sheet]) -> dict[str, tuple[int, str]]:
         """The version and digest of every event of these commands that is in the log."""
-        asked = [id_ for sheet in sheets if sheet.digest for id_ in _event_ids(sheet)]
+        asked = [id_ for sheet in sheets if sheet.digest for id_ in sheet.event_ids]
         if not asked:
             return {}
         found = cast(list[Any], await self.log.redis.hmget(self.log.keys(contest).ids, asked))
@@ -215,7 +218,7 @@ class Desk:
         outcomes: list[Outcome] = []
         appended: list[NewEvent] = []
         for sheet in sheets:
-            if any(id_ in known for id_ in _event_ids(sheet)):
+            if any(id_ in known for id_ in sheet.event_ids):
                 outcomes.append(_as_before(sheet, known))
                 continue
             while True:
@@ -235,10 +238,10 @@ def _decided(sheet: _Sheet, book: Book, now: int, appended: list[NewEvent]) -> T
     """Decides one command, moves the book on and adds its events to `appended`."""
     command = sheet.command
     events = decide(command, book, now, sheet.id)
-    known_at = known_time(command, book, now)
-    given = None if command.known_at is None else known_at
+    given = None if command.known_at is None else known_time(command, book, now)
+    known_at = max(now, book.known_at) if given is None else given
     numbered: list[tuple[str, str, int]] = []
-    for id_, event in zip(_event_ids(sheet), events, strict=True):
+    for id_, event in zip(sheet.event_ids, events, strict=True):
         book.take(Recorded(book.version + 1, id_, known_at, event))
         appended.append(NewEvent(id_, event, sheet.digest, given))
         numbered.append((id_, public_type(type_of(event)), book.version))
@@ -247,12 +250,12 @@ def _decided(sheet: _Sheet, book: Book, now: int, appended: list[NewEvent]) -> T
 
 def _as_before(sheet: _Sheet, known: dict[str, tuple[int, str]]) -> Outcome:
     """The answer to a command that was taken before. Refused if its id stood for something else."""
-    for id_ in _event_ids(sheet):
+    for id_ in sheet.event_ids:
         version, digest = known.get(id_, (0, ""))
         if digest != sheet.digest:
             return EventIdReused(id_, version)
     kinds = _kinds(sheet.command)
-    events = tuple((id_, kinds[i], known[id_][0]) for i, id_ in enumerate(_event_ids(sheet)))
+    events = tuple((id_, kinds[i], known[id_][0]) for i, id_ in enumerate(sheet.event_ids))
     return Taken(sheet.command.contest, sheet.id, events, _subject_of(sheet), None)
 
 
@@ -269,9 +272,10 @@ def _stamped(outcome: Outcome, known_at: int) -> Outcome:
     return outcome._replace(known_at=known_at)
 
 
-def _event_ids(sheet: _Sheet) -> list[str]:
+def _event_ids(own: str, command: Command) -> list[str]:
     """The ids of a command's events: its own, then numbered ones."""
-    return [sheet.id, *(f"{sheet.id}/{n}" for n in range(2, events_of(sheet.command) + 1))]
+    events = events_of(command)
+    return [own] if events == 1 else [own, *(f"{own}/{n}" for n in range(2, events + 1))]
 
 
 def _kinds(command: Command) -> list[str]:

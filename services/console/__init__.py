@@ -1,0 +1,1 @@
+"""The command line's rooms: talking to the services, printing, importing, the demo."""

@@ -1,0 +1,93 @@
+"""Talking to ingest and the API from the command line."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import orjson
+
+REFUSED, WRONG_USAGE, UNREACHABLE, PARTLY = 1, 2, 3, 4
+_TIMEOUT_SECONDS = 120
+
+
+class Failed(Exception):
+    """The verb cannot go on. `problem` is printed, `code` is the exit code."""
+
+    def __init__(self, problem: dict[str, Any], code: int) -> None:
+        super().__init__(problem.get("detail", ""))
+        self.problem = problem
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Client:
+    """Where the services are."""
+
+    ingest_url: str
+    api_url: str
+
+    def ask(self, path: str, **parameters: object) -> dict[str, Any]:
+        """The API's answer. Raises `Failed`."""
+        given = {name: str(value) for name, value in parameters.items() if value is not None}
+        return _json(_call("GET", self.api_url + path, params=given))
+
+    def ingest(self, path: str) -> dict[str, Any]:
+        """Ingest's answer to a question. Raises `Failed`."""
+        return _json(_call("GET", self.ingest_url + path))
+
+    def tell(self, path: str, said: Mapping[str, object]) -> dict[str, Any]:
+        """Ingest's answer to a command; what is None is left out. Raises `Failed`."""
+        body = {name: value for name, value in said.items() if value is not None}
+        return _json(_call("POST", self.ingest_url + path, content=orjson.dumps(body), headers=_JSON))
+
+    def change(self, method: str, path: str) -> dict[str, Any]:
+        """Ingest's answer to a request without a body. Raises `Failed`."""
+        return _json(_call(method, self.ingest_url + path))
+
+    def batch(self, contest: str, commands: list[dict[str, Any]], on_refusal: str) -> list[dict[str, Any]]:
+        """The answer to each command, and the summary at the end. Raises `Failed`."""
+        body = b"".join(orjson.dumps(command, option=orjson.OPT_APPEND_NEWLINE) for command in commands)
+        answer = _call(
+            "POST",
+            f"{self.ingest_url}/v1/contests/{contest}/batch",
+            params={"on_refusal": on_refusal},
+            content=body,
+            headers={"content-type": "application/x-ndjson"},
+        )
+        return [orjson.loads(line) for line in answer.content.splitlines()]
+
+
+_JSON = {"content-type": "application/json"}
+
+
+def _json(answer: httpx.Response) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(answer.content) if answer.content else {}
+    return found
+
+
+def _call(method: str, url: str, **more: Any) -> httpx.Response:
+    with _reaching(url):
+        answer = httpx.request(method, url, timeout=_TIMEOUT_SECONDS, **more)
+    if answer.is_success:
+        return answer
+    try:
+        problem: dict[str, Any] = orjson.loads(answer.content)
+    except orjson.JSONDecodeError:
+        problem = {"title": answer.reason_phrase, "status": answer.status_code, "detail": f"{method} {url}"}
+    raise Failed(problem, REFUSED)
+
+
+@contextmanager
+def _reaching(url: str) -> Iterator[None]:
+    try:
+        yield
+    except httpx.HTTPError as error:
+        base = httpx.URL(url).copy_with(path="/", query=None)
+        problem = {
+            "title": "Service not reached",
+            "detail": f"{base} does not answer: {error}",
+            "way_out": "start it with `standings run`, or name another with --ingest-url and --api-url",
+        }
+        raise Failed(problem, UNREACHABLE) from None

@@ -1,0 +1,76 @@
+"""The demo: everything started on this machine, a simulated race loaded, three looks at it, and how to ask oneself."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlencode
+
+from services.console import output
+from services.console.client import PARTLY, Client, Failed
+from services.demo import race
+from services.supervisor.app import Stopped, Supervisor, stopped_by_signals
+from services.supervisor.embedded import CannotStart
+
+_STANDINGS = f"/v1/contests/{race.CONTEST}/standings"
+
+
+def run(seed: int, once: bool, data: Path | None, api_port: int, ingest_port: int, verbose: bool) -> int:
+    """Runs the demo; the exit code."""
+    with ExitStack() as stack:
+        directory = data or Path(stack.enter_context(TemporaryDirectory(prefix="standings-demo-")))
+        log = (lambda line: output.err.print(line, markup=False)) if verbose else (lambda _: None)
+        supervisor = Supervisor(directory, api_port, ingest_port, None, log)
+        try:
+            with stopped_by_signals(supervisor), supervisor.started() as addresses:
+                client = Client(addresses.ingest, addresses.api)
+                load(client, seed)
+                show(client)
+                if once:
+                    return 0
+                output.out.print("\nRunning until Ctrl-C:")
+                for line in addresses.lines():
+                    output.out.print(f"  {line}", markup=False, soft_wrap=True)
+                return supervisor.wait()
+        except CannotStart as error:
+            raise Failed({"title": "Cannot start", "detail": str(error)}, 1) from None
+        except Stopped as stopped:
+            return stopped.code
+
+
+def load(client: Client, seed: int) -> None:
+    """Records the race; recording it again changes nothing."""
+    client.tell("/v1/contests", race.opening())
+    commands = race.race(seed)
+    summary = client.batch(race.CONTEST, commands, "continue")[-1]["summary"]
+    if summary["refused"]:
+        raise Failed(
+            {"title": "Demo not loaded", "detail": f"{summary['refused']} commands were refused"}, PARTLY
+        )
+    client.ask(f"/v1/contests/{race.CONTEST}", min_version=summary["version"], wait_ms=10_000)
+    output.out.print(
+        f"Loaded a simulated race (seed {seed}): {summary['events']} events about made-up people.\n",
+        markup=False,
+    )
+
+
+def show(client: Client) -> None:
+    """Prints the standings now, on a past day, and what was known that day, with the commands that ask the same."""
+    day = race.PAST_DAY.isoformat()
+    looks: list[tuple[str, dict[str, str]]] = [
+        ("Now", {}),
+        (f"On {day}, as we know today", {"valid_at": day}),
+        (f"On {day}, as was known that day", {"valid_at": day, "known_at": day}),
+    ]
+    for title, moment in looks:
+        output.standings(client.ask(_STANDINGS, **moment), f"{race.TITLE}\n{title}")
+        output.out.print("")
+    output.out.print("The same, asked by yourself:")
+    for _, moment in looks:
+        query = f"?{urlencode(moment)}" if moment else ""
+        options = "".join(f" --{name.replace('_', '-')} {value}" for name, value in moment.items())
+        output.out.print(f"  curl '{client.api_url}{_STANDINGS}{query}'", markup=False, soft_wrap=True)
+        output.out.print(
+            f"  standings --api-url {client.api_url} show {race.CONTEST}{options}",
+            markup=False,
+            soft_wrap=True,
+        )

@@ -1,0 +1,1 @@
+"""A simulated race for trying Standings out."""

@@ -62,7 +62,8 @@ class Answers:
         if present and (kept := self._tables.get(key)):
             return kept
         counts = index.counts(at.valid_at.instant, at.version)
-        table = views.encode([views.placed(one) for one in rank(found.candidates, counts, policy)])
+        placed = rank(found.candidates, counts, policy)
+        table = views.encode([views.placed(one, at.valid_at.instant, found.timezone) for one in placed])
         if present:
             if len(self._tables) >= _KEPT:
                 self._tables.clear()

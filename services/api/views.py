@@ -13,7 +13,7 @@ from shared.domain.endorsement import Endorsement
 from shared.domain.events import Recorded
 from shared.domain.policies import Policy
 from shared.domain.standings import Placed
-from shared.domain.times import format_instant
+from shared.domain.times import format_instant, start_of
 
 
 def encode(value: object) -> bytes:
@@ -90,8 +90,11 @@ def moment(found: Contest, index: Index, at: Moment) -> dict[str, Any]:
     }
 
 
-def placed(one: Placed) -> dict[str, Any]:
-    """One candidate's line in the standings."""
+def placed(one: Placed, valid_at: int, zone: str) -> dict[str, Any]:
+    """One candidate's line in the standings of a valid time; a withdrawal shows once it has happened."""
+    withdrew_at = one.candidate.withdrew_at
+    if withdrew_at is not None and start_of(withdrew_at, zone, "withdrew_at") > valid_at:
+        withdrew_at = None
     counts = {
         category: {"count": count, "members": members} for category, (count, members) in one.counts.items()
     }
@@ -102,7 +105,7 @@ def placed(one: Placed) -> dict[str, Any]:
         "party": one.candidate.party,
         "score": one.score,
         "counts": counts,
-        "withdrew_at": one.candidate.withdrew_at,
+        "withdrew_at": withdrew_at,
     }
 
 

@@ -57,13 +57,12 @@ def show(client: Client) -> None:
     """Prints the standings now, on a past day, and what was known that day, with the commands that ask the same."""
     day = race.PAST_DAY.isoformat()
     looks: list[tuple[str, dict[str, str]]] = [
-        ("Now", {}),
-        (f"On {day}, as we know today", {"valid_at": day}),
-        (f"On {day}, as was known that day", {"valid_at": day, "known_at": day}),
+        ("now", {}),
+        (f"on {day},\nas known now", {"valid_at": day}),
+        (f"on {day},\nas known then", {"valid_at": day, "known_at": day}),
     ]
-    for title, moment in looks:
-        output.standings(client.ask(_STANDINGS, **moment), f"{race.TITLE}\n{title}")
-        output.out.print("")
+    output.side_by_side(race.TITLE, [(title, client.ask(_STANDINGS, **moment)) for title, moment in looks])
+    output.out.print("")
     output.out.print("The same, asked by yourself:")
     for _, moment in looks:
         query = f"?{urlencode(moment)}" if moment else ""

@@ -103,6 +103,8 @@ class Import:
         done = Imported(str(file), dict(kinds), skipped=skipped)
         whole = self.on_error == "abort" and len(commands) <= _WHOLE
         size = _WHOLE if whole else _CHUNK
+        if not commands:
+            return done
         with _bar(file.name, len(commands)) as progress:
             for first in range(0, len(commands), size):
                 chunk = commands[first : first + size]

@@ -20,13 +20,18 @@ def failure(problem: dict[str, Any], json: bool) -> None:
     if json:
         err.file.write(orjson.dumps(problem).decode() + "\n")
         return
-    err.print(f"{problem.get('title', 'Problem')}: {problem.get('detail', '')}", style="red", markup=False)
+    err.print(
+        f"{problem.get('title', 'Problem')}: {problem.get('detail', '')}",
+        style="red",
+        markup=False,
+        soft_wrap=True,
+    )
     if "field" in problem:
-        err.print(f"  {problem['field']} = {problem.get('value')!r}", markup=False)
+        err.print(f"  {problem['field']} = {problem.get('value')!r}", markup=False, soft_wrap=True)
     if "way_out" in problem:
-        err.print(f"  {problem['way_out']}", markup=False)
+        err.print(f"  {problem['way_out']}", markup=False, soft_wrap=True)
     for refusal in problem.get("refusals", [])[:20]:
-        err.print(f"  line {refusal['line']}: {refusal['problem']['detail']}", markup=False)
+        err.print(f"  line {refusal['line']}: {refusal['problem']['detail']}", markup=False, soft_wrap=True)
 
 
 def moment(answer: dict[str, Any]) -> str:
@@ -51,26 +56,47 @@ def standings(answer: dict[str, Any], title: str | None = None) -> None:
     table.add_column("Score", justify="right")
     table.add_column("Endorsements")
     for line in answer["standings"]:
-        withdrew = f" (withdrew {line['withdrew_at'][:10]})" if line["withdrew_at"] else ""
-        table.add_row(str(line["rank"]), line["name"] + withdrew, str(line["score"]), _counts(line["counts"]))
+        table.add_row(str(line["rank"]), _name(line), str(line["score"]), _counts(line["counts"]))
     out.print(table)
+
+
+def side_by_side(title: str, answers: list[tuple[str, dict[str, Any]]]) -> None:
+    """The scores of several moments beside each other; a score that later knowledge changed stands out."""
+    policy = answers[0][1]["policy"]
+    table = Table(title=title, caption=f"policy {policy['id']} v{policy['version']}")
+    table.add_column("Candidate")
+    for name, _ in answers:
+        table.add_column(name, justify="right")
+    scores = [{line["candidate"]: line for line in answer["standings"]} for _, answer in answers]
+    for line in answers[0][1]["standings"]:
+        cells = [str(moment[line["candidate"]]["score"]) for moment in scores]
+        table.add_row(
+            _name(line), *cells[:-1], cells[-1] if cells[-1] == cells[-2] else f"[bold]{cells[-1]} *[/]"
+        )
+    out.print(table)
+    out.print(
+        "* learned, corrected or struck later: the figure that was shown then is not the one we know now",
+        markup=False,
+    )
+
+
+def _name(line: dict[str, Any]) -> str:
+    return str(line["name"]) + (f" (withdrew {line['withdrew_at'][:10]})" if line["withdrew_at"] else "")
 
 
 def endorsements(answer: dict[str, Any]) -> None:
     """The endorsements in force."""
     table = Table(title=answer["title"], caption=moment(answer))
-    for column in ("Endorser", "Category", "Place", "Candidate", "Announced", "Ended", "Endorsement"):
-        table.add_column(column)
+    for column in ("Endorser", "Category", "Candidate", "From", "Until", "Endorsement"):
+        table.add_column(column, overflow="fold")
     for one in answer["endorsements"]:
         endorser = one["endorser"]
-        ended = one["retracted_at"] or ""
         table.add_row(
             endorser["name"],
             one["category"],
-            endorser["place"],
             one["candidate"],
-            one["announced_at"],
-            ended,
+            one["announced_at"][:10],
+            (one["retracted_at"] or "")[:10],
             one["endorsement"],
         )
     out.print(table)
@@ -80,21 +106,25 @@ def events(answer: dict[str, Any]) -> None:
     """The log by version."""
     table = Table(title=f"{answer['contest']}: events, of {answer['version']}")
     table.add_column("Version", justify="right")
-    for column in ("Known at", "Type", "About", "Id"):
-        table.add_column(column)
+    for column in ("Known at", "Type", "About"):
+        table.add_column(column, overflow="fold")
     for one in answer["events"]:
         facts = one["event"]
         about = facts.get("endorsement") or facts.get("candidate") or facts.get("contest", "")
-        table.add_row(str(one["version"]), one["known_at"][:19] + "Z", one["type"], about, one["id"])
+        table.add_row(str(one["version"]), one["known_at"][:16] + "Z", one["type"], about)
     out.print(table)
 
 
 def taken(answer: dict[str, Any]) -> None:
     """What became of a command."""
     for event in answer["events"]:
-        out.print(f"{event['type']} recorded as version {event['version']} ({event['id']})", markup=False)
+        out.print(
+            f"{event['type']} recorded as version {event['version']} ({event['id']})",
+            markup=False,
+            soft_wrap=True,
+        )
     if answer.get("endorsement"):
-        out.print(f"endorsement {answer['endorsement']}", markup=False)
+        out.print(f"endorsement {answer['endorsement']}", markup=False, soft_wrap=True)
 
 
 def _counts(counts: dict[str, dict[str, int]]) -> str:

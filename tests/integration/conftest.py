@@ -1,0 +1,31 @@
+"""One running deployment for the tests that only need a contest of their own."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.supervisor.embedded import embedded_valkey
+from tests.running import Standings, standings
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standings]:
+    """Every service, over a server of their own."""
+    data: Path = tmp_path_factory.mktemp("deployment")
+    with embedded_valkey(data) as url, standings(url) as running:
+        yield running
+
+
+@pytest.fixture
+def contest(deployment: Standings) -> str:
+    """The id of an open contest with candidates ann and bob."""
+    name = f"contest-{next(_numbers)}"
+    candidates = [{"candidate": "ann", "name": "Ann"}, {"candidate": "bob", "name": "Bob"}]
+    deployment.told(
+        "/v1/contests", contest=name, title="A race", timezone="America/New_York", candidates=candidates
+    )
+    return name

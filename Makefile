@@ -43,14 +43,19 @@ check: setup ## Check format, lint, types and the direction of imports
 bench: setup ## Measure
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-# Only names, versions and hashes of published files go into the lock, never where they came from: an index or a
-# directory of packages that this machine is set up with must not leak into it.
-lock: ## Write requirements.lock again from pyproject.toml (needs uv)
+# Only names, versions and hashes of published files go into a lock, never where they came from: an index or a
+# directory of packages that this machine is set up with must not leak into it. The image is built from locks of its
+# own, with the versions of requirements.lock: what it runs, and what builds the project.
+COMPILE = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS $(UV) --no-config pip compile --quiet \
+	--universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+
+lock: ## Write requirements.lock and deploy/*.lock again from pyproject.toml (needs uv)
 	@command -v $(UV) >/dev/null || { echo 'make lock needs uv: `pip install uv`, or name it with `make lock UV=…`.' >&2; exit 1; }
-	env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS $(UV) --no-config pip compile --quiet \
-		--universal --python-version 3.11 --all-extras --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
-		--output-file requirements.lock pyproject.toml
+	$(COMPILE) --all-extras --output-file requirements.lock pyproject.toml
+	$(COMPILE) --no-annotate --constraint requirements.lock --extra ingest --extra scorer --extra api \
+		--output-file deploy/runtime.lock pyproject.toml
+	echo hatchling | $(COMPILE) --no-annotate --constraint requirements.lock --output-file deploy/build.lock -
 
 format: setup ## Write the code in the project's format
 	$(BIN)/ruff format .

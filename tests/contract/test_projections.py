@@ -1,0 +1,214 @@
+"""What folding and committing promise, on every kind of server."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import orjson
+import pytest
+from redis import Redis
+
+from services.ingest.desk import BatchRefused, Desk, Taken
+from services.scorer.consume import Folder, fold
+from services.scorer.rebuild import rebuild
+from shared.domain.errors import AlreadyEndorsed, EventIdReused
+from shared.log import Log
+from shared.projections import Projections, Stale
+from shared.server import connect
+from shared.settings import Settings
+from tests.builders import CONTEST, NOW, announcement, command, opening
+
+T = TypeVar("T")
+LEDGER = f"standings:{{p00}}:c:{CONTEST}:g1:ledger"
+GROUP = ("standings:{p00}:wake", "scorers")
+
+
+class Bench:
+    """One server's log, projections, desk and folder."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.projections = Projections(log.redis, log)
+        self.desk = self.new_desk()
+        self.folder = Folder(log, self.projections, lambda: NOW // 1000, 1)
+
+    def new_desk(self) -> Desk:
+        """Another ingest."""
+        ids = iter(range(1_000_000))
+        return Desk(self.log, self.projections, lambda: NOW, lambda: f"made-{id(ids)}-{next(ids)}")
+
+    async def endorsements(self, first: int, last: int) -> None:
+        """Announces these, in one batch."""
+        commands = [announcement(f"e{n}", f"p{n}", id=f"id-{n}") for n in range(first, last + 1)]
+        outcomes = await self.desk.take_all(CONTEST, commands)
+        assert all(isinstance(outcome, Taken) for outcome in outcomes)
+
+
+def on(url: str, work: Callable[[Bench], Awaitable[T]]) -> T:
+    async def run() -> T:
+        client = connect(Settings(redis_url=url))
+        try:
+            return await work(Bench(Log(client, 1)))
+        finally:
+            await client.aclose()
+
+    return asyncio.run(run())
+
+
+def raw(url: str, key: str) -> list[tuple[str, dict[str, str]]]:
+    with Redis.from_url(url, decode_responses=True) as client:
+        entries: Any = client.xrange(key)
+        return list(entries)
+
+
+def test_the_ledger_has_an_entry_for_every_version_with_its_postings_and_the_totals_after(
+    any_redis_url: str,
+) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.desk.take(opening())
+        await bench.endorsements(1, 2)
+        await bench.desk.take(command("retract", endorsement="e1", retracted_at="2020-06-02"))
+        assert await bench.folder.drain(CONTEST) == 7
+
+    on(any_redis_url, work)
+
+    entries = raw(any_redis_url, LEDGER)
+    assert [entry_id for entry_id, _ in entries] == [f"{n}-0" for n in range(1, 8)]
+    june = 1_590_984_000_000_000
+    assert [orjson.loads(fields["postings"]) for _, fields in entries[4:]] == [
+        [[june, "ann", "governor", 1, 0, 1, 0]],
+        [[june, "ann", "governor", 1, 0, 2, 0]],
+        [[june + 86_400_000_000, "ann", "governor", -1, 0, 1, 0]],
+    ]
+    changes = [orjson.loads(fields["event"]) for _, fields in raw(any_redis_url, "standings:{p00}:changes")]
+    assert [change["data"]["version"] for change in changes] == list(range(1, 8))
+    assert [change["type"] for change in changes[3:5]] == [
+        "standings.contest.changed",
+        "standings.scores.changed",
+    ]
+
+
+def test_a_commit_from_elsewhere_than_where_the_projection_stands_does_nothing(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.desk.take(opening())
+        book = await bench.projections.begin(CONTEST, 1)
+        folded = await fold(bench.projections, CONTEST, 1, book, await bench.log.read(CONTEST, 0))
+        await bench.folder.drain(CONTEST)
+        with pytest.raises(Stale):
+            await bench.projections.commit(CONTEST, 1, book, folded, "0-0")
+
+    on(any_redis_url, work)
+
+    assert len(raw(any_redis_url, LEDGER)) == 4
+
+
+def test_the_wake_is_acknowledged_only_when_the_log_is_folded_to_its_end(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.desk.take(opening())
+        await bench.log.redis.xgroup_create(*GROUP, id="0")
+        read: Any = await bench.log.redis.xreadgroup("scorers", "one", {GROUP[0]: ">"})
+        delivered = read[0][1][0][0].decode()
+        book = await bench.projections.begin(CONTEST, 1)
+        part = await fold(bench.projections, CONTEST, 1, book, await bench.log.read(CONTEST, 0, 2))
+        await bench.projections.commit(CONTEST, 1, book, part, "0-0", delivered)
+        assert (await bench.log.redis.xpending(*GROUP))["pending"] == 1
+        await bench.folder.drain(CONTEST, delivered)
+        assert (await bench.log.redis.xpending(*GROUP))["pending"] == 0
+        assert await bench.log.redis.xlen(GROUP[0]) == 0
+        await bench.endorsements(1, 1)
+        assert await bench.log.redis.xlen(GROUP[0]) == 1
+
+    on(any_redis_url, work)
+
+
+def test_two_scorers_on_one_contest_commit_what_one_does(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.desk.take(opening())
+        await bench.endorsements(1, 2500)
+        other = Folder(bench.log, Projections(bench.log.redis, bench.log), lambda: NOW // 1000, 1)
+        await asyncio.gather(bench.folder.drain(CONTEST), other.drain(CONTEST), bench.folder.drain(CONTEST))
+
+    on(any_redis_url, work)
+
+    entries = raw(any_redis_url, LEDGER)
+    assert [entry_id for entry_id, _ in entries] == [f"{n}-0" for n in range(1, 2505)]
+    assert [orjson.loads(fields["postings"])[0][5] for _, fields in entries[4:]] == list(range(1, 2501))
+
+
+def test_a_rebuild_gives_the_same_postings_and_takes_over_in_one_step(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.desk.take(opening())
+        await bench.endorsements(1, 1500)
+        await bench.folder.drain(CONTEST)
+
+    on(any_redis_url, work)
+    before = raw(any_redis_url, LEDGER)
+
+    async def again(bench: Bench) -> int:
+        return await rebuild(bench.log, bench.projections, CONTEST, lambda _: None)
+
+    assert on(any_redis_url, again) == 2
+    assert raw(any_redis_url, LEDGER.replace(":g1:", ":g2:")) == before
+    assert raw(any_redis_url, LEDGER) == []
+
+
+def test_a_command_sent_twice_is_recorded_once_and_answered_as_the_first_time(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.desk.take(opening())
+        first = await bench.desk.take(announcement(id="once"))
+        assert await bench.desk.take(announcement(id="once")) == first
+        assert await bench.new_desk().take(announcement(id="once")) == first
+        together = await bench.desk.take_all(
+            CONTEST, [announcement("x", "px", id="t"), announcement("x", "px", id="t")]
+        )
+        assert [outcome.version for outcome in together if isinstance(outcome, Taken)] == [6, 6]
+        with pytest.raises(EventIdReused) as refused:
+            await bench.desk.take(announcement(id="once", category="senator"))
+        assert refused.value.value == "once"
+        assert await bench.log.version(CONTEST) == 6
+
+    on(any_redis_url, work)
+
+
+def test_of_two_ingests_that_take_the_same_endorsement_one_refuses_it(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> list[Any]:
+        await bench.desk.take(opening())
+        desks = [bench.new_desk() for _ in range(8)]
+        return await asyncio.gather(
+            *(desk.take(announcement(f"e{n}", "jane")) for n, desk in enumerate(desks)),
+            return_exceptions=True,
+        )
+
+    outcomes = on(any_redis_url, work)
+
+    assert sum(isinstance(outcome, Taken) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, AlreadyEndorsed) for outcome in outcomes) == 7
+
+
+def test_ingest_decides_by_what_is_recorded_whether_or_not_it_is_folded(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.desk.take(opening())
+        await bench.endorsements(1, 30)
+        await bench.folder.drain(CONTEST)
+        await bench.endorsements(31, 60)
+        fresh = bench.new_desk()
+        for n in (7, 45):
+            await fresh.take(command("retract", endorsement=f"e{n}", retracted_at="2020-06-09"))
+            with pytest.raises(AlreadyEndorsed):
+                await fresh.take(announcement(f"again-{n}", f"p{n}", announced_at="2020-06-08"))
+
+    on(any_redis_url, work)
+
+
+def test_a_batch_that_is_taken_whole_leaves_nothing_when_one_is_refused(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.desk.take(opening())
+        commands = [announcement("e1", "p1"), announcement("e2", "p1"), announcement("e3", "p3")]
+        with pytest.raises(BatchRefused) as refused:
+            await bench.desk.take_all(CONTEST, commands, whole=True)
+        assert [position for position, _ in refused.value.refusals] == [1]
+        assert await bench.log.version(CONTEST) == 4
+        outcomes = await bench.desk.take_all(CONTEST, commands)
+        assert [isinstance(outcome, Taken) for outcome in outcomes] == [True, False, True]
+
+    on(any_redis_url, work)

@@ -1,11 +1,10 @@
 """The HTTP interface of the API."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import orjson
 from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import BaseModel, Field
 
 from services.api import examples, views
 from services.api.contests import Contests
@@ -28,11 +27,19 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 _KEPT = 4096
 
 
-class Wait(BaseModel, extra="forbid"):
-    """Waiting for a version just written."""
+class Wait(NamedTuple):
+    """Waiting for a version just written: until it is there, for at most so long."""
 
-    min_version: int = Field(0, ge=0, le=2**53, description="wait until this version is there")
-    wait_ms: int = Field(2000, ge=0, le=10_000, description="for at most so long")
+    min_version: int
+    wait_ms: int
+
+
+# Asynchronous, because FastAPI hands a plain function, or a class, to a thread on every request.
+async def _wait(
+    min_version: Annotated[int, Query(ge=0, le=2**53, description="wait until this version is there")] = 0,
+    wait_ms: Annotated[int, Query(ge=0, le=10_000, description="for at most so long")] = 2000,
+) -> Wait:
+    return Wait(min_version, wait_ms)
 
 
 class Answers:
@@ -75,7 +82,7 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
     """Every route of the API."""
     router = APIRouter(prefix="/v1", responses=_ANSWERS)
     contests = answers.contests
-    waiting = Annotated[Wait, Depends()]
+    waiting = Annotated[Wait, Depends(_wait)]
 
     @router.get("/contests", tags=["contests"], responses=examples.of(examples.CONTESTS))
     async def all_contests() -> Response:

@@ -37,8 +37,8 @@ class Index:
     postings: list[tuple[int, Posting]] = field(default_factory=list)
     totals: dict[Cell, Totals] = field(default_factory=dict)
     latest_valid_at: int = 0
-    # (version, state) in version order, still encoded
-    contests: list[tuple[int, bytes]] = field(default_factory=list)
+    # (version, state) in version order; endorsements are many, so they stay encoded
+    contests: list[tuple[int, Contest]] = field(default_factory=list)
     endorsements: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
 
     def append(self, entry: LedgerEntry) -> None:
@@ -53,7 +53,7 @@ class Index:
                     f"ledger of {self.contest_id}: the counts of version {entry.version} do not add up"
                 )
         if entry.contest is not None:
-            self.contests.append((entry.version, entry.contest))
+            self.contests.append((entry.version, decode_contest(entry.contest)))
         if entry.endorsement is not None:
             subject = orjson.loads(entry.endorsement)["id"]
             self.endorsements.setdefault(subject, []).append((entry.version, entry.endorsement))
@@ -73,7 +73,7 @@ class Index:
     def contest(self, version: int) -> Contest:
         """The contest and its candidates as of a version. `version` is at least 1."""
         at = bisect_right(self.contests, version, key=_first)
-        return decode_contest(self.contests[at - 1][1])
+        return self.contests[at - 1][1]
 
     def endorsement(self, endorsement: str, version: int) -> Endorsement | None:
         """One endorsement as of a version, or None if it was not known."""
@@ -105,5 +105,5 @@ def in_force(endorsement: Endorsement, valid_at: int, zone: str) -> bool:
     return sum(p.delta for p in stands_for(endorsement, zone) if p.valid_at <= valid_at) == 1
 
 
-def _first(pair: tuple[int, bytes]) -> int:
+def _first(pair: tuple[int, object]) -> int:
     return pair[0]

@@ -74,10 +74,7 @@ def side_by_side(title: str, answers: list[tuple[str, dict[str, Any]]]) -> None:
             _name(line), *cells[:-1], cells[-1] if cells[-1] == cells[-2] else f"[bold]{cells[-1]} *[/]"
         )
     out.print(table)
-    out.print(
-        "* learned, corrected or struck later: the figure that was shown then is not the one we know now",
-        markup=False,
-    )
+    out.print("* not what we know now: learned, corrected or struck later", markup=False, soft_wrap=True)
 
 
 def _name(line: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -67,7 +68,7 @@ def test_the_demo_run_again_on_its_data_prints_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.shared_data
 def test_published_data_is_imported_and_shown_as_the_readme_says(
-    shared_data: Path, deployment: object
+    shared_data: Path, deployment: Standings
 ) -> None:
 
     urls = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import free_port
+from tests.running import Standings, free_port
 from tests.servers import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")

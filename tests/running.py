@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,13 +101,15 @@ class Standings:
 
 
 @contextmanager
-def standings(redis_url: str, **settings: str) -> Iterator[Standings]:
-    """Ingest, one scorer and the API, ready."""
+def standings(redis_url: str, scorers: int = 1, **settings: str) -> Iterator[Standings]:
+    """Ingest, scorers and the API, ready."""
     with (
+        ExitStack() as stack,
         service("ingest", redis_url, **settings) as ingest,
-        service("scorer", redis_url, **settings),
         service("api", redis_url, **settings) as api,
         httpx.Client(base_url=ingest.url, timeout=60) as to_ingest,
         httpx.Client(base_url=api.url, timeout=60) as to_api,
     ):
+        for _ in range(scorers):
+            stack.enter_context(service("scorer", redis_url, **settings))
         yield Standings(redis_url, to_ingest, to_api)

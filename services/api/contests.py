@@ -1,6 +1,7 @@
 """The contests that an API process holds in memory, each kept up with its ledger."""
 
 import asyncio
+import contextlib
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -52,7 +53,11 @@ class Contests:
         self._held: OrderedDict[str, _Held] = OrderedDict()
 
     async def at(self, contest: str, min_version: int, wait_ms: int) -> Index:
-        """A contest's index, at `min_version` or later. Raises `UnknownContest` and `NotThereYet`."""
+        """A contest's index, at `min_version` or later, and at least at 1: one just opened is waited for.
+
+        Raises `UnknownContest` and `NotThereYet`.
+        """
+        min_version = max(min_version, 1)
         held = self._held.get(contest)
         if held is None:
             held = await self._hold(contest)
@@ -60,6 +65,14 @@ class Contests:
         if held.index.version < min_version:
             await self._wait(contest, held, min_version, wait_ms)
         return held.index
+
+    async def all(self) -> list[Index]:
+        """The index of every contest that is there; one that is just being opened is left out."""
+        found: list[Index] = []
+        for contest in await self.events.contests():
+            with contextlib.suppress(NotThereYet):
+                found.append(await self.at(contest, 1, 0))
+        return found
 
     async def follow(self) -> None:
         """Keeps every contest in memory up with its ledger, until cancelled."""

@@ -87,14 +87,8 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
     @router.get("/contests", tags=["contests"], responses=examples.of(examples.CONTESTS))
     async def all_contests() -> Response:
         """Every contest."""
-        found = [await contests.at(name, 0, 0) for name in await contests.events.contests()]
-        return _json(
-            {
-                "contests": [
-                    views.contest(index.contest(index.version), index) for index in found if index.version
-                ]
-            }
-        )
+        found = await contests.all()
+        return _json({"contests": [views.contest(index.contest(index.version), index) for index in found]})
 
     @router.get("/contests/{contest}", tags=["contests"])
     async def one_contest(contest: ContestId, wait: waiting) -> Response:

@@ -12,6 +12,7 @@ from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.postings import Posting, stands_for
 from shared.domain.standings import as_of
+from shared.domain.times import start_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Index:
     known_ats: list[int] = field(default_factory=list)
     postings: list[tuple[int, Posting]] = field(default_factory=list)
     totals: dict[Cell, Totals] = field(default_factory=dict)
+    # From then on nothing changes in valid time: the last posting's or withdrawal's.
     latest_valid_at: int = 0
     # (version, state) in version order; endorsements are many, so they stay encoded
     contests: list[tuple[int, Contest]] = field(default_factory=list)
@@ -53,7 +55,7 @@ class Index:
                     f"ledger of {self.contest_id}: the counts of version {entry.version} do not add up"
                 )
         if entry.contest is not None:
-            self.contests.append((entry.version, decode_contest(entry.contest)))
+            self._take_contest(entry.version, decode_contest(entry.contest))
         if entry.endorsement is not None:
             subject = orjson.loads(entry.endorsement)["id"]
             self.endorsements.setdefault(subject, []).append((entry.version, entry.endorsement))
@@ -91,6 +93,13 @@ class Index:
             state = self.endorsement(endorsement, version)
             if state is not None and not state.struck:
                 yield state
+
+    def _take_contest(self, version: int, contest: Contest) -> None:
+        self.contests.append((version, contest))
+        for candidate in contest.candidates.values():
+            if candidate.withdrew_at is not None:
+                withdrew_at = start_of(candidate.withdrew_at, contest.timezone, "withdrew_at")
+                self.latest_valid_at = max(self.latest_valid_at, withdrew_at)
 
     def _post(self, version: int, posting: Posting) -> None:
         cell = posting.candidate, posting.category

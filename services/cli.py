@@ -59,11 +59,11 @@ def _client(context: typer.Context, json: bool) -> Iterator["Client"]:
 
 
 def _tell(
-    context: typer.Context, json: bool, path: str, by: str | None, url: str, title: str, **said: object
+    context: typer.Context, json: bool, path: str, by: str | None, url: str, named: str, /, **said: object
 ) -> None:
     from services.console import output
 
-    source = {"url": url, "title": title} if url or title else None
+    source = {"url": url, "title": named} if url or named else None
     with _client(context, json) as client:
         answer = client.tell(path, {"recorded_by": by or getpass.getuser(), "source": source, **said})
         output.as_json(answer) if json else output.taken(answer)

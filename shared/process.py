@@ -5,8 +5,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
 from typing import Any
 
 import uvloop
@@ -42,16 +41,26 @@ def run(service: Coroutine[Any, Any, None], level: str) -> int:
     except UnfitServer as error:
         sys.stderr.write(f"{error}\n")
         return REFUSES_TO_START
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         pass
     return 0
 
 
-@asynccontextmanager
-async def until_signalled() -> AsyncIterator[asyncio.Event]:
-    """An event that SIGINT or SIGTERM sets."""
-    asked = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked.set)
-    yield asked
+class Ending:
+    """Waits for SIGINT or SIGTERM. Until `wait` is called, a signal cancels what the service is doing instead."""
+
+    def __init__(self) -> None:
+        self._asked = asyncio.Event()
+        self._starting = asyncio.current_task()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._ask)
+
+    def _ask(self) -> None:
+        self._asked.set()
+        if self._starting is not None:
+            self._starting.cancel()
+
+    async def wait(self) -> None:
+        """Returns when the service is to end. From the first call on, a signal cancels nothing."""
+        self._starting = None
+        await self._asked.wait()

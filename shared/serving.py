@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -9,7 +10,8 @@ from fastapi import FastAPI, Response
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
-from shared.process import until_signalled
+from shared.process import Ending
+from shared.server import UnfitServer
 
 log = logging.getLogger("standings")
 
@@ -17,18 +19,29 @@ log = logging.getLogger("standings")
 async def serve(
     app: FastAPI, host: str, port: int, work: Callable[[], AbstractAsyncContextManager[None]]
 ) -> None:
-    """Serves an app inside its own work until signalled."""
-    async with until_signalled() as asked, work():
+    """Serves an app inside its own work until signalled. Raises `UnfitServer` if the address is taken."""
+    ending = Ending()
+    _refuse_taken(host, port)
+    async with work():
         server = Server(app, host, port, interface=Interfaces.ASGINL, log_enabled=False, websockets=False)
         serving = asyncio.create_task(server.serve())
         log.info("listening on http://%s:%d", host, port)
-        ended = asyncio.create_task(asked.wait())
+        ended = asyncio.create_task(ending.wait())
         await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
         if serving.done() and not ended.done():
             serving.result()
             raise RuntimeError("the HTTP server ended by itself")
         server.stop()  # type: ignore[no-untyped-call]
         await serving
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UnfitServer(f"cannot listen on {host}:{port}: {error.strerror}") from None
 
 
 def add_health(app: FastAPI, ready: Callable[[], Awaitable[str | None]]) -> None:

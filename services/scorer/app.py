@@ -17,9 +17,9 @@ from services.scorer.rebuild import rebuild
 from shared.domain.errors import UnreadableEvent
 from shared.keys import SCORERS, PartitionKeys
 from shared.log import Log
-from shared.process import run, settings_from_environment, until_signalled
+from shared.process import Ending, run, settings_from_environment
 from shared.projections import Projections
-from shared.server import check, connect, wait_for
+from shared.server import UnfitServer, check, connect, wait_for
 from shared.settings import Settings
 
 log = logging.getLogger("standings")
@@ -42,18 +42,18 @@ class Scorer:
 
     async def serve(self) -> None:
         """Folds until signalled. Raises `UnfitServer`."""
-        async with until_signalled() as asked:
-            await wait_for(self.redis)
-            await check(self.redis, self.settings)
-            for wake in self.wakes:
-                await self._create_group(wake)
-            broker = self._broker()
-            await broker.start()
-            log.info("scoring %d partition(s) as %s", len(self.wakes), self.consumer)
-            await self._wake_lagging()
-            await asked.wait()
-            await broker.stop()
-            await self.redis.aclose()
+        ending = Ending()
+        await wait_for(self.redis)
+        await check(self.redis, self.settings)
+        for wake in self.wakes:
+            await self._create_group(wake)
+        broker = self._broker()
+        await broker.start()
+        log.info("scoring %d partition(s) as %s", len(self.wakes), self.consumer)
+        await self._wake_lagging()
+        await ending.wait()
+        await broker.stop()
+        await self.redis.aclose()
 
     def _broker(self) -> RedisBroker:
         broker = RedisBroker(self.settings.redis_url, logger=logging.getLogger("standings.stream"))
@@ -126,6 +126,8 @@ def rebuild_main(contest: str) -> int:
     async def work() -> None:
         scorer = create_app(settings)
         await check(scorer.redis, settings)
+        if await scorer.events.version(contest) == 0:
+            raise UnfitServer(f"contest {contest!r} is not open: there is nothing to rebuild")
         generation = await rebuild(scorer.events, scorer.projections, contest, lambda _: None)
         sys.stdout.write(f"generation {generation} of {contest} answers from now on\n")
         await scorer.redis.aclose()

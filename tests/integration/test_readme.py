@@ -36,7 +36,7 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
 def test_the_first_command_is_the_makefiles_and_runs_the_demo() -> None:
     assert block("sh", 0).strip() == "make demo ARGS=--once"
     made = subprocess.run(
-        [str(shutil.which("make")), "-n", "demo", "ARGS=--once"],
+        [str(shutil.which("make")), "--no-print-directory", "-n", "demo", "ARGS=--once"],
         cwd=PROJECT,
         capture_output=True,
         text=True,

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
-from shared.domain.errors import UnreadableEvent
+from shared.domain.errors import UnreadableEvent, UnreadableTime
 from shared.domain.events import (
     Announced,
     CandidateEntered,
@@ -88,7 +88,7 @@ def decode_event(stored_type: bytes, data: bytes) -> Event:
     if reader is None:
         raise UnreadableEvent(f"type {stored_type.decode(errors='replace')!r} is not known to this release")
     try:
-        return reader.validate_json(data, extra="forbid")
+        return reader.validate_json(data, strict=True, extra="forbid")
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "the body"
@@ -101,7 +101,7 @@ def decode_entry(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Recorded:
     try:
         event = decode_event(fields[b"type"], fields[b"data"])
         return Recorded(version, fields[b"id"].decode(), start_of(fields[b"known_at"].decode(), "UTC"), event)
-    except (KeyError, UnicodeDecodeError) as error:
+    except (KeyError, UnicodeDecodeError, UnreadableTime) as error:
         raise UnreadableEvent(f"version {version}: {error!r}") from None
     except UnreadableEvent as error:
         raise UnreadableEvent(f"version {version}: {error}") from None

@@ -59,7 +59,11 @@ class Policy:
 
     def points(self, units: int) -> int | Decimal:
         """Units as points: a whole number where the policy has whole weights only."""
-        return units if self.places == 0 else Decimal(units).scaleb(-self.places)
+        if self.places == 0:
+            return units
+        # Not by arithmetic, which rounds to 28 digits.
+        sign, digits, _ = Decimal(units).as_tuple()
+        return Decimal((sign, digits, -self.places))
 
 
 def scores(policy: Policy, totals: Mapping[Cell, Totals]) -> dict[str, int]:
@@ -71,8 +75,13 @@ def scores(policy: Policy, totals: Mapping[Cell, Totals]) -> dict[str, int]:
 
 
 def _places(weight: Decimal) -> int:
-    exponent = weight.normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else _MOST_PLACES + 1
+    _, digits, exponent = weight.as_tuple()
+    if not isinstance(exponent, int):
+        return _MOST_PLACES + 1
+    # Not by `normalize`, which rounds to 28 digits.
+    significant = "".join(map(str, digits)).rstrip("0")
+    trailing_zeros = len(digits) - len(significant)
+    return max(0, -(exponent + trailing_zeros)) if significant else 0
 
 
 def _weights(**points: int) -> dict[str, Decimal]:

@@ -30,7 +30,8 @@ def instant(moment: datetime) -> int:
 @lru_cache(maxsize=65_536)
 def format_instant(at: int) -> str:
     """RFC 3339 in UTC, always with six decimals: as text, instants sort as in time."""
-    return (_EPOCH + timedelta(microseconds=at)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    moment = _EPOCH + timedelta(microseconds=at)
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 @lru_cache(maxsize=65_536)

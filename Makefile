@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: setup ## Start everything on this machine with real data in it, and leave it running
+demo: setup ## Start everything on this machine with a simulated race in it, and leave it running
 	$(BIN)/standings demo $(ARGS)
 
 test: setup ## Run the tests

@@ -377,9 +377,7 @@ def doctor(context: typer.Context, json: Json = False) -> None:
     if json:
         output.as_json(checks)
     for check in () if json else checks:
-        output.out.print(
-            f"{'ok  ' if check['ok'] else 'BAD '} {check['check']}: {check['found']}", markup=False
-        )
+        output.say(f"{'ok  ' if check['ok'] else 'BAD '} {check['check']}: {check['found']}")
     raise typer.Exit(0 if all(check["ok"] for check in checks) else 1)
 
 
@@ -402,9 +400,7 @@ def dead_letters(
     if json:
         output.as_json(answer)
     for letter in () if json else answer["dead_letters"]:
-        output.out.print(
-            f"{letter['letter']}  {letter['reason']['detail']}\n    {letter['message']}", markup=False
-        )
+        output.say(f"{letter['letter']}  {letter['reason']['detail']}\n    {letter['message']}")
 
 
 @app.command(name="import")
@@ -445,9 +441,7 @@ def import_files(
         output.as_json([one.__dict__ for one in done])
     for one in () if json else done:
         what = ", ".join(f"{count} {kind}" for kind, count in one.commands.items()) or "nothing new"
-        output.out.print(
-            f"{one.file}: {what}; {one.taken} taken, {one.refused} refused, {one.skipped} skipped"
-        )
+        output.say(f"{one.file}: {what}; {one.taken} taken, {one.refused} refused, {one.skipped} skipped")
     raise typer.Exit(4 if any(one.refused or one.skipped for one in done) else 0)
 
 

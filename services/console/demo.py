@@ -18,7 +18,7 @@ def run(seed: int, once: bool, data: Path | None, api_port: int, ingest_port: in
     """Runs the demo; the exit code."""
     with ExitStack() as stack:
         directory = data or Path(stack.enter_context(TemporaryDirectory(prefix="standings-demo-")))
-        log = (lambda line: output.err.print(line, markup=False)) if verbose else (lambda _: None)
+        log = output.warn if verbose else (lambda _: None)
         supervisor = Supervisor(directory, api_port, ingest_port, None, log)
         try:
             with stopped_by_signals(supervisor), supervisor.started() as addresses:
@@ -27,9 +27,9 @@ def run(seed: int, once: bool, data: Path | None, api_port: int, ingest_port: in
                 show(client)
                 if once:
                     return 0
-                output.out.print("\nRunning until Ctrl-C:")
+                output.say("\nRunning until Ctrl-C:")
                 for line in addresses.lines():
-                    output.out.print(f"  {line}", markup=False, soft_wrap=True)
+                    output.say(f"  {line}")
                 return supervisor.wait()
         except CannotStart as error:
             raise Failed({"title": "Cannot start", "detail": str(error)}, 1) from None
@@ -47,10 +47,7 @@ def load(client: Client, seed: int) -> None:
             {"title": "Demo not loaded", "detail": f"{summary['refused']} commands were refused"}, PARTLY
         )
     client.ask(f"/v1/contests/{race.CONTEST}", min_version=summary["version"], wait_ms=10_000)
-    output.out.print(
-        f"Loaded a simulated race (seed {seed}): {summary['events']} events about made-up people.\n",
-        markup=False,
-    )
+    output.say(f"Loaded a simulated race (seed {seed}): {summary['events']} events about made-up people.\n")
 
 
 def show(client: Client) -> None:
@@ -62,14 +59,10 @@ def show(client: Client) -> None:
         (f"on {day},\nas known then", {"valid_at": day, "known_at": day}),
     ]
     output.side_by_side(race.TITLE, [(title, client.ask(_STANDINGS, **moment)) for title, moment in looks])
-    output.out.print("")
-    output.out.print("The same, asked by yourself:")
+    output.say("")
+    output.say("The same, asked by yourself:")
     for _, moment in looks:
         query = f"?{urlencode(moment)}" if moment else ""
         options = "".join(f" --{name.replace('_', '-')} {value}" for name, value in moment.items())
-        output.out.print(f"  curl '{client.api_url}{_STANDINGS}{query}'", markup=False, soft_wrap=True)
-        output.out.print(
-            f"  standings --api-url {client.api_url} show {race.CONTEST}{options}",
-            markup=False,
-            soft_wrap=True,
-        )
+        output.say(f"  curl '{client.api_url}{_STANDINGS}{query}'")
+        output.say(f"  standings --api-url {client.api_url} show {race.CONTEST}{options}")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.console.client import REFUSED, WRONG_USAGE, Client, Failed
-from services.console.output import err
+from services.console.output import err, warn
 from services.ingest.importers import fivethirtyeight, snapshots, table
 from services.ingest.importers.rows import BadRow
 
@@ -79,7 +79,7 @@ class Import:
         for file, bad in found:
             total += len(bad)
             for row in bad:
-                err.print(f"{file}:{row.line}: {row.column}: {row.value!r}: {row.reason}", markup=False)
+                warn(f"{file}:{row.line}: {row.column}: {row.value!r}: {row.reason}")
         if total and (always or self.on_error == "abort"):
             raise Failed(
                 {
@@ -120,9 +120,7 @@ class Import:
     def _count(self, done: Imported, answers: list[dict[str, Any]]) -> None:
         for answer in answers[:-1]:
             if "problem" in answer:
-                err.print(
-                    f"{done.file}: command {answer['line']}: {answer['problem']['detail']}", markup=False
-                )
+                warn(f"{done.file}: command {answer['line']}: {answer['problem']['detail']}")
         summary = answers[-1]["summary"]
         done.taken += summary["taken"]
         done.refused += summary["refused"]

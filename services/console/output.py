@@ -10,6 +10,16 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
+def say(line: str, style: str | None = None) -> None:
+    """One line on standard output, as it is: never wrapped, so that programs can read it."""
+    out.print(line, style=style, markup=False, soft_wrap=True)
+
+
+def warn(line: str, style: str | None = None) -> None:
+    """One line on standard error, as it is."""
+    err.print(line, style=style, markup=False, soft_wrap=True)
+
+
 def as_json(value: object) -> None:
     """One JSON document on standard output."""
     out.file.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
@@ -20,18 +30,13 @@ def failure(problem: dict[str, Any], json: bool) -> None:
     if json:
         err.file.write(orjson.dumps(problem).decode() + "\n")
         return
-    err.print(
-        f"{problem.get('title', 'Problem')}: {problem.get('detail', '')}",
-        style="red",
-        markup=False,
-        soft_wrap=True,
-    )
+    warn(f"{problem.get('title', 'Problem')}: {problem.get('detail', '')}", style="red")
     if "field" in problem:
-        err.print(f"  {problem['field']} = {problem.get('value')!r}", markup=False, soft_wrap=True)
+        warn(f"  {problem['field']} = {problem.get('value')!r}")
     if "way_out" in problem:
-        err.print(f"  {problem['way_out']}", markup=False, soft_wrap=True)
+        warn(f"  {problem['way_out']}")
     for refusal in problem.get("refusals", [])[:20]:
-        err.print(f"  line {refusal['line']}: {refusal['problem']['detail']}", markup=False, soft_wrap=True)
+        warn(f"  line {refusal['line']}: {refusal['problem']['detail']}")
 
 
 def moment(answer: dict[str, Any]) -> str:
@@ -74,7 +79,7 @@ def side_by_side(title: str, answers: list[tuple[str, dict[str, Any]]]) -> None:
             _name(line), *cells[:-1], cells[-1] if cells[-1] == cells[-2] else f"[bold]{cells[-1]} *[/]"
         )
     out.print(table)
-    out.print("* not what we know now: learned, corrected or struck later", markup=False, soft_wrap=True)
+    say("* not what we know now: learned, corrected or struck later")
 
 
 def _name(line: dict[str, Any]) -> str:
@@ -115,13 +120,9 @@ def events(answer: dict[str, Any]) -> None:
 def taken(answer: dict[str, Any]) -> None:
     """What became of a command."""
     for event in answer["events"]:
-        out.print(
-            f"{event['type']} recorded as version {event['version']} ({event['id']})",
-            markup=False,
-            soft_wrap=True,
-        )
+        say(f"{event['type']} recorded as version {event['version']} ({event['id']})")
     if answer.get("endorsement"):
-        out.print(f"endorsement {answer['endorsement']}", markup=False, soft_wrap=True)
+        say(f"endorsement {answer['endorsement']}")
 
 
 def _counts(counts: dict[str, dict[str, int]]) -> str:

@@ -29,7 +29,10 @@ Expected = Annotated[
     int | None, typer.Option("--expected-version", help="refuse unless the contest stands there")
 ]
 KnownAt = Annotated[str | None, typer.Option("--known-at", help="only for contests whose clock is imported")]
-At = Annotated[str | None, typer.Option("--at", help="a day or an instant (default: now)")]
+At = Annotated[
+    str | None,
+    typer.Option("--at", help="a day, month or year, 2015-12~ if uncertain, or an instant (default: now)"),
+]
 Category = Annotated[str | None, typer.Option("--category")]
 Members = Annotated[int | None, typer.Option("--members")]
 ApiPort = Annotated[int, typer.Option("--api-port", help="0: any free port")]
@@ -333,7 +336,9 @@ def show(
     context: typer.Context,
     contest: Contest,
     policy: Annotated[str | None, typer.Option(help="such as fivethirtyeight-2020, headcount")] = None,
-    valid_at: Annotated[str | None, typer.Option(help="when it was so: a day or an instant")] = None,
+    valid_at: Annotated[
+        str | None, typer.Option(help="when it was so: a day, month, year or instant")
+    ] = None,
     known_at: Annotated[str | None, typer.Option(help="as it was known then")] = None,
     version: Annotated[int | None, typer.Option(help="as it was known at this version")] = None,
     endorsements: Annotated[

@@ -83,7 +83,12 @@ def side_by_side(title: str, answers: list[tuple[str, dict[str, Any]]]) -> None:
 
 
 def _name(line: dict[str, Any]) -> str:
-    return str(line["name"]) + (f" (withdrew {line['withdrew_at'][:10]})" if line["withdrew_at"] else "")
+    return str(line["name"]) + (f" (withdrew {_day(line['withdrew_at'])})" if line["withdrew_at"] else "")
+
+
+def _day(time: str) -> str:
+    """The day of an instant; a date as it is written, with its mark of doubt."""
+    return time.partition("T")[0]
 
 
 def endorsements(answer: dict[str, Any]) -> None:
@@ -97,8 +102,8 @@ def endorsements(answer: dict[str, Any]) -> None:
             endorser["name"],
             one["category"],
             one["candidate"],
-            one["announced_at"][:10],
-            (one["retracted_at"] or "")[:10],
+            _day(one["announced_at"]),
+            _day(one["retracted_at"] or ""),
             one["endorsement"],
         )
     out.print(table)

@@ -11,7 +11,8 @@ from shared.domain.events import Endorser, Source
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,119}$")]
 EventId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")]
-Time = Annotated[str, StringConstraints(min_length=10, max_length=40)]
+# Whether it is a time is for the domain to tell, which says what is understood.
+Time = Annotated[str, StringConstraints(max_length=40)]
 Text = Annotated[str, StringConstraints(max_length=2000)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
 Members = Annotated[int, Field(ge=0, le=10**12, strict=True)]
@@ -107,7 +108,9 @@ class AnnounceFacts(EndorsementFacts):
     candidate: Slug
     category: Slug
     members: Members = 0
-    announced_at: Time | None = Field(None, description="a day or an instant; now if left out")
+    announced_at: Time | None = Field(
+        None, description="a day, month or year, which may end in ~, ? or %, or an instant; now if left out"
+    )
     retracted_at: Time | None = Field(None, description="if it has ended already")
 
 

@@ -32,7 +32,7 @@ from shared.domain.events import (
     Source,
     Struck,
 )
-from shared.domain.times import end_of, format_instant, is_time_zone, start_of
+from shared.domain.times import end_of, format_instant, is_certain, is_time_zone, start_of
 
 
 class Moment(NamedTuple):
@@ -43,7 +43,10 @@ class Moment(NamedTuple):
     zone: str
 
     def time(self, text: str | None, field: str) -> str:
-        """The time given, or now. Raises `UnreadableTime` and `InTheFuture`."""
+        """The time given, or now. Raises `UnreadableTime` and `InTheFuture`.
+
+        As in every comparison here, an uncertain date stands where it counts from: it may reach into the future.
+        """
         if text is None:
             return format_instant(self.known_at)
         if start_of(text, self.zone, field) > self.known_at:
@@ -92,7 +95,7 @@ def _decide_endorsement(
 def known_time(command: Command, book: Book, now: int) -> int:
     """When the log learns of this: now, or what an imported contest's command says.
 
-    Raises `KnownTimeNotTaken` and `KnownTimeGoesBack`.
+    Raises `KnownTimeNotTaken`, `KnownTimeGoesBack`, `UnreadableTime` and `InTheFuture`.
     """
     clock = command.clock if isinstance(command, Open) else book.opened().clock
     zone = command.timezone if isinstance(command, Open) else book.opened().timezone
@@ -101,6 +104,13 @@ def known_time(command: Command, book: Book, now: int) -> int:
     if command.known_at is None:
         return max(now, book.known_at)
     known_at = start_of(command.known_at, zone, "known_at")
+    if not is_certain(command.known_at):
+        raise errors.UnreadableTime(
+            "known_at",
+            command.known_at,
+            "when something became known is one day or instant, and certain",
+            "write a day (2019-04-22) or an RFC 3339 instant (2019-04-22T13:05:00-04:00)",
+        )
     if known_at < book.known_at:
         raise errors.KnownTimeGoesBack(command.known_at, format_instant(book.known_at))
     if known_at > now:

@@ -30,17 +30,20 @@ class Invalid(Refused):
 
 
 class UnreadableTime(Invalid):
-    """A time is neither a day nor an RFC 3339 instant."""
+    """A time is not of the forms that are understood."""
 
     code = "unreadable-time"
     title = "A time cannot be read"
 
-    def __init__(self, field: str, value: str, reason: str) -> None:
+    def __init__(self, field: str, value: str, reason: str, way_out: str = "") -> None:
         super().__init__(
             field,
             value,
             f"{field}={value!r} is not a time: {reason}",
-            "write a day (2019-04-22) or an RFC 3339 instant (2019-04-22T13:05:00-04:00)",
+            way_out
+            or "write a day (2019-04-22), a month (2019-04), a year (2019) or an RFC 3339 instant "
+            "(2019-04-22T13:05:00-04:00); the day, month or year of a fact may end in ~ (approximate), "
+            "? (uncertain) or % (both)",
         )
 
 

@@ -1,6 +1,7 @@
 """Events: facts about a contest or an endorsement, past tense, never changed once recorded.
 
-Times are kept as their source gave them: a day (`2019-04-22`) or an RFC 3339 instant; `times` reads them.
+Times are kept as their source gave them: a day, month or year, which may be marked as uncertain (`2019-04-22`,
+`2019-04`, `2019?`), or an RFC 3339 instant; `times` reads them.
 """
 
 from dataclasses import dataclass

@@ -1,11 +1,15 @@
-"""Instants and days.
+"""Instants, days, months and years.
 
-An *instant* is an ``int``: microseconds since 1970-01-01T00:00Z. A *day* (``2019-04-22``) is a day in the
-contest's time zone: a fact counts from its start, a question about it means its end.
+An *instant* is an ``int``: microseconds since 1970-01-01T00:00Z. A *day* (``2019-04-22``), a *month* (``2019-04``)
+or a *year* (``2019``) is one in the contest's time zone: a fact counts from its start, a question about it means its
+end. A month or a year dates a fact to some day of it; one that ends in ``~`` (approximate), ``?`` (uncertain) or
+``%`` (both) may be off by more. `bounds_of` tells within which instants the fact began.
 """
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 from shared.domain.errors import UnreadableTime
@@ -13,8 +17,42 @@ from shared.domain.errors import UnreadableTime
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 # A day's end is the next day's start, so the last day of the calendar has none.
-_LAST_YEAR = 9998
-_DAY_LENGTH = len("2019-04-22")
+_FIRST_YEAR, _LAST_YEAR = 2, 9998
+_CALENDAR_BEGINS, _CALENDAR_ENDS = date(_FIRST_YEAR, 1, 1), date(_LAST_YEAR + 1, 1, 1)
+_DAY = timedelta(days=1)
+
+# Source: Library of Congress, Extended Date/Time Format (EDTF) Specification, level 1, a part of it.
+_DATED = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?([~?%])?")
+_LONGEST_DATED = len("2019-04-22~")
+_SHORTEST_CERTAIN = len("2019-04-22")
+_QUALIFIERS = "~?%"
+_MARKS = re.compile(r"[~?%/]")
+_NEITHER = "neither a day, a month or a year nor an RFC 3339 instant"
+
+# EDTF leaves open how far from what is written a qualified date may lie. Here it is off by a week at most where a
+# day is given, and by one month or one year where that is the finest that is given.
+_MARGIN_OF_DAY = timedelta(days=7)
+_MARGIN_OF_LONGER = 1
+
+
+class _Dated(NamedTuple):
+    """A day, month or year: its first day, how many months it lasts (0 for a day), and whether it is qualified."""
+
+    first: date
+    months: int
+    qualified: bool
+
+    def ends(self) -> date:
+        """The first day after it."""
+        return _later(self.first, self.months) if self.months else self.first + _DAY
+
+    def reach(self) -> tuple[date, date]:
+        """The first and the last day that may be meant, cut where the calendar ends."""
+        if not self.months:
+            margin = _MARGIN_OF_DAY * self.qualified
+            return max(self.first - margin, _CALENDAR_BEGINS), min(self.first + margin, _CALENDAR_ENDS - _DAY)
+        months = self.months * _MARGIN_OF_LONGER * self.qualified
+        return _later(self.first, -months), _later(self.first, self.months + months) - _DAY
 
 
 def is_time_zone(name: str) -> bool:
@@ -36,24 +74,56 @@ def format_instant(at: int) -> str:
 
 @lru_cache(maxsize=65_536)
 def start_of(text: str, zone: str, field: str = "valid_at") -> int:
-    """From when a fact dated `text` counts: a day's start in `zone`, or the instant itself.
+    """From when a fact dated `text` counts: the start of its day, month or year in `zone`, or the instant itself.
 
-    Raises `UnreadableTime`, naming `field`.
+    A qualifier does not move it. Raises `UnreadableTime`, naming `field`.
     """
-    if len(text) == _DAY_LENGTH:
-        return instant(_midnight(_day(text, field), zone))
+    if dated := _dated(text, field):
+        return instant(_midnight(dated.first, zone))
     return _instant(text, field)
 
 
 @lru_cache(maxsize=65_536)
-def end_of(text: str, zone: str, field: str = "valid_at") -> int:
-    """Until when a question about `text` looks: a day's last microsecond in `zone`, or the instant itself.
+def bounds_of(text: str, zone: str, field: str = "valid_at") -> tuple[int, int]:
+    """The earliest and the latest instant at which a fact dated `text` may have begun.
 
+    Both are `start_of` where the text is certain, which otherwise lies between them. A month or year reaches from the
+    start of its first day to the start of its last; a qualifier widens by a week, a month or a year on either side.
     Raises `UnreadableTime`, naming `field`.
     """
-    if len(text) == _DAY_LENGTH:
-        return instant(_midnight(_day(text, field) + timedelta(days=1), zone)) - 1
-    return _instant(text, field)
+    if dated := _dated(text, field):
+        earliest, latest = dated.reach()
+        return instant(_midnight(earliest, zone)), instant(_midnight(latest, zone))
+    at = _instant(text, field)
+    return at, at
+
+
+def is_certain(text: str) -> bool:
+    """True for a day without a qualifier and for an instant: the bounds of the fact are one point.
+
+    Looks at length and end only, for every event passes here: of what cannot be read it says nothing.
+    """
+    return len(text) >= _SHORTEST_CERTAIN and text[-1] not in _QUALIFIERS
+
+
+@lru_cache(maxsize=65_536)
+def end_of(text: str, zone: str, field: str = "valid_at") -> int:
+    """Until when a question about `text` looks: the last microsecond of its day, month or year in `zone`, or the
+    instant itself.
+
+    Raises `UnreadableTime`, naming `field`, also where `text` has a qualifier: a question is not uncertain.
+    """
+    dated = _dated(text, field)
+    if dated is None:
+        return _instant(text, field)
+    if dated.qualified:
+        raise UnreadableTime(
+            field,
+            text,
+            f"only a fact's date is uncertain or approximate, and a question's ends without {text[-1]}",
+            f"ask about {text[:-1]}, which means its end",
+        )
+    return instant(_midnight(dated.ends(), zone)) - 1
 
 
 def day_in(at: int, zone: str) -> str:
@@ -65,21 +135,34 @@ def _midnight(day: date, zone: str) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
-def _day(text: str, field: str) -> date:
+def _later(first: date, months: int) -> date:
+    """The first of the month so many months later, or where the calendar begins or ends."""
+    count = first.year * 12 + first.month - 1 + months
+    year, month = divmod(min(max(count, _FIRST_YEAR * 12), (_LAST_YEAR + 1) * 12), 12)
+    return date(year, month + 1, 1)
+
+
+def _dated(text: str, field: str) -> _Dated | None:
+    """The day, month or year that is written, or None where it can only be an instant."""
+    if len(text) > _LONGEST_DATED or not (found := _DATED.fullmatch(text)):
+        return None
+    year, month, day, qualifier = found.groups()
     try:
-        day = date.fromisoformat(text)
+        first = date(int(year), int(month or 1), int(day or 1))
     except ValueError as error:
         raise UnreadableTime(field, text, str(error)) from None
-    if text != day.isoformat():
-        raise UnreadableTime(field, text, "a day is written YYYY-MM-DD")
-    return _within_calendar(day, text, field)
+    months = 0 if day else 1 if month else 12
+    return _Dated(_within_calendar(first, text, field), months, qualifier is not None)
 
 
 def _instant(text: str, field: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise UnreadableTime(field, text, "not a calendar time") from None
+        raise UnreadableTime(field, text, _NEITHER) from None
+    # Python takes any sign between day and time; one of these makes it an interval or an uncertain day.
+    if text[10:11] != "T" and _MARKS.search(text):
+        raise UnreadableTime(field, text, _NEITHER)
     if moment.tzinfo is None:
         raise UnreadableTime(field, text, "an instant needs its offset, such as Z or -04:00")
     _within_calendar(moment.date(), text, field)
@@ -87,6 +170,6 @@ def _instant(text: str, field: str) -> int:
 
 
 def _within_calendar(day: date, text: str, field: str) -> date:
-    if not 2 <= day.year <= _LAST_YEAR:
-        raise UnreadableTime(field, text, f"years 0002 to {_LAST_YEAR} are understood")
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise UnreadableTime(field, text, f"years {_FIRST_YEAR:04} to {_LAST_YEAR} are understood")
     return day

@@ -49,6 +49,21 @@ def test_a_switch_leaves_the_past_and_a_correction_changes_it_from_when_it_is_kn
     assert deployment.scores(contest, valid_at="2026-01-09") == {"ann": 0, "bob": 0}
 
 
+def test_what_is_dated_by_its_month_counts_from_its_start_until_it_is_corrected_to_a_day(
+    deployment: Standings, contest: str
+) -> None:
+    first = announced(deployment, contest, announced_at="2025-12")
+    about = f"/v1/contests/{contest}/endorsements/{first['endorsement']}"
+    corrected = deployment.told(f"{about}/correction", announced_at="2025-12-17~")
+    deployment.ask(about, min_version=corrected["version"])
+
+    assert deployment.scores(contest, valid_at="2025-12-01", version=first["version"]) == {"ann": 8, "bob": 0}
+    assert deployment.scores(contest, valid_at="2025-12-16") == {"ann": 0, "bob": 0}
+    assert deployment.scores(contest, valid_at="2025-12") == {"ann": 8, "bob": 0}
+    told = [event["event"]["announced_at"] for event in deployment.ask(about)["history"]]
+    assert told == ["2025-12", "2025-12-17~"]
+
+
 def test_a_strike_takes_it_out_of_every_day_and_its_history_stays(
     deployment: Standings, contest: str
 ) -> None:
@@ -109,9 +124,9 @@ def test_a_refusal_is_a_problem_that_names_field_value_and_way_out(
             409,
         ),
         "unreadable-time": (
-            deployment.tell(path, **again, announced_at="2026-02-30"),
+            deployment.tell(path, **again, announced_at="201X"),
             "announced_at",
-            "2026-02-30",
+            "201X",
             422,
         ),
     }
@@ -236,6 +251,7 @@ def test_a_moment_that_nothing_is_known_of_is_a_clear_answer(deployment: Standin
         ("version", "9"),
         ("policy", "x"),
         ("valid_at", "soon"),
+        ("valid_at", "2026-01~"),
     ]
 
     answers = [deployment.api.get(path, params={name: value}) for name, value in asked]
@@ -246,6 +262,7 @@ def test_a_moment_that_nothing_is_known_of_is_a_clear_answer(deployment: Standin
         "not-knowable-yet",
         "unknown-version",
         "unknown-policy",
+        "unreadable-time",
         "unreadable-time",
     ]
 

@@ -13,7 +13,7 @@ from shared.domain.book import Cell, Folded, Totals
 from shared.domain.errors import Refused
 from shared.domain.events import UNCHANGED, Announced, Corrected, Recorded, Retracted, Struck
 from shared.domain.policies import Policy, scores
-from shared.domain.postings import Posting
+from shared.domain.postings import Posting, may_stand_for
 from shared.domain.standings import as_of
 from shared.domain.times import end_of, start_of
 from tests.builders import ZONE, Everything, History, announcement, command
@@ -21,7 +21,12 @@ from tests.builders import ZONE, Everything, History, announcement, command
 CANDIDATES = ("ann", "bob", "cy")
 CATEGORIES = ("governor", "senator", "labor-union")
 days = st.integers(1, 28).map(lambda day: f"2020-06-{day:02d}")
-times = days | st.builds("{}T{:02d}:30:00-04:00".format, days, st.integers(0, 23))
+uncertain_dates = st.builds(
+    "{}{}".format,
+    days | st.sampled_from(("2020", "2020-05", "2020-06")),
+    st.sampled_from(("", "~", "?", "%")),
+)
+times = days | st.builds("{}T{:02d}:30:00-04:00".format, days, st.integers(0, 23)) | uncertain_dates
 endorsements = st.integers(0, 7).map("e{}".format)
 endorsers = st.integers(0, 3).map("p{}".format)
 candidates = st.sampled_from(CANDIDATES)
@@ -190,6 +195,32 @@ def test_no_count_is_ever_negative_and_no_endorser_counts_twice_for_a_candidate(
     for version in range(len(events) + 1):
         totals = as_of(posted(events), end_of(day, ZONE), version)
         assert all(count > 0 and total >= 0 for count, total in totals.values())
+
+
+@given(histories(), days)
+@settings(max_examples=200)
+def test_counts_lie_between_what_is_in_force_whatever_and_under_some_true_dates(
+    events: list[Recorded], day: str
+) -> None:
+    book, valid_at = Everything(), end_of(day, ZONE)
+    postings = [posting for one in events for posting in book.fold(one).postings]
+    off = [may_stand_for(one, ZONE) for one in book.endorsements.values()]
+    doubts = [_reversed(posting) for doubt, _ in off for posting in doubt]
+    possible = [posting for _, may in off for posting in may]
+
+    lower, nominal, upper = (
+        as_of([(0, posting) for posting in summed], valid_at, 0)
+        for summed in (postings + doubts, postings, postings + possible)
+    )
+
+    for cell in lower.keys() | nominal.keys() | upper.keys():
+        at_least, at_most = lower.get(cell, (0, 0)), upper.get(cell, (0, 0))
+        for low, counted, high in zip(at_least, nominal.get(cell, (0, 0)), at_most, strict=True):
+            assert 0 <= low <= counted <= high
+
+
+def _reversed(posting: Posting) -> Posting:
+    return posting._replace(delta=-posting.delta, members=-posting.members)
 
 
 weights = st.decimals(-1000, 1000, allow_nan=False, places=3)

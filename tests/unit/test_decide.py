@@ -29,6 +29,7 @@ from tests.builders import (
 
 # A day and an instant after every moment at which these tests decide.
 TOMORROW, LATER = "2023-11-15", "2023-11-14T23:00:00Z"
+UNCERTAIN_FUTURE = ("2023-11-15~", "2023-12", "2023-12?", "2024", "2024%")
 UNION = {"id": "union", "name": "Union", "kind": "organization"}
 retraction = command("retract", endorsement="e", retracted_at="2020-06-10")
 withdrawal = command("withdraw", candidate="ann", withdrew_at="2020-06-10")
@@ -276,6 +277,57 @@ def test_an_imported_contest_may_learn_twice_at_the_same_time() -> None:
     assert len(History(imported(), announcement(known_at="2020-06-01")).recorded) == 5
 
 
+@pytest.mark.parametrize(
+    ("when", "field", "text"),
+    [
+        (announcement(announced_at="2020-05"), "announced_at", "2020-05"),
+        (announcement(announced_at="2019"), "announced_at", "2019"),
+        (announcement(announced_at="2020-05-17~"), "announced_at", "2020-05-17~"),
+        (command("enter", candidate="di", name="Di", entered_at="2019%"), "entered_at", "2019%"),
+        (command("withdraw", candidate="ann", withdrew_at="2020-06?"), "withdrew_at", "2020-06?"),
+    ],
+)
+def test_an_uncertain_date_is_recorded_as_it_was_written(when: Command, field: str, text: str) -> None:
+    (event,) = decided(when=when)
+
+    assert getattr(event, field) == text
+
+
+def test_a_contest_may_be_opened_at_an_uncertain_date() -> None:
+    event, *_ = decide(opening(opened_at="2019~"), Book(), NOW, "id")
+
+    assert getattr(event, "opened_at", None) == "2019~"
+
+
+@pytest.mark.parametrize("text", ["2023", "2023-11", "2023~", "2023-11-14?"])
+def test_an_uncertain_date_may_reach_into_the_future(text: str) -> None:
+    assert len(decided(when=announcement(announced_at=text))) == 1
+
+
+def test_an_uncertain_date_becomes_certain_by_a_correction() -> None:
+    events = decided(announcement(announced_at="2020-05"), when=correct(announced_at="2020-05-17"))
+
+    assert events == from_paper(correction(announced_at="2020-05-17"))
+
+
+def test_an_uncertain_end_may_follow_where_it_counts_from_its_beginning() -> None:
+    given = announcement(announced_at="2020-06")
+
+    assert decided(given, when=command("retract", endorsement="e", retracted_at="2020-06?")) == from_paper(
+        retracted(retracted_at="2020-06?")
+    )
+
+
+def test_an_uncertain_switch_ends_and_begins_at_the_same_date() -> None:
+    retraction, announcement_ = decided(announcement(), when=switch(switched_at="2020-07~"))
+
+    assert (
+        getattr(retraction, "retracted_at", None)
+        == getattr(announcement_, "announced_at", None)
+        == "2020-07~"
+    )
+
+
 def test_what_must_be_loaded_first_is_named() -> None:
     contest = History(opening()).book.contest
 
@@ -469,6 +521,9 @@ def test_a_switch_to_the_candidate_already_endorsed_is_refused() -> None:
         (correct(announced_at="2020-06-11", retracted_at="2020-06-10"), "retracted_at", "2020-06-10"),
         (switch(switched_at="2020-05-31"), "switched_at", "2020-05-31"),
         (command("withdraw", candidate="ann", withdrew_at="2019-12-31"), "withdrew_at", "2019-12-31"),
+        (command("withdraw", candidate="ann", withdrew_at="2019?"), "withdrew_at", "2019?"),
+        (command("retract", endorsement="e", retracted_at="2020-05"), "retracted_at", "2020-05"),
+        (correct(announced_at="2020-06-02~", retracted_at="2020-06"), "retracted_at", "2020-06"),
     ],
 )
 def test_an_end_before_its_beginning_is_refused(when: Command, field: str, value: str) -> None:
@@ -499,7 +554,7 @@ timed = pytest.mark.parametrize(
 
 
 @timed
-@pytest.mark.parametrize("time", [TOMORROW, LATER])
+@pytest.mark.parametrize("time", [TOMORROW, LATER, *UNCERTAIN_FUTURE])
 def test_a_fact_dated_after_it_becomes_known_is_refused(
     field: str, kind: str, facts: dict[str, Any], time: str
 ) -> None:
@@ -509,16 +564,21 @@ def test_a_fact_dated_after_it_becomes_known_is_refused(
 
 
 @timed
-def test_a_fact_whose_time_cannot_be_read_is_refused(field: str, kind: str, facts: dict[str, Any]) -> None:
-    refusal = refused(opening(), announcement(), when=command(kind, **facts, **{field: "2020-02-30"}))
+@pytest.mark.parametrize("time", ["2020-02-30", "2020-1X", "2020-05/2020-06", "2020-21", "soon", ""])
+def test_a_fact_whose_time_cannot_be_read_is_refused_with_what_is_understood(
+    field: str, kind: str, facts: dict[str, Any], time: str
+) -> None:
+    refusal = refused(opening(), announcement(), when=command(kind, **facts, **{field: time}))
 
-    assert_refused(refusal, errors.UnreadableTime, field, "2020-02-30")
+    assert_refused(refusal, errors.UnreadableTime, field, time)
+    assert "a month (2019-04)" in refusal.way_out
 
 
 @pytest.mark.parametrize(
     ("facts", "kind", "field", "value"),
     [
         ({"opened_at": TOMORROW}, errors.InTheFuture, "opened_at", TOMORROW),
+        ({"opened_at": "2024"}, errors.InTheFuture, "opened_at", "2024"),
         ({"opened_at": "some time ago"}, errors.UnreadableTime, "opened_at", "some time ago"),
         (
             {"candidates": [{"candidate": "ann", "name": "Ann", "entered_at": TOMORROW}]},
@@ -589,6 +649,14 @@ def test_known_time_that_cannot_be_read_is_refused() -> None:
     refusal = refused(imported(), when=announcement(known_at="2020-06-02T10:00"))
 
     assert_refused(refusal, errors.UnreadableTime, "known_at", "2020-06-02T10:00")
+
+
+@pytest.mark.parametrize("text", ["2020-06", "2021", "2020-06-02~"])
+def test_known_time_is_never_uncertain(text: str) -> None:
+    refusal = refused(imported(), when=announcement(known_at=text))
+
+    assert_refused(refusal, errors.UnreadableTime, "known_at", text)
+    assert "~" not in refusal.way_out
 
 
 def test_a_fact_dated_after_an_imported_known_time_is_refused() -> None:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from services.ingest.commands import COMMAND, Announce
 from services.ingest.importers.rows import BadRow
 from services.ingest.importers.table import COLUMNS, Command, read_csv, read_ndjson
 
@@ -135,6 +136,16 @@ def test_at_is_each_commands_own_time(cells: dict[str, str], own: dict[str, obje
     command.pop("source", None)
 
     assert command == {"command": cells["command"], **own}
+
+
+@pytest.mark.parametrize("time", ["2020-03", "2020", "2020-03-14~", "2020-03?", "2020%"])
+def test_an_uncertain_date_is_handed_on_as_it_is_written(time: str) -> None:
+    row = only(**ANNOUNCE, at=time, ended_at=time)
+    (line,), bad = from_ndjson(json.dumps({"command": "withdraw", "withdrew_at": time}).encode())
+
+    assert (row["announced_at"], row["retracted_at"], line["withdrew_at"]) == (time, time, time)
+    assert bad == []
+    assert isinstance(COMMAND.validate_python({**row, "contest": "us", "recorded_by": "a test"}), Announce)
 
 
 def test_the_documented_header_has_every_column() -> None:

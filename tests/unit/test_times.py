@@ -9,7 +9,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.domain.errors import UnreadableTime
-from shared.domain.times import day_in, end_of, format_instant, instant, is_time_zone, start_of
+from shared.domain.times import (
+    bounds_of,
+    day_in,
+    end_of,
+    format_instant,
+    instant,
+    is_certain,
+    is_time_zone,
+    start_of,
+)
 
 HOUR = 3_600_000_000
 ZONES = (
@@ -107,9 +116,37 @@ def test_instants_sort_as_text_as_they_do_in_time(instants: list[int]) -> None:
         "0001-01-01T00:00:00+14:00",
         "9999-12-31T23:59:59-12:00",
         "٢٠١٩-٠٤-٢٢",
+        "0001",
+        "9999-01",
+        "0000",
+        "201",
+        "2015-13",
+        "2015-1",
+        "2015-12-17~?",
+        "~2015-12-17",
+        "2015?-12-17",
+        "2015-12-17T10:00:00Z~",
+        # EDTF that is not understood: seasons, intervals, unspecified digits, negative and long years.
+        "2015-21",
+        "2015/2016",
+        "2015-12/2016-01",
+        "2015-12-17/..",
+        "201X",
+        "2015-1X",
+        "2015-12-XX",
+        "-2015",
+        "Y17000002015",
+        "12015",
+        # Python reads these as instants, with the sign between day and time.
+        "2015-12-17/2016-01",
+        "20151217/2016-01",
+        "2015-W51/2016-01",
+        "2015-12-17~10:00Z",
+        "2015-12-17?10:00:00+01:00",
+        "2015-12-17%10Z",
     ],
 )
-def test_what_is_neither_a_day_nor_an_instant_is_refused_with_its_field_and_value(text: str) -> None:
+def test_what_is_neither_a_date_nor_an_instant_is_refused_with_its_field_and_value(text: str) -> None:
     with pytest.raises(UnreadableTime) as start:
         start_of(text, "UTC", "announced_at")
     with pytest.raises(UnreadableTime) as end:
@@ -119,10 +156,115 @@ def test_what_is_neither_a_day_nor_an_instant_is_refused_with_its_field_and_valu
         (start.value.field, start.value.value) == (end.value.field, end.value.value) == ("announced_at", text)
     )
     assert text in start.value.detail
-    assert "2019-04-22" in start.value.way_out
+    for form in ("(2019-04-22)", "(2019-04)", "(2019)", "2019-04-22T13:05:00-04:00", "~", "?", "%"):
+        assert form in start.value.way_out
+        assert form in end.value.way_out
 
 
-almost_times = st.from_regex(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?([+-]\d{2}:\d{2}|Z)?)?")
+@pytest.mark.parametrize(
+    ("text", "zone", "starts", "ends"),
+    [
+        ("2015-12", "UTC", at(2015, 12, 1), at(2016, 1, 1)),
+        ("2015-12", "America/New_York", at(2015, 12, 1, 5), at(2016, 1, 1, 5)),
+        ("2016-02", "UTC", at(2016, 2, 1), at(2016, 3, 1)),
+        # Summer time begins within the month.
+        ("2020-03", "America/New_York", at(2020, 3, 1, 5), at(2020, 4, 1, 4)),
+        ("2015", "UTC", at(2015, 1, 1), at(2016, 1, 1)),
+        ("2015", "Asia/Kolkata", at(2014, 12, 31, 18, 30), at(2015, 12, 31, 18, 30)),
+        ("0002", "UTC", at(2, 1, 1), at(3, 1, 1)),
+        ("9998-12", "UTC", at(9998, 12, 1), at(9999, 1, 1)),
+    ],
+)
+def test_a_month_or_year_counts_from_its_start_and_a_question_about_it_means_its_end(
+    text: str, zone: str, starts: int, ends: int
+) -> None:
+    assert start_of(text, zone) == starts
+    assert end_of(text, zone) == ends - 1
+
+
+@pytest.mark.parametrize("date", ["2015-12-17", "2015-12", "2015"])
+@pytest.mark.parametrize("qualifier", ["~", "?", "%"])
+def test_a_qualifier_does_not_move_the_start(date: str, qualifier: str) -> None:
+    for zone in ZONES:
+        assert start_of(date + qualifier, zone) == start_of(date, zone)
+
+
+@pytest.mark.parametrize("text", ["2015-12-17~", "2015-12?", "2015%"])
+def test_a_question_is_not_uncertain(text: str) -> None:
+    with pytest.raises(UnreadableTime) as refusal:
+        end_of(text, "UTC", "valid_at")
+
+    assert (refusal.value.field, refusal.value.value) == ("valid_at", text)
+    assert f"ask about {text[:-1]}," in refusal.value.way_out
+
+
+@pytest.mark.parametrize("text", ["2015-12-17", "2015-12-17T23:30:00-05:00"])
+def test_a_day_and_an_instant_are_certain(text: str) -> None:
+    for zone in ZONES:
+        assert bounds_of(text, zone) == (start_of(text, zone), start_of(text, zone))
+    assert is_certain(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("2015-12", "2015-12-01", "2015-12-31"),
+        ("2016-02", "2016-02-01", "2016-02-29"),
+        ("2015", "2015-01-01", "2015-12-31"),
+        ("2015-12-17~", "2015-12-10", "2015-12-24"),
+        ("2016-01-01?", "2015-12-25", "2016-01-08"),
+        ("2015-12-17%", "2015-12-10", "2015-12-24"),
+        ("2015-12~", "2015-11-01", "2016-01-31"),
+        ("2016-01?", "2015-12-01", "2016-02-29"),
+        ("2015-12%", "2015-11-01", "2016-01-31"),
+        ("2015~", "2014-01-01", "2016-12-31"),
+        ("2015?", "2014-01-01", "2016-12-31"),
+        ("2015%", "2014-01-01", "2016-12-31"),
+        # Cut where the calendar ends.
+        ("0002-01-03~", "0002-01-01", "0002-01-10"),
+        ("0002-01~", "0002-01-01", "0002-02-28"),
+        ("0002~", "0002-01-01", "0003-12-31"),
+        ("9998-12-30~", "9998-12-23", "9998-12-31"),
+        ("9998-12~", "9998-11-01", "9998-12-31"),
+        ("9998~", "9997-01-01", "9998-12-31"),
+    ],
+)
+def test_an_uncertain_date_is_bounded_by_the_starts_of_a_first_and_a_last_day(
+    text: str, first: str, last: str
+) -> None:
+    for zone in ZONES:
+        assert bounds_of(text, zone) == (start_of(first, zone), start_of(last, zone))
+    assert not is_certain(text)
+
+
+@given(
+    st.builds(
+        lambda day, length, qualifier: str(day)[:length] + qualifier,
+        dates,
+        st.sampled_from((4, 7, 10)),
+        st.sampled_from(("", "~", "?", "%")),
+    ),
+    st.sampled_from(ZONES),
+)
+def test_a_date_counts_from_within_its_bounds_which_are_a_point_where_it_is_certain(
+    text: str, zone: str
+) -> None:
+    earliest, latest = bounds_of(text, zone)
+
+    assert earliest <= start_of(text, zone) <= latest
+    assert (earliest == latest) is is_certain(text)
+
+
+def test_bounds_of_what_cannot_be_read_are_refused_with_field_and_value() -> None:
+    with pytest.raises(UnreadableTime) as refusal:
+        bounds_of("201X", "UTC", "announced_at")
+
+    assert (refusal.value.field, refusal.value.value) == ("announced_at", "201X")
+
+
+almost_times = st.from_regex(r"\d{4}(-\d{2}(-\d{2})?)?[~?%]?") | st.from_regex(
+    r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?([+-]\d{2}:\d{2}|Z)?)?"
+)
 unicode = st.text(st.characters(), max_size=40)
 
 
@@ -134,6 +276,10 @@ def test_any_text_is_read_or_refused_as_unreadable(text: str, zone: str) -> None
     for read in (start_of, end_of):
         with suppress(UnreadableTime):
             assert isinstance(read(text, zone), int)
+    with suppress(UnreadableTime):
+        earliest, latest = bounds_of(text, zone)
+        assert earliest <= start_of(text, zone) <= latest
+        assert (earliest == latest) >= is_certain(text)
 
 
 @pytest.mark.parametrize(

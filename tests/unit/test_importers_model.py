@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from services.ingest.importers.fivethirtyeight import Row
+from shared.domain.times import start_of
 
 Command = dict[str, Any]
-Span = tuple[str, str]
-FOREVER = "9999"
+Span = tuple[int, int]
+FOREVER = "9998-12-31"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Entry:
 
     @property
     def span(self) -> Span:
-        return self.announced_at, FOREVER if self.retracted_at is None else self.retracted_at
+        return start_of(self.announced_at, "UTC"), start_of(self.retracted_at or FOREVER, "UTC")
 
 
 @dataclass
@@ -89,7 +90,7 @@ class Ledger:
     def retract(self, command: Command) -> None:
         old = self.entries[command["endorsement"]]
         assert old.retracted_at is None, "retracted already"
-        assert command["retracted_at"] >= old.announced_at, "ends before it begins"
+        assert start_of(command["retracted_at"], "UTC") >= old.span[0], "ends before it begins"
         self._put(replace(old, retracted_at=command["retracted_at"]))
 
     def strike(self, command: Command) -> None:
@@ -126,7 +127,7 @@ class Ledger:
     def story(self, name: str) -> list[tuple[str, str, str | None]]:
         """What one endorser did, in order of time."""
         told = [e for e in self.entries.values() if e.endorser["name"] == name]
-        return [(e.candidate, *e.span[:1], e.retracted_at) for e in sorted(told, key=lambda e: e.span)]
+        return [(e.candidate, e.announced_at, e.retracted_at) for e in sorted(told, key=lambda e: e.span)]
 
 
 def pair(entry: Entry) -> tuple[str, str]:

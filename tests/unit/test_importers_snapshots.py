@@ -244,3 +244,27 @@ def test_one_endorser_may_stand_behind_two_candidates(mode: Mode) -> None:
 def test_rows_that_repeat_an_endorsement_are_the_callers_error() -> None:
     with pytest.raises(ValueError, match="one candidate"):
         run(Ledger(), [RENDELL, replace(RENDELL, date="2019-03-05")], "2019-04-27", "mirror")
+
+
+@pytest.mark.parametrize("month", ["2019-04", "2019-04~", "2019-04?", "2019-04%"])
+def test_history_takes_a_month_that_was_recorded_by_its_start(month: str) -> None:
+    ledger = Ledger()
+    (_, announced) = run(ledger, [RENDELL], "2019-03-08", "history")
+    ledger.correct({**announced, "announced_at": month})
+
+    made = run(ledger, [FOR_BIDEN], "2019-04-27", "history")
+
+    assert told(made) == ["enter", "switch"]
+
+
+@pytest.mark.parametrize("month", ["2019-04", "2019-04~", "2019-04?", "2019-04%"])
+def test_history_announces_anew_what_began_again_after_the_start_of_the_month_in_which_it_ended(
+    month: str,
+) -> None:
+    ledger = Ledger()
+    (_, announced) = run(ledger, [RENDELL], "2019-03-08", "history")
+    ledger.retract({**announced, "retracted_at": month})
+
+    made = run(ledger, [replace(RENDELL, date="2019-04-22")], "2019-04-27", "history")
+
+    assert told(made) == ["announce"]

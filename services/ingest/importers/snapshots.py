@@ -11,6 +11,7 @@ from typing import Any, Literal
 from services.ingest.importers.fivethirtyeight import Row
 from services.ingest.importers.matching import Listed, endorser_ids, listed
 from services.ingest.importers.writing import TABLE, Command, Writer, changes, earliest
+from shared.domain.times import start_of
 
 Mode = Literal["mirror", "history"]
 
@@ -85,7 +86,7 @@ class _Difference:
         for candidate in sorted(wanted.keys() & active.keys()):
             made += self._rewritten(wanted.pop(candidate), active.pop(candidate))
         came = sorted(wanted.values(), key=lambda row: (row.date, row.candidate))
-        left = sorted(active.values(), key=lambda listing: (listing.announced_at, listing.id))
+        left = sorted(active.values(), key=lambda listing: (_counts_from(listing.announced_at), listing.id))
         went_over = min(len(came), len(left))
         for row, old in zip(came, left, strict=False):
             made += self._went_over(row, old)
@@ -105,7 +106,7 @@ class _Difference:
         return [self.write.correct(row, old)]
 
     def _went_over(self, row: Row, old: Listed) -> list[Command]:
-        if self.mode == "mirror" or row.date < old.announced_at:
+        if self.mode == "mirror" or _counts_from(row.date) < _counts_from(old.announced_at):
             return self._rewritten(row, old)
         if self._in_the_way(row):
             return [self.write.retract(old, row.date, row), *self._begun(row)]
@@ -130,8 +131,15 @@ class _Difference:
     def _in_the_way(self, row: Row) -> list[Listed]:
         """Ended ones of the same candidate that reach beyond the row's day, in order of their ends."""
         reaching = [
-            (old.retracted_at, old.id, old)
+            (ends, old.id, old)
             for old in self.recorded
-            if old.candidate == row.candidate and old.retracted_at is not None and old.retracted_at > row.date
+            if old.candidate == row.candidate
+            and old.retracted_at is not None
+            and (ends := _counts_from(old.retracted_at)) > _counts_from(row.date)
         ]
         return [old for _, _, old in sorted(reaching, key=lambda found: found[:2])]
+
+
+def _counts_from(text: str) -> int:
+    # As text, `2019-04?` would sort after every day of that month. The table knows days only, in no zone.
+    return start_of(text, "UTC")

@@ -29,6 +29,13 @@ class Committed(NamedTuple):
     recorded: int
 
 
+class Commit(NamedTuple):
+    """What one call commits."""
+
+    keys: list[str]
+    arguments: list[Any]
+
+
 class Projections:
     """The projections of a deployment's contests."""
 
@@ -84,7 +91,7 @@ class Projections:
             book.pairs[pair] = tuple(value.decode().split()) if value else ()
         return last_of(answers[0])
 
-    async def commit(
+    def commit_of(
         self,
         contest: str,
         generation: int,
@@ -92,12 +99,12 @@ class Projections:
         folded: Sequence[Folded],
         oldest_change: str,
         delivered: str = "",
-    ) -> Committed:
-        """Commits what was folded, all or nothing, and acknowledges the wake if nothing is left to fold.
+    ) -> Commit:
+        """The commit of what was folded last onto the book, which may go on before it is sent.
 
-        `oldest_change` is the entry id before which changes are dropped; '' publishes none. Raises `Stale`.
+        `oldest_change` is the entry id before which changes are dropped; '' publishes none. `delivered` is the wake
+        that is acknowledged if nothing is left to fold.
         """
-        keys = self.log.keys(contest)
         began = book.version - len(folded)
         arguments: list[Any] = [contest, began, len(folded), oldest_change, SCORERS, delivered]
         subjects = [encode_state(one.subject) for one in folded]
@@ -105,7 +112,11 @@ class Projections:
             arguments += _entry(contest, generation, one, subject)
         if folded:
             arguments += _state(book, folded, subjects)
-        result = cast(list[Any], await self._commit(_commit_keys(keys, generation), arguments))
+        return Commit(_commit_keys(self.log.keys(contest), generation), arguments)
+
+    async def commit(self, commit: Commit) -> Committed:
+        """Commits, all or nothing. Raises `Stale` if the projection is not where the fold began."""
+        result = cast(list[Any], await self._commit(*commit))
         if result[0] == b"moved":
             raise Stale
         return Committed(result[1], result[2])

@@ -128,7 +128,7 @@ def rebuild_main(contest: str) -> int:
         await check(scorer.redis, settings)
         if await scorer.events.version(contest) == 0:
             raise UnfitServer(f"contest {contest!r} is not open: there is nothing to rebuild")
-        generation = await rebuild(scorer.events, scorer.projections, contest, lambda _: None)
+        generation = await rebuild(scorer.events, scorer.projections, contest)
         sys.stdout.write(f"generation {generation} of {contest} answers from now on\n")
         await scorer.redis.aclose()
 

@@ -4,19 +4,23 @@ A wake is only a hint: it may come twice, late or after a crash. The truth is wh
 begins there, and its commit does nothing if another scorer was faster.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from shared.domain.book import Book, Folded, NotLoaded, first_needs
 from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Recorded
 from shared.log import Log
-from shared.projections import Projections, Stale
+from shared.projections import Commit, Committed, Projections, Stale
 
 log = logging.getLogger("standings")
 
 CHUNK = 1000
 ENDORSEMENTS_KEPT = 200_000
+# A commit is sent piece by piece as the server takes it: so often the fold lets the next piece go.
+_FOLDED_AT_ONCE = 100
 _MS_PER_HOUR = 3_600_000
 
 
@@ -38,53 +42,99 @@ class Folder:
     async def drain(self, contest: str, delivered: str = "") -> int:
         """Folds a contest to the end of its log and acknowledges the wake; the version reached.
 
-        Raises `Unfoldable`; every chunk before the one with that event is committed.
+        Raises `Unfoldable` and `UnreadableEvent`; every chunk before the one with that event is committed.
         """
         while True:
             generation = await self.projections.generation(contest)
+            fold = Fold(self.events, self.projections, contest, generation, self._oldest_change, delivered)
             try:
-                return await self._drain(contest, generation, delivered)
+                return await fold.to_the_end()
             except Stale:
                 log.info("contest %s: another scorer was faster, going on from where it stands", contest)
 
-    async def _drain(self, contest: str, generation: int, delivered: str) -> int:
-        book = await self.projections.begin(contest, generation)
+    def _oldest_change(self) -> str:
+        return f"{self.clock() - self.kept_hours * _MS_PER_HOUR}-0"
+
+
+class Fold(NamedTuple):
+    """The fold of a contest's log onto one generation of its projection.
+
+    `oldest_change` gives the entry id before which changes are dropped, '' if none are published; `delivered` is
+    the wake to acknowledge.
+    """
+
+    events: Log
+    projections: Projections
+    contest: str
+    generation: int
+    oldest_change: Callable[[], str]
+    delivered: str = ""
+
+    async def to_the_end(self) -> int:
+        """Folds and commits all that the log has; the version reached.
+
+        Raises `Unfoldable`, `UnreadableEvent` and `Stale`; every chunk before is committed.
+        """
         while True:
-            chunk = await self.events.read(contest, book.version, CHUNK)
-            folded = await fold(self.projections, contest, generation, book, chunk)
-            oldest = f"{self.clock() - self.kept_hours * _MS_PER_HOUR}-0"
-            committed = await self.projections.commit(contest, generation, book, folded, oldest, delivered)
+            committed = await self._with_one_book()
             if committed.version == committed.recorded:
                 return committed.version
+
+    async def _with_one_book(self) -> Committed:
+        """Folds each chunk while the server commits the one before.
+
+        The server does one thing at a time, so what the next chunk needs is read before the commit is sent.
+        """
+        book = await self.projections.begin(self.contest, self.generation)
+        began = book.version
+        chunk = await self._read(book, began)
+        commit = await self._fold(book, began, chunk)
+        while True:
+            try:
+                chunk = await self._read(book, began) if _goes_on(book, chunk) else []
+            except UnreadableEvent:
+                await self.projections.commit(commit)
+                raise
+            committing = asyncio.create_task(self.projections.commit(commit))
+            try:
+                if chunk:
+                    commit = await self._fold(book, began, chunk)
+            finally:
+                committed = await committing
             if not chunk:
+                return committed
+
+    async def _read(self, book: Book, began: int) -> list[Recorded]:
+        """The next events; what they are about is loaded into the book."""
+        chunk = await self.events.read(self.contest, book.version, CHUNK)
+        await self._load(book, began, first_needs(one.event for one in chunk))
+        return chunk
+
+    async def _fold(self, book: Book, began: int, chunk: Sequence[Recorded]) -> Commit:
+        """The commit of these events, which the book has taken."""
+        folded: list[Folded] = []
+        while len(folded) < len(chunk):
+            await asyncio.sleep(0)
+            try:
+                for recorded in chunk[len(folded) : len(folded) + _FOLDED_AT_ONCE]:
+                    folded.append(book.fold(recorded))  # noqa: PERF401 - what came before an error stays
+            except NotLoaded as needs:
+                await self._load(book, began, needs)
+            except (ValueError, UnreadableEvent) as error:
+                version = chunk[len(folded)].version
+                raise Unfoldable(f"contest {self.contest}, version {version}: {error}") from error
+        return self.projections.commit_of(
+            self.contest, self.generation, book, folded, self.oldest_change(), self.delivered
+        )
+
+    async def _load(self, book: Book, began: int, needs: NotLoaded) -> None:
+        """Loads into a book that stands where the ledger does, or ahead of it by what is not committed yet."""
+        if book.lacks(needs):
+            stands = await self.projections.load(self.contest, self.generation, book, needs)
+            if not began <= stands <= book.version:
                 raise Stale
-            if len(book.endorsements) > ENDORSEMENTS_KEPT:
-                book = await self.projections.begin(contest, generation)
 
 
-async def fold(
-    projections: Projections, contest: str, generation: int, book: Book, chunk: Sequence[Recorded]
-) -> list[Folded]:
-    """Folds events onto a book, loading into it what they need. Raises `Unfoldable` and `Stale`."""
-    began = book.version
-    await _load(projections, contest, generation, book, began, first_needs(one.event for one in chunk))
-    return [await _fold_one(projections, contest, generation, book, began, recorded) for recorded in chunk]
-
-
-async def _fold_one(
-    projections: Projections, contest: str, generation: int, book: Book, began: int, recorded: Recorded
-) -> Folded:
-    while True:
-        try:
-            return book.fold(recorded)
-        except NotLoaded as needs:
-            await _load(projections, contest, generation, book, began, needs)
-        except (ValueError, UnreadableEvent) as error:
-            raise Unfoldable(f"contest {contest}, version {recorded.version}: {error}") from error
-
-
-async def _load(
-    projections: Projections, contest: str, generation: int, book: Book, began: int, needs: NotLoaded
-) -> None:
-    if book.lacks(needs) and await projections.load(contest, generation, book, needs) > began:
-        raise Stale
+def _goes_on(book: Book, chunk: Sequence[Recorded]) -> bool:
+    """Whether to read on with this book: the log may have more, and the book is not too large."""
+    return len(chunk) == CHUNK and len(book.endorsements) <= ENDORSEMENTS_KEPT

@@ -27,7 +27,7 @@ async def _fold(url: str, events: int) -> tuple[float, float]:
     began = time.perf_counter()
     await folder.drain(CONTEST)
     folded = time.perf_counter()
-    await rebuild(log, projections, CONTEST, lambda _: None)
+    await rebuild(log, projections, CONTEST)
     rebuilt = time.perf_counter()
     await client.aclose()
     return events / (folded - began), events / (rebuilt - folded)

@@ -9,9 +9,9 @@ import pytest
 from redis import Redis
 
 from services.ingest.desk import BatchRefused, Desk, Taken
-from services.scorer.consume import Folder, fold
+from services.scorer.consume import Folder, Unfoldable
 from services.scorer.rebuild import rebuild
-from shared.domain.errors import AlreadyEndorsed, EventIdReused
+from shared.domain.errors import AlreadyEndorsed, EventIdReused, UnreadableEvent
 from shared.log import Log
 from shared.projections import Projections, Stale
 from shared.server import connect
@@ -92,10 +92,11 @@ def test_a_commit_from_elsewhere_than_where_the_projection_stands_does_nothing(a
     async def work(bench: Bench) -> None:
         await bench.desk.take(opening())
         book = await bench.projections.begin(CONTEST, 1)
-        folded = await fold(bench.projections, CONTEST, 1, book, await bench.log.read(CONTEST, 0))
+        folded = [book.fold(one) for one in await bench.log.read(CONTEST, 0)]
+        commit = bench.projections.commit_of(CONTEST, 1, book, folded, "0-0")
         await bench.folder.drain(CONTEST)
         with pytest.raises(Stale):
-            await bench.projections.commit(CONTEST, 1, book, folded, "0-0")
+            await bench.projections.commit(commit)
 
     on(any_redis_url, work)
 
@@ -109,8 +110,8 @@ def test_the_wake_is_acknowledged_only_when_the_log_is_folded_to_its_end(any_red
         read: Any = await bench.log.redis.xreadgroup("scorers", "one", {GROUP[0]: ">"})
         delivered = read[0][1][0][0].decode()
         book = await bench.projections.begin(CONTEST, 1)
-        part = await fold(bench.projections, CONTEST, 1, book, await bench.log.read(CONTEST, 0, 2))
-        await bench.projections.commit(CONTEST, 1, book, part, "0-0", delivered)
+        part = [book.fold(one) for one in await bench.log.read(CONTEST, 0, 2)]
+        await bench.projections.commit(bench.projections.commit_of(CONTEST, 1, book, part, "0-0", delivered))
         assert (await bench.log.redis.xpending(*GROUP))["pending"] == 1
         await bench.folder.drain(CONTEST, delivered)
         assert (await bench.log.redis.xpending(*GROUP))["pending"] == 0
@@ -135,6 +136,43 @@ def test_two_scorers_on_one_contest_commit_what_one_does(any_redis_url: str) -> 
     assert [orjson.loads(fields["postings"])[0][5] for _, fields in entries[4:]] == list(range(1, 2501))
 
 
+def test_events_about_what_was_folded_while_its_commit_was_on_its_way_fold_as_any_other(
+    any_redis_url: str,
+) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.desk.take(opening())
+        await bench.endorsements(1, 1500)
+        retractions = [
+            command("retract", endorsement=f"e{n}", retracted_at="2020-06-02") for n in range(1, 1501)
+        ]
+        await bench.desk.take_all(CONTEST, retractions)
+        assert await bench.folder.drain(CONTEST) == 3004
+
+    on(any_redis_url, work)
+
+    totals = [orjson.loads(fields["postings"])[0][5] for _, fields in raw(any_redis_url, LEDGER)[4:]]
+    assert totals == [*range(1, 1501), *range(1499, -1, -1)]
+
+
+@pytest.mark.parametrize(
+    ("data", "error"), [("{}", UnreadableEvent), ('{"endorsement":"none","recorded_by":"test"}', Unfoldable)]
+)
+def test_every_chunk_before_an_event_that_cannot_be_folded_is_committed(
+    any_redis_url: str, data: str, error: type[Exception]
+) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.desk.take(opening())
+        await bench.endorsements(1, 2400)
+        fields: Any = {"id": "bad", "type": "endorsement.struck.v1", "known_at": "2100-01-01", "data": data}
+        await bench.log.redis.xadd(bench.log.keys(CONTEST).log, fields, id="2405-0")
+        with pytest.raises(error, match="version 2405"):
+            await bench.folder.drain(CONTEST)
+
+    on(any_redis_url, work)
+
+    assert len(raw(any_redis_url, LEDGER)) == 2000
+
+
 def test_a_rebuild_gives_the_same_postings_and_takes_over_in_one_step(any_redis_url: str) -> None:
     async def work(bench: Bench) -> None:
         await bench.desk.take(opening())
@@ -145,7 +183,7 @@ def test_a_rebuild_gives_the_same_postings_and_takes_over_in_one_step(any_redis_
     before = raw(any_redis_url, LEDGER)
 
     async def again(bench: Bench) -> int:
-        return await rebuild(bench.log, bench.projections, CONTEST, lambda _: None)
+        return await rebuild(bench.log, bench.projections, CONTEST)
 
     assert on(any_redis_url, again) == 2
     assert raw(any_redis_url, LEDGER.replace(":g1:", ":g2:")) == before

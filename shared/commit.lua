@@ -1,13 +1,15 @@
 -- Commits a fold: ledger, state, changes and the wake's acknowledgement, or nothing at all.
 -- KEYS  ledger, state, log, changes, awake, wake
--- ARGV  contest, version at which the fold began, number of events, oldest change to keep ('' to publish none),
---       consumer group, wake entry or '', then for each event: id, type, known_at, postings, kind of subject, subject,
---       change; then field, value, … of the state
+-- ARGV  contest, generation, version at which the fold began, number of events, oldest change to keep ('' to publish
+--       none), consumer group, wake entry or '', then for each event: id, known_at, postings, field of its subject in
+--       the state, subject; then field, value, … of what else the state has
 -- Result  {'committed', version after, log's version}, or {'moved', version} if the projection stands elsewhere.
 -- The contest goes to sleep, and its wake is acknowledged, only if nothing is left to fold.
+-- What can be told from the rest is put together here: receiving it cost the server more.
 local ledger, state, log, changes, awake, wake = unpack(KEYS)
-local contest, began, events, oldest, group, delivered = unpack(ARGV, 1, 6)
-local first, step = 7, 7
+local contest, generation, began, events, oldest, group, delivered = unpack(ARGV, 1, 7)
+local first, step = 8, 5
+local PUT_AT_ONCE = 2000
 began, events = tonumber(began), tonumber(events)
 
 local function stands(stream)
@@ -17,21 +19,35 @@ end
 
 if stands(ledger) ~= began then return {'moved', stands(ledger)} end
 
+-- A CloudEvent: this version is there. Its type tells whether any count changed.
+local function change(version, id, known_at, postings)
+  return '{"specversion":"1.0","id":"' .. contest .. '/' .. version .. '/' .. generation
+    .. '","source":"/v1/contests/' .. contest
+    .. '","type":"standings.' .. (postings == '[]' and 'contest' or 'scores') .. '.changed","time":"' .. known_at
+    .. '","datacontenttype":"application/json","data":{"contest":"' .. contest .. '","version":' .. version
+    .. ',"generation":' .. generation .. ',"event":' .. cjson.encode(id) .. ',"postings":' .. postings .. '}}'
+end
+
+local changed = {}
+local function put(field, value)
+  changed[#changed + 1] = field
+  changed[#changed + 1] = value
+  if #changed == PUT_AT_ONCE then redis.call('HSET', state, unpack(changed)); changed = {} end
+end
+
 for i = 0, events - 1 do
-  local id, kind, known_at, postings, subject_kind, subject, change = unpack(ARGV, first + i * step, first + i * step + 6)
+  local id, known_at, postings, field, subject = unpack(ARGV, first + i * step, first + i * step + 4)
   local version = string.format('%d', began + i + 1)
-  redis.call('XADD', ledger, version .. '-0', 'id', id, 'type', kind, 'known_at', known_at, 'postings', postings,
-    subject_kind, subject)
+  redis.call('XADD', ledger, version .. '-0', 'known_at', known_at, 'postings', postings,
+    field == 'contest' and 'contest' or 'endorsement', subject)
+  put(field, subject)
   if oldest ~= '' then
-    redis.call('XADD', changes, '*', 'contest', contest, 'version', version, 'event', change)
+    redis.call('XADD', changes, '*', 'contest', contest, 'version', version,
+      'event', change(version, id, known_at, postings))
   end
 end
-local fields = first + events * step
-while fields <= #ARGV do
-  local to = math.min(fields + 1999, #ARGV)
-  redis.call('HSET', state, unpack(ARGV, fields, to))
-  fields = to + 1
-end
+for i = first + events * step, #ARGV, 2 do put(ARGV[i], ARGV[i + 1]) end
+if #changed > 0 then redis.call('HSET', state, unpack(changed)) end
 if oldest ~= '' and events > 0 then redis.call('XTRIM', changes, 'MINID', '~', oldest) end
 
 local version, recorded = began + events, stands(log)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 import orjson
 from redis.asyncio import Redis
 
-from shared.codec import decode_contest, decode_endorsement, encode_state, type_of
+from shared.codec import decode_contest, decode_endorsement, encode_state
 from shared.domain.book import Book, Folded, NotLoaded, Pair
 from shared.domain.contest import Contest
 from shared.domain.times import format_instant
@@ -106,12 +106,11 @@ class Projections:
         that is acknowledged if nothing is left to fold.
         """
         began = book.version - len(folded)
-        arguments: list[Any] = [contest, began, len(folded), oldest_change, SCORERS, delivered]
-        subjects = [encode_state(one.subject) for one in folded]
-        for one, subject in zip(folded, subjects, strict=True):
-            arguments += _entry(contest, generation, one, subject)
+        arguments: list[Any] = [contest, generation, began, len(folded), oldest_change, SCORERS, delivered]
+        for one in folded:
+            arguments += _entry(one)
         if folded:
-            arguments += _state(book, folded, subjects)
+            arguments += _rest_of_state(book, folded)
         return Commit(_commit_keys(self.log.keys(contest), generation), arguments)
 
     async def commit(self, commit: Commit) -> Committed:
@@ -134,56 +133,26 @@ def _commit_keys(keys: ContestKeys, generation: int) -> list[str]:
     ]
 
 
-def _entry(contest: str, generation: int, one: Folded, subject: bytes) -> tuple[object, ...]:
+def _entry(one: Folded) -> tuple[str | bytes, ...]:
     postings = [[*posting, *one.totals[posting.candidate, posting.category]] for posting in one.postings]
-    encoded = orjson.dumps(postings)
-    kind = "contest" if isinstance(one.subject, Contest) else "endorsement"
-    recorded = one.recorded
-    known_at = format_instant(recorded.known_at)
+    subject = one.subject
     return (
-        recorded.id,
-        type_of(recorded.event),
-        known_at,
-        encoded,
-        kind,
-        subject,
-        _change(contest, generation, one, known_at, encoded),
+        one.recorded.id,
+        format_instant(one.recorded.known_at),
+        orjson.dumps(postings),
+        _CONTEST if isinstance(subject, Contest) else _endorsement_field(subject.id),
+        encode_state(subject),
     )
 
 
-def _change(contest: str, generation: int, one: Folded, known_at: str, postings: bytes) -> bytes:
-    """A CloudEvent: this version is there. Its type tells whether any count changed."""
-    kind = "standings.scores.changed" if one.postings else "standings.contest.changed"
-    return orjson.dumps(
-        {
-            "specversion": "1.0",
-            "id": f"{contest}/{one.recorded.version}/{generation}",
-            "source": f"/v1/contests/{contest}",
-            "type": kind,
-            "time": known_at,
-            "datacontenttype": "application/json",
-            "data": {
-                "contest": contest,
-                "version": one.recorded.version,
-                "generation": generation,
-                "event": one.recorded.id,
-                "postings": orjson.Fragment(postings),
-            },
-        }
-    )
-
-
-def _state(book: Book, folded: Sequence[Folded], subjects: Sequence[bytes]) -> list[object]:
-    changed: dict[str, bytes | str] = {}
-    for one, subject in zip(folded, subjects, strict=True):
-        if not isinstance(one.subject, Contest):
-            changed[_endorsement_field(one.subject.id)] = subject
-        if one.paired:
-            changed[_pair_field(one.paired)] = " ".join(book.pairs[one.paired])
-    changed[_CONTEST] = encode_state(book.opened())
-    changed[_TOTALS] = orjson.dumps([[*cell, *totals] for cell, totals in book.totals.items()])
-    changed[_KNOWN_AT] = str(book.known_at)
-    return [part for item in changed.items() for part in item]
+def _rest_of_state(book: Book, folded: Sequence[Folded]) -> list[str | bytes]:
+    """Field, value, … of the state but for the subjects."""
+    paired = {one.paired for one in folded if one.paired}
+    rest: list[str | bytes] = [_KNOWN_AT, str(book.known_at), _TOTALS]
+    rest.append(orjson.dumps([[*cell, *totals] for cell, totals in book.totals.items()]))
+    for pair in paired:
+        rest += (_pair_field(pair), " ".join(book.pairs[pair]))
+    return rest
 
 
 def _endorsement_field(endorsement: str) -> str:

@@ -3,6 +3,8 @@
 import asyncio
 import time
 
+import uvloop
+
 from services.scorer.consume import Folder
 from services.scorer.rebuild import rebuild
 from shared.log import Log
@@ -16,7 +18,7 @@ from tests.benchmarks.writing import fill
 def scorer(url: str, events: int) -> tuple[float, float]:
     """Events a second of a drain from the log to the committed ledger, and of a rebuild of the same log."""
     asyncio.run(fill(url, events))
-    return asyncio.run(_fold(url, events))
+    return uvloop.run(_fold(url, events))
 
 
 async def _fold(url: str, events: int) -> tuple[float, float]:

@@ -80,12 +80,39 @@ def test_the_ledger_has_an_entry_for_every_version_with_its_postings_and_the_tot
         [[june, "ann", "governor", 1, 0, 2, 0]],
         [[june + 86_400_000_000, "ann", "governor", -1, 0, 1, 0]],
     ]
+    assert set(entries[4][1]) == {"known_at", "postings", "endorsement"}
     changes = [orjson.loads(fields["event"]) for _, fields in raw(any_redis_url, "standings:{p00}:changes")]
     assert [change["data"]["version"] for change in changes] == list(range(1, 8))
     assert [change["type"] for change in changes[3:5]] == [
         "standings.contest.changed",
         "standings.scores.changed",
     ]
+
+
+def test_a_change_is_a_cloud_event_whatever_the_id_of_its_event(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.desk.take(opening())
+        await bench.desk.take(announcement(id='"\\/%s'))
+        await bench.folder.drain(CONTEST)
+
+    on(any_redis_url, work)
+
+    known_at = raw(any_redis_url, LEDGER)[4][1]["known_at"]
+    assert orjson.loads(raw(any_redis_url, "standings:{p00}:changes")[4][1]["event"]) == {
+        "specversion": "1.0",
+        "id": f"{CONTEST}/5/1",
+        "source": f"/v1/contests/{CONTEST}",
+        "type": "standings.scores.changed",
+        "time": known_at,
+        "datacontenttype": "application/json",
+        "data": {
+            "contest": CONTEST,
+            "version": 5,
+            "generation": 1,
+            "event": '"\\/%s',
+            "postings": [[1_590_984_000_000_000, "ann", "governor", 1, 0, 1, 0]],
+        },
+    }
 
 
 def test_a_commit_from_elsewhere_than_where_the_projection_stands_does_nothing(any_redis_url: str) -> None:

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from fastapi import FastAPI, Response
 from granian.constants import Interfaces
 from granian.server.embed import Server
+from starlette.types import ASGIApp
 
 from shared.process import Ending
 from shared.server import UnfitServer
@@ -17,7 +18,7 @@ log = logging.getLogger("standings")
 
 
 async def serve(
-    app: FastAPI, host: str, port: int, work: Callable[[], AbstractAsyncContextManager[None]]
+    app: ASGIApp, host: str, port: int, work: Callable[[], AbstractAsyncContextManager[None]]
 ) -> None:
     """Serves an app inside its own work until signalled. Raises `UnfitServer` if the address is taken."""
     ending = Ending()

@@ -21,6 +21,8 @@ class Settings(BaseSettings):
     ingest_port: int = Field(default=8401, ge=0, le=65_535)
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8400, ge=0, le=65_535)
+    # Contests unused longest are dropped from the API's memory while all together hold more; asked for, they come back.
+    api_memory_mb: int = Field(default=2048, ge=1)
     policies: Path | None = None
     # After how long without a sign of life a delivery is taken over from a dead process.
     claim_after_ms: int = Field(default=15_000, ge=100)

@@ -94,6 +94,15 @@ class Standings:
         found: dict[str, Any] = answer.json()
         return found
 
+    def every(self, path: str, name: str, **parameters: Any) -> list[dict[str, Any]]:
+        """The rows of this name on all pages of the API's answer."""
+        page = self.ask(path, **parameters)
+        rows: list[dict[str, Any]] = page[name]
+        while page["next"]:
+            page = self.ask(path, cursor=page["next"], **parameters)
+            rows += page[name]
+        return rows
+
     def scores(self, contest: str, **moment: Any) -> dict[str, Any]:
         """Each candidate's score at a moment."""
         answer = self.ask(f"/v1/contests/{contest}/standings", **moment)

@@ -9,8 +9,11 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 
+from services.api.answers import Answers
 from services.api.contests import Contests, NotThereYet
-from services.api.routes import Answers, routes
+from services.api.documents import Unwritable
+from services.api.routes import routes
+from services.api.standings import ThinPath
 from shared import problems
 from shared.domain.errors import Refused
 from shared.domain.policies import Policies, read_policies
@@ -30,15 +33,17 @@ class Api:
         self.redis = connect(settings)
         self._following: asyncio.Task[None] | None = None
         log = Log(self.redis, settings.partitions)
-        self.contests = Contests(log, Projections(self.redis, log))
+        self.contests = Contests(log, Projections(self.redis, log), settings.api_memory_mb << 20)
         answers = Answers(self.contests, _policies(settings), lambda: time.time_ns() // 1000)
-        self.app = FastAPI(
+        app = FastAPI(
             title="Standings: api", version="1", description="Who stood where, at any point in time."
         )
-        problems.install(self.app)
-        self.app.add_exception_handler(NotThereYet, _not_there_yet)
-        add_health(self.app, self._ready)
-        self.app.include_router(routes(answers))
+        problems.install(app)
+        app.add_exception_handler(NotThereYet, _not_there_yet)
+        app.add_exception_handler(Unwritable, _unwritable)
+        add_health(app, self._ready)
+        app.include_router(routes(answers))
+        self.app = ThinPath(app, answers)
 
     async def _ready(self) -> str | None:
         if self._following is None or self._following.done():
@@ -95,6 +100,21 @@ async def _not_there_yet(_: Request, error: Exception) -> Response:
             "version": error.version,
         },
         {"Retry-After": "1"},
+    )
+
+
+async def _unwritable(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Unwritable)  # noqa: S101 - registered for this class only
+    return problems.answer(
+        {
+            "type": "/problems/format-not-installed",
+            "title": "Format not installed",
+            "status": 501,
+            "detail": f"this deployment does not write {error.format}: {error.package} is not installed",
+            "field": "format",
+            "value": error.format,
+            "way_out": "ask for csv or ndjson",
+        }
     )
 
 

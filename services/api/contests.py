@@ -4,15 +4,18 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import orjson
 from redis.exceptions import RedisError
 
-from services.api.timetravel import Index, LedgerEntry
-from shared.codec import version_of
+from services.api.index import Index, LedgerEntry
+from shared.codec import decode_endorsement, decode_entry, version_of
+from shared.domain.endorsement import Endorsement
 from shared.domain.errors import UnknownContest
+from shared.domain.events import Recorded
 from shared.domain.postings import Posting
 from shared.domain.times import start_of
 from shared.keys import PartitionKeys
@@ -22,8 +25,8 @@ from shared.streams import Entry, entries_after
 
 log = logging.getLogger("standings")
 
-_CHUNK = 5000
-_CONTESTS_KEPT = 1000
+# So many entries are read at a time, and so many taken in before others have their turn.
+_CHUNK, _TURN = 5000, 200
 _POLL_MS = 1000
 
 
@@ -45,12 +48,24 @@ class _Held:
 
 
 class Contests:
-    """Loads contests from their ledgers when first asked for, and follows the changes stream."""
+    """Loads contests from their ledgers when first asked for, and follows the changes stream.
 
-    def __init__(self, events: Log, projections: Projections) -> None:
+    Those unused longest are dropped while all together hold more than `most_bytes`, and come back when asked for.
+    """
+
+    def __init__(self, events: Log, projections: Projections, most_bytes: int) -> None:
         self.events = events
         self.projections = projections
+        self.most_bytes = most_bytes
         self._held: OrderedDict[str, _Held] = OrderedDict()
+
+    def ready(self, contest: str) -> Index | None:
+        """A contest's index if it is in memory."""
+        held = self._held.get(contest)
+        if held is None or held.index.version == 0:
+            return None
+        self._held.move_to_end(contest)
+        return held.index
 
     async def at(self, contest: str, min_version: int, wait_ms: int) -> Index:
         """A contest's index, at `min_version` or later, and at least at 1: one just opened is waited for.
@@ -73,6 +88,25 @@ class Contests:
             with contextlib.suppress(NotThereYet):
                 found.append(await self.at(contest, 1, 0))
         return found
+
+    async def endorsements(self, index: Index, versions: Sequence[int]) -> list[Endorsement]:
+        """The states that these versions gave their endorsements, in their order."""
+        ledger = self.events.keys(index.contest_id).ledger(index.generation)
+        found = await self._entries(ledger, versions)
+        return [decode_endorsement(fields[b"endorsement"]) for _, fields in found]
+
+    async def recorded(self, index: Index, versions: Sequence[int]) -> list[Recorded]:
+        """The events of these versions, in their order."""
+        log = self.events.keys(index.contest_id).log
+        found = await self._entries(log, versions)
+        return [decode_entry(*entry) for entry in found]
+
+    async def _entries(self, stream: str, versions: Sequence[int]) -> list[Entry]:
+        async with self.events.redis.pipeline(transaction=False) as pipe:
+            for version in versions:
+                pipe.xrange(stream, f"{version}-0", f"{version}-0")
+            found = cast(list[list[Entry]], await pipe.execute()) if versions else []
+        return [entries[0] for entries in found]
 
     async def follow(self) -> None:
         """Keeps every contest in memory up with its ledger, until cancelled."""
@@ -106,9 +140,15 @@ class Contests:
         if held.index.version == 0 and await self.events.version(contest) == 0:
             raise UnknownContest(contest)
         held = self._held.setdefault(contest, held)
-        if len(self._held) > _CONTESTS_KEPT:
-            self._held.popitem(last=False)
+        self._drop_unused()
         return held
+
+    def _drop_unused(self) -> None:
+        total = sum(held.index.nbytes for held in self._held.values())
+        while total > self.most_bytes and len(self._held) > 1:
+            name, dropped = self._held.popitem(last=False)
+            total -= dropped.index.nbytes
+            log.info("contest %s is dropped from memory: the others take %d MB", name, total >> 20)
 
     async def _wait(self, contest: str, held: _Held, min_version: int, wait_ms: int) -> None:
         await self._refresh(contest)
@@ -140,9 +180,13 @@ class Contests:
             ledger = self.events.keys(index.contest_id).ledger(index.generation)
             before = index.version
             while entries := await entries_after(self.events.redis, ledger, index.version, _CHUNK):
-                for entry_id, fields in entries:
+                for number, (entry_id, fields) in enumerate(entries):
                     index.append(ledger_entry(entry_id, fields))
-                await asyncio.sleep(0)
+                    if number % _TURN == 0:
+                        await asyncio.sleep(0)
+                if index.due:
+                    index.settle()
+                    await asyncio.to_thread(index.seal)
         if index.version != before:
             async with held.moved:
                 held.moved.notify_all()

@@ -27,19 +27,23 @@ CONTESTS = {
 }
 
 STANDINGS = {
+    "valid_at": {"asked": "2019-04-22", "instant": "2019-04-23T03:59:59.999999Z"},
+    "known_at": {"asked": "2019-04-27", "instant": "2019-04-28T03:59:59.999999Z"},
     "contest": "us-president-2020-dem",
     "title": "Democratic nomination for President, 2020",
     "clock": "imported",
     "version": 103,
     "generation": 1,
-    "valid_at": {"asked": "2019-04-22", "instant": "2019-04-23T03:59:59.999999Z"},
-    "known_at": {"asked": "2019-04-27", "instant": "2019-04-28T03:59:59.999999Z"},
     "policy": {
         "id": "fivethirtyeight-2020",
         "version": 1,
         "title": "FiveThirtyEight, The 2020 Endorsement Primary",
         "source": "FiveThirtyEight, The 2020 Endorsement Primary",
     },
+    "points": 140,
+    "available": 2455,
+    "revised": False,
+    "foresees": False,
     "standings": [
         {
             "rank": 1,
@@ -47,9 +51,41 @@ STANDINGS = {
             "name": "Joe Biden",
             "party": "D",
             "score": 14,
+            "low": 14,
+            "high": 14,
+            "share": 0.1,
+            "share_of_available": 0.005703,
             "counts": {"governor": {"count": 1, "members": 0}, "senator": {"count": 1, "members": 0}},
             "withdrew_at": None,
         }
+    ],
+}
+
+
+TIMELINE = {
+    "valid_at": {"asked": None, "instant": "2020-04-02T14:00:00.000000Z"},
+    "known_at": {"asked": None, "instant": "2020-04-02T14:00:00.000000Z"},
+    "contest": "us-president-2020-dem",
+    "title": "Democratic nomination for President, 2020",
+    "clock": "imported",
+    "version": 391,
+    "generation": 1,
+    "policy": STANDINGS["policy"],
+    "axis": "valid",
+    "step": "month",
+    "from": "2020-02-01T05:00:00.000000Z",
+    "to": "2020-04-01T03:59:59.999999Z",
+    "points": [
+        {
+            "at": "2020-03-01T04:59:59.999999Z",
+            "day": "2020-02-29",
+            "scores": {"joe-biden": 300, "bernie-sanders": 80},
+        },
+        {
+            "at": "2020-04-01T03:59:59.999999Z",
+            "day": "2020-03-31",
+            "scores": {"joe-biden": 500, "bernie-sanders": 80},
+        },
     ],
 }
 

@@ -1,21 +1,33 @@
 """Which moment a question is about: its valid time, its known time and the version that they come to."""
 
+import re
+from collections.abc import Callable
 from typing import NamedTuple
 
-from services.api.timetravel import Index
-from shared.domain.errors import Invalid, NotFound, UnknownVersion
+from services.api.index import Index
+from shared.domain.errors import Invalid, NotFound, UnknownVersion, UnreadableTime
 from shared.domain.times import end_of, format_instant, start_of
+
+_AGO = re.compile(r"-(\d{1,7})(m|h|d|w)")
+_MICROSECONDS = {"m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
+# In an address, + means a space: what was meant as an offset arrives so.
+_LOST_PLUS = re.compile(r"(T[\d:.]+) (\d\d:\d\d)")
 
 
 class BeforeTheContest(NotFound):
-    """At that known time, nothing was recorded of the contest yet."""
+    """At that time there was nothing of this contest yet."""
 
     code = "before-the-contest"
     title = "Before the contest"
 
-    def __init__(self, asked: str, first: str) -> None:
+    def __init__(self, field: str, asked: str, first: str) -> None:
+        what = "was known" if field == "known_at" else "had happened"
         super().__init__(
-            "known_at", asked, f"nothing of this contest was known at {asked}", f"ask for {first} or later"
+            field,
+            asked,
+            f"nothing of this contest {what} at {asked}",
+            f"ask for {first} or later",
+            first=first,
         )
 
 
@@ -25,10 +37,8 @@ class NotKnowableYet(Invalid):
     code = "not-knowable-yet"
     title = "Not knowable yet"
 
-    def __init__(self, asked: str, now: str) -> None:
-        super().__init__(
-            "known_at", asked, f"known_at={asked} lies in the future", f"ask for {now} or earlier"
-        )
+    def __init__(self, field: str, asked: str, now: str) -> None:
+        super().__init__(field, asked, f"{field}={asked} lies in the future", f"ask for {now} or earlier")
 
 
 class Time(NamedTuple):
@@ -43,39 +53,88 @@ class Time(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """A moment of a contest: what was true at `valid_at`, as `version` knew it."""
+    """A moment of a contest: what was true at `valid_at`, as `version` knew it.
+
+    `pinned` tells that neither time moves with the clock, and that both have passed.
+    """
 
     valid_at: Time
     known_at: Time
     version: int
+    pinned: bool
+
+    @property
+    def foresees(self) -> bool:
+        """Whether it asks about a time later than what was known: an answer as if nothing had changed since."""
+        return self.valid_at.instant > self.known_at.instant
 
 
-def moment(index: Index, valid_at: str | None, known_at: str | None, version: int | None, now: int) -> Moment:
-    """The moment that these parameters mean; what is left out means now.
+def moment(
+    index: Index, valid_at: str | None, known_at: str | None, version: int | None, now: int, prefix: str = ""
+) -> Moment:
+    """The moment that these parameters mean; what is left out means now. `prefix` begins the fields' names.
 
     Raises `UnreadableTime`, `UnknownVersion`, `BeforeTheContest`, `NotKnowableYet` and `Invalid`.
     """
     zone = index.contest(index.version).timezone
-    known, stands = _known(index, known_at, version, now, zone)
-    valid = Time(valid_at, now if valid_at is None else end_of(valid_at, zone, "valid_at"))
-    return Moment(valid, known, stands)
+    known, stands, known_is_pinned = _known(index, known_at, version, now, zone, prefix)
+    valid = Time(valid_at, until(valid_at, zone, now, f"{prefix}valid_at"))
+    if valid_at is not None and valid.instant < index.earliest_valid_at:
+        raise BeforeTheContest(f"{prefix}valid_at", valid_at, format_instant(index.earliest_valid_at))
+    pinned = known_is_pinned and not _moves(valid_at) and valid.instant < now
+    return Moment(valid, known, stands, pinned)
 
 
-def _known(index: Index, known_at: str | None, version: int | None, now: int, zone: str) -> tuple[Time, int]:
+def until(asked: str | None, zone: str, now: int, field: str) -> int:
+    """The instant until which a question looks: a day's end, an instant, `now`, or so long ago (`-30d`).
+
+    Raises `UnreadableTime`.
+    """
+    return _read(asked, zone, now, field, end_of)
+
+
+def since(asked: str | None, zone: str, now: int, field: str) -> int:
+    """The instant from which a question looks: a day's start, an instant, `now`, or so long ago.
+
+    Raises `UnreadableTime`.
+    """
+    return _read(asked, zone, now, field, start_of)
+
+
+def _known(
+    index: Index, known_at: str | None, version: int | None, now: int, zone: str, prefix: str
+) -> tuple[Time, int, bool]:
     if version is not None:
         if known_at is not None:
-            raise Invalid(
-                "version", version, "version and known_at both say what was known", "give one of them"
-            )
+            name = f"{prefix}version"
+            raise Invalid(name, version, "version and known_at both say what was known", "give one of them")
         if not 1 <= version <= index.version:
-            raise UnknownVersion("version", version, index.version)
-        return Time(None, index.known_ats[version - 1]), version
+            raise UnknownVersion(f"{prefix}version", version, index.version)
+        return Time(None, index.known_at(version)), version, True
+    field = f"{prefix}known_at"
     if known_at is None:
-        return Time(None, now), index.version
-    if start_of(known_at, zone, "known_at") > now:
-        raise NotKnowableYet(known_at, format_instant(now))
-    instant = min(end_of(known_at, zone, "known_at"), now)  # today means until now
+        return Time(None, now), index.version, False
+    if since(known_at, zone, now, field) > now:
+        raise NotKnowableYet(field, known_at, format_instant(now))
+    ends = until(known_at, zone, now, field)
+    instant = min(ends, now)  # today means until now
     stands = index.version_at(instant)
     if stands == 0:
-        raise BeforeTheContest(known_at, format_instant(index.known_ats[0]))
-    return Time(known_at, instant), stands
+        raise BeforeTheContest(field, known_at, format_instant(index.known_at(1)))
+    return Time(known_at, instant), stands, ends < now and not _moves(known_at)
+
+
+def _moves(asked: str | None) -> bool:
+    """Whether a time moves with the clock."""
+    return asked is None or asked == "now" or asked.startswith("-")
+
+
+def _read(asked: str | None, zone: str, now: int, field: str, read: Callable[[str, str, str], int]) -> int:
+    if asked is None or asked == "now":
+        return now
+    if asked.startswith("-"):
+        ago = _AGO.fullmatch(asked)
+        if ago is None:
+            raise UnreadableTime(field, asked, "so long ago is written -30d, -12h, -90m or -2w")
+        return max(now - int(ago[1]) * _MICROSECONDS[ago[2]], start_of("0002-01-01", "UTC"))
+    return read(_LOST_PLUS.sub(r"\1+\2", asked), zone, field)

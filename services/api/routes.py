@@ -1,206 +1,205 @@
 """The HTTP interface of the API."""
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any
 
-import orjson
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.api import examples, views
-from services.api.contests import Contests
-from services.api.moments import Moment, moment
-from services.api.timetravel import Index, in_force
-from shared.domain.contest import Contest
-from shared.domain.errors import UnknownCandidate, UnknownEndorsement
-from shared.domain.policies import FIVETHIRTYEIGHT_2020, Policies, Policy
-from shared.domain.standings import rank
+from services.api import examples, replies, views
+from services.api.answers import Answers
+from services.api.citations import Citations
+from services.api.documents import Document, Format
+from services.api.mementos import time_map
+from services.api.questions import (
+    ContestQuestion,
+    DiffQuestion,
+    EndorsementsQuestion,
+    EventsQuestion,
+    RevisionsQuestion,
+    RiskQuestion,
+    StandingsQuestion,
+    TimelineQuestion,
+    TimeMapQuestion,
+)
+from services.api.replies import Reply
+from services.api.standings import StandingsReplies
+from shared.domain.errors import UnknownEndorsement
 
-ContestId = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,119}$", examples=["us-president-2020-dem"])]
-TimeText = Annotated[
-    str | None, Query(max_length=40, description="a day in the contest's time zone, or an instant")
-]
+_SLUG = r"^[a-z0-9][a-z0-9._-]{0,119}$"
+ContestId = Annotated[str, Path(pattern=_SLUG, examples=["us-president-2020-dem"])]
+EndorsementId = Annotated[str, Path(max_length=120, examples=["ed-rendell.amy-klobuchar"])]
+Cited = Annotated[int, Path(ge=1, le=2**53, examples=[103])]
+CitedPolicy = Annotated[str, Path(max_length=130, examples=["fivethirtyeight-2020@1"])]
+CitedTime = Annotated[str, Path(max_length=40, examples=["2019-04-22"])]
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     404: {"description": "not known"},
     422: {"description": "a parameter is not of its form"},
     503: {"description": "the version waited for did not come in time"},
 }
-_KEPT = 4096
-
-
-class Wait(NamedTuple):
-    """Waiting for a version just written: until it is there, for at most so long."""
-
-    min_version: int
-    wait_ms: int
-
-
-# Asynchronous, because FastAPI hands a plain function, or a class, to a thread on every request.
-async def _wait(
-    min_version: Annotated[int, Query(ge=0, le=2**53, description="wait until this version is there")] = 0,
-    wait_ms: Annotated[int, Query(ge=0, le=10_000, description="for at most so long")] = 2000,
-) -> Wait:
-    return Wait(min_version, wait_ms)
-
-
-class Answers:
-    """Answers questions about contests. `clock` gives the present instant."""
-
-    def __init__(self, contests: Contests, policies: Policies, clock: Callable[[], int]) -> None:
-        self.contests = contests
-        self.policies = policies
-        self.clock = clock
-        self._tables: dict[tuple[str, int, int, str], bytes] = {}
-
-    async def index(self, contest: str, wait: Wait) -> Index:
-        """The contest's index once it is as far as asked."""
-        return await self.contests.at(contest, wait.min_version, wait.wait_ms)
-
-    def moment(
-        self, index: Index, valid_at: str | None, known_at: str | None, version: int | None
-    ) -> tuple[Moment, Contest]:
-        """The moment asked for, and the contest as it was known then."""
-        at = moment(index, valid_at, known_at, version, self.clock())
-        return at, index.contest(at.version)
-
-    def table(self, index: Index, found: Contest, at: Moment, policy: Policy) -> bytes:
-        """The standings' lines. Those of the present are kept until the contest moves on."""
-        present = at.version == index.version and at.valid_at.instant >= index.latest_valid_at
-        key = index.contest_id, index.generation, index.version, policy.id
-        if present and (kept := self._tables.get(key)):
-            return kept
-        counts = index.counts(at.valid_at.instant, at.version)
-        placed = rank(found.candidates, counts, policy)
-        table = views.encode([views.placed(one, at.valid_at.instant, found.timezone) for one in placed])
-        if present:
-            if len(self._tables) >= _KEPT:
-                self._tables.clear()
-            self._tables[key] = table
-        return table
 
 
 def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not a decision
     """Every route of the API."""
     router = APIRouter(prefix="/v1", responses=_ANSWERS)
     contests = answers.contests
-    waiting = Annotated[Wait, Depends(_wait)]
+    standings_replies = StandingsReplies(answers)
+    citations = Citations(answers)
 
     @router.get("/contests", tags=["contests"], responses=examples.of(examples.CONTESTS))
-    async def all_contests() -> Response:
+    async def all_contests(request: Request) -> Response:
         """Every contest."""
         found = await contests.all()
-        return _json({"contests": [views.contest(index.contest(index.version), index) for index in found]})
+        value = {"contests": [views.contest(index.contest(index.version), index) for index in found]}
+        return _reply(request, Document(value, "contests"))
 
     @router.get("/contests/{contest}", tags=["contests"])
-    async def one_contest(contest: ContestId, wait: waiting) -> Response:
+    async def one_contest(
+        request: Request, contest: ContestId, question: Annotated[ContestQuestion, Query()]
+    ) -> Response:
         """One contest with its candidates."""
-        index = await answers.index(contest, wait)
-        return _json(views.contest(index.contest(index.version), index))
+        index = await contests.at(contest, question.min_version, question.wait_ms)
+        return _reply(request, Document(views.contest(index.contest(index.version), index), "candidates"))
 
     @router.get("/contests/{contest}/candidates", tags=["contests"])
-    async def candidates(contest: ContestId, wait: waiting) -> Response:
+    async def candidates(
+        request: Request, contest: ContestId, question: Annotated[ContestQuestion, Query()]
+    ) -> Response:
         """A contest's candidates, in the order of their entry."""
-        index = await answers.index(contest, wait)
-        return _json(
-            {
-                "contest": contest,
-                "version": index.version,
-                "candidates": views.candidates(index.contest(index.version)),
-            }
-        )
+        index = await contests.at(contest, question.min_version, question.wait_ms)
+        listed = views.candidates(index.contest(index.version))
+        value = {"contest": contest, "version": index.version, "candidates": listed}
+        return _reply(request, Document(value, "candidates"))
 
     @router.get("/policies", tags=["policies"])
-    async def policies() -> Response:
+    async def policies(request: Request) -> Response:
         """The weightings, each with its version and source."""
-        return _json({"policies": [views.policy(policy) for policy in answers.policies]})
+        value = {"policies": [views.policy(policy) for policy in answers.policies]}
+        return _reply(request, Document(value, "policies"))
 
     @router.get("/policies/{policy}", tags=["policies"])
-    async def one_policy(policy: Annotated[str, Path(max_length=120)]) -> Response:
+    async def one_policy(request: Request, policy: Annotated[str, Path(max_length=120)]) -> Response:
         """One weighting."""
-        return _json(views.policy(answers.policies.find(policy)))
+        return _reply(request, Document(views.policy(answers.policies.find(policy)), ""))
 
     @router.get(
         "/contests/{contest}/standings", tags=["standings"], responses=examples.of(examples.STANDINGS)
     )
     async def standings(
-        contest: ContestId,
-        wait: waiting,
-        valid_at: TimeText = None,
-        known_at: TimeText = None,
-        version: Annotated[int | None, Query(ge=1, le=2**53)] = None,
-        policy: Annotated[str, Query(max_length=120)] = FIVETHIRTYEIGHT_2020.id,
+        request: Request, contest: ContestId, question: Annotated[StandingsQuestion, Query()]
     ) -> Response:
-        """Candidates by score: now, or at any valid time, as known at any known time or version."""
-        chosen = answers.policies.find(policy)
-        index = await answers.index(contest, wait)
-        at, found = answers.moment(index, valid_at, known_at, version)
-        table = orjson.Fragment(answers.table(index, found, at, chosen))
-        return _json(
-            {**views.moment(found, index, at), "policy": views.policy_named(chosen), "standings": table}
-        )
+        """Candidates by score: now, or at any valid time, as known at any known time or version.
+
+        `Accept-Datetime` (RFC 7089) asks for what was shown then.
+        """
+        index = await contests.at(contest, question.min_version, question.wait_ms)
+        wants = replies.asked(request.scope["headers"])
+        return _response(standings_replies.reply(index, question, wants))
+
+    @router.get("/contests/{contest}/standings/{version}/{policy}/{valid_at}", tags=["citing"])
+    async def cited(
+        request: Request, contest: ContestId, version: Cited, policy: CitedPolicy, valid_at: CitedTime
+    ) -> Response:
+        """Standings to cite: the same bytes for ever. `Standings-Corrected-At` says since when they are outdated."""
+        index = await contests.at(contest, 0, 0)
+        wants = replies.asked(request.scope["headers"])
+        return _response(citations.reply(index, version, policy, valid_at, wants))
+
+    @router.get("/contests/{contest}/standings/{version}/{policy}/{valid_at}/corrections", tags=["citing"])
+    async def corrections(
+        request: Request, contest: ContestId, version: Cited, policy: CitedPolicy, valid_at: CitedTime
+    ) -> Response:
+        """Whether cited standings were corrected since, when, and what they are now."""
+        index = await contests.at(contest, 0, 0)
+        return _reply(request, citations.corrections(index, version, policy, valid_at))
+
+    @router.get("/contests/{contest}/timeline", tags=["over time"], responses=examples.of(examples.TIMELINE))
+    async def timeline(
+        request: Request, contest: ContestId, question: Annotated[TimelineQuestion, Query()]
+    ) -> Response:
+        """Every candidate's score over time, along either axis."""
+        index = await contests.at(contest, question.min_version, question.wait_ms)
+        return _reply(request, await answers.timeline(index, question), question.format)
+
+    @router.get("/contests/{contest}/diff", tags=["over time"])
+    async def diff(
+        request: Request, contest: ContestId, question: Annotated[DiffQuestion, Query()]
+    ) -> Response:
+        """Who gained and who lost between two moments, and which events did it."""
+        index = await contests.at(contest, question.min_version, question.wait_ms)
+        return _reply(request, await answers.diff(index, question))
+
+    @router.get("/contests/{contest}/revisions", tags=["over time"])
+    async def revisions(
+        request: Request, contest: ContestId, question: Annotated[RevisionsQuestion, Query()]
+    ) -> Response:
+        """How the picture of one day changed as more was learned, event by event."""
+        index = await contests.at(contest, question.min_version, question.wait_ms)
+        return _reply(request, await answers.revisions(index, question), question.format)
+
+    @router.get("/contests/{contest}/revision-risk", tags=["over time"])
+    async def risk(
+        request: Request, contest: ContestId, question: Annotated[RiskQuestion, Query()]
+    ) -> Response:
+        """How far the figure published on each day moved later, and how long it took to settle."""
+        index = await contests.at(contest, question.min_version, question.wait_ms)
+        return _reply(request, await answers.risk(index, question), question.format)
 
     @router.get("/contests/{contest}/endorsements", tags=["endorsements"])
     async def endorsements(
-        contest: ContestId,
-        wait: waiting,
-        valid_at: TimeText = None,
-        known_at: TimeText = None,
-        version: Annotated[int | None, Query(ge=1, le=2**53)] = None,
-        candidate: Annotated[str | None, Query(max_length=120)] = None,
-        state: Literal["active", "all"] = "active",
+        request: Request, contest: ContestId, question: Annotated[EndorsementsQuestion, Query()]
     ) -> Response:
-        """The endorsements in force at a moment, or all that were ever announced and not struck."""
-        index = await answers.index(contest, wait)
-        at, found = answers.moment(index, valid_at, known_at, version)
-        if candidate is not None and candidate not in found.candidates:
-            raise UnknownCandidate(candidate, contest, list(found.candidates))
-        listed = [
-            views.endorsement(one)
-            for one in index.known(at.version)
-            if candidate in (None, one.candidate)
-            and (state == "all" or in_force(one, at.valid_at.instant, found.timezone))
-        ]
-        return _json({**views.moment(found, index, at), "endorsements": listed})
+        """The endorsements at a moment, page by page; `next` is the cursor of the next page, of the same moment."""
+        index = await contests.at(contest, question.min_version, question.wait_ms)
+        return _reply(request, await answers.endorsements(index, question), question.format)
 
     @router.get("/contests/{contest}/endorsements/{endorsement}", tags=["endorsements"])
     async def one_endorsement(
-        contest: ContestId, wait: waiting, endorsement: Annotated[str, Path(max_length=120)]
+        request: Request,
+        contest: ContestId,
+        endorsement: EndorsementId,
+        question: Annotated[ContestQuestion, Query()],
     ) -> Response:
         """One endorsement as it reads now, and every event that made it so."""
-        index = await answers.index(contest, wait)
-        state = index.endorsement(endorsement, index.version)
-        if state is None:
+        index = await contests.at(contest, question.min_version, question.wait_ms)
+        versions = index.states.history(endorsement, index.version)
+        if not versions:
             raise UnknownEndorsement(endorsement, contest)
-        history = [
-            recorded
-            for about in index.versions_of(endorsement, index.version)
-            for recorded in await contests.events.read(contest, about - 1, 1)
-        ]
-        return _json(
-            {
-                "contest": contest,
-                "version": index.version,
-                "generation": index.generation,
-                **views.endorsement(state),
-                "history": [views.event(recorded) for recorded in history],
-            }
-        )
+        state = (await contests.endorsements(index, versions[-1:]))[0]
+        history = await contests.recorded(index, versions)
+        value = {
+            "contest": contest,
+            "version": index.version,
+            "generation": index.generation,
+            **views.endorsement(state),
+            "history": [views.event(recorded) for recorded in history],
+        }
+        return _reply(request, Document(value, "history"))
 
     @router.get("/contests/{contest}/events", tags=["events"])
     async def events(
-        contest: ContestId,
-        wait: waiting,
-        after: Annotated[int, Query(ge=0, le=2**53)] = 0,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        request: Request, contest: ContestId, question: Annotated[EventsQuestion, Query()]
     ) -> Response:
         """The log by version."""
-        index = await answers.index(contest, wait)
-        read = await contests.events.read(contest, after, limit)
-        return _json(
-            {"contest": contest, "version": index.version, "events": [views.event(one) for one in read]}
-        )
+        index = await contests.at(contest, question.min_version, question.wait_ms)
+        read = await contests.events.read(contest, question.after, question.limit)
+        value = {"contest": contest, "version": index.version, "events": [views.event(one) for one in read]}
+        return _reply(request, Document(value, "events"))
+
+    @router.get("/contests/{contest}/timemap", tags=["standings"])
+    async def timemap(contest: ContestId, question: Annotated[TimeMapQuestion, Query()]) -> Response:
+        """Every day on which something was learned, as a TimeMap (RFC 7089)."""
+        index = await contests.at(contest, question.min_version, question.wait_ms)
+        return Response(time_map(index, question.after), media_type="application/link-format")
 
     return router
 
 
-def _json(value: object) -> Response:
-    return Response(views.encode(value), media_type="application/json")
+def _reply(request: Request, document: Document, form: Format | None = None) -> Response:
+    wants = replies.asked(request.scope["headers"])
+    chosen = replies.form_of(form, wants.accept)
+    return _response(replies.reply(replies.written(document, chosen, replies.cache_of(pinned=False)), wants))
+
+
+def _response(found: Reply) -> Response:
+    response = Response(found.body, found.status)
+    response.raw_headers = found.headers
+    return response

@@ -1,118 +1,336 @@
-"""The index of one contest: what its ledger says, arranged to answer for any version and valid time. Pure."""
+"""The time-travel engine: sums of postings at any (valid time, version), from arrays. Pure.
 
-from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+Postings lie in version order. Every 4,096 of them are sealed as a *run*: sorted by valid time, with the sums so far at
+every 512th. Every four runs are merged into one of the next level, and the lower ones are kept. A prefix of versions is
+then a few whole runs, each answered by one bisection, one row of sums and a short scan, and a remainder of less than
+4,096 postings that is scanned. So an answer costs a logarithm of the contest's size, and nothing is ever replayed.
 
-import orjson
+Three slices of one dimension have arrays of their own: the latest version at any valid time, any version at all valid
+times, and one day seen as it was known on that day.
+"""
 
-from shared.codec import decode_contest, decode_endorsement
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
 from shared.domain.book import Cell, Totals
-from shared.domain.contest import Contest
-from shared.domain.endorsement import Endorsement
-from shared.domain.postings import Posting, stands_for
-from shared.domain.standings import as_of
-from shared.domain.times import start_of
+
+Ints = NDArray[np.int64]
+Small = NDArray[np.int32]
+
+RUN: Final = 4096
+_FAN_OUT: Final = 4
+_STRIDE: Final = 512
+_FIRST_CAPACITY: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """One entry of the ledger: a version's postings with the cells' totals after them, and its subject's new state."""
+class Row(NamedTuple):
+    """A posting as the engine takes it: `channel` is 2 x the cell's number, plus 1 for members."""
 
-    version: int
-    known_at: int
-    postings: tuple[tuple[Posting, Totals], ...]
-    contest: bytes | None
-    endorsement: bytes | None
+    valid_at: int
+    channel: int
+    weight: int
 
 
-@dataclass(slots=True)
-class Index:
-    """Everything that a contest's ledger says up to `version`. Grows by appending."""
+class Cells:
+    """The (candidate, category) cells of a contest, numbered as they come."""
 
-    contest_id: str
-    generation: int
-    version: int = 0
-    # known_ats[n] is when version n + 1 became known; it never goes back.
-    known_ats: list[int] = field(default_factory=list)
-    postings: list[tuple[int, Posting]] = field(default_factory=list)
-    totals: dict[Cell, Totals] = field(default_factory=dict)
-    # From then on nothing changes in valid time: the last posting's or withdrawal's.
-    latest_valid_at: int = 0
-    # (version, state) in version order; endorsements are many, so they stay encoded
-    contests: list[tuple[int, Contest]] = field(default_factory=list)
-    endorsements: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.names: list[Cell] = []
+        self._numbers: dict[Cell, int] = {}
 
-    def append(self, entry: LedgerEntry) -> None:
-        """Takes in the next entry. Raises `ValueError` on a gap, or if the counts do not add up."""
-        if entry.version != self.version + 1:
-            raise ValueError(f"ledger of {self.contest_id}: version {entry.version} follows {self.version}")
-        for posting, _ in entry.postings:
-            self._post(entry.version, posting)
-        for posting, after in entry.postings:
-            if self.totals[posting.candidate, posting.category] != after:
-                raise ValueError(
-                    f"ledger of {self.contest_id}: the counts of version {entry.version} do not add up"
-                )
-        if entry.contest is not None:
-            self._take_contest(entry.version, decode_contest(entry.contest))
-        if entry.endorsement is not None:
-            subject = orjson.loads(entry.endorsement)["id"]
-            self.endorsements.setdefault(subject, []).append((entry.version, entry.endorsement))
-        self.known_ats.append(entry.known_at)
-        self.version = entry.version
+    def number(self, cell: Cell) -> int:
+        """The cell's number, a new one if it was not seen before."""
+        found = self._numbers.get(cell)
+        if found is None:
+            found = self._numbers[cell] = len(self.names)
+            self.names.append(cell)
+        return found
 
-    def version_at(self, known_at: int) -> int:
-        """The last version known at an instant, 0 if none was."""
-        return bisect_right(self.known_ats, known_at)
-
-    def counts(self, valid_at: int, version: int) -> dict[Cell, Totals]:
-        """Every cell's totals at a valid time, as versions up to `version` tell."""
-        if version >= self.version and valid_at >= self.latest_valid_at:
-            return {cell: totals for cell, totals in self.totals.items() if totals != (0, 0)}
-        return as_of(self.postings, valid_at, version)
-
-    def contest(self, version: int) -> Contest:
-        """The contest and its candidates as of a version. `version` is at least 1."""
-        at = bisect_right(self.contests, version, key=_first)
-        return self.contests[at - 1][1]
-
-    def endorsement(self, endorsement: str, version: int) -> Endorsement | None:
-        """One endorsement as of a version, or None if it was not known."""
-        states = self.endorsements.get(endorsement, [])
-        at = bisect_right(states, version, key=_first)
-        return decode_endorsement(states[at - 1][1]) if at else None
-
-    def versions_of(self, endorsement: str, version: int) -> list[int]:
-        """The versions up to `version` that are about an endorsement."""
-        return [about for about, _ in self.endorsements.get(endorsement, []) if about <= version]
-
-    def known(self, version: int) -> Iterator[Endorsement]:
-        """Every endorsement known as of a version and not struck by then, in the order of their announcements."""
-        for endorsement in self.endorsements:
-            state = self.endorsement(endorsement, version)
-            if state is not None and not state.struck:
-                yield state
-
-    def _take_contest(self, version: int, contest: Contest) -> None:
-        self.contests.append((version, contest))
-        for candidate in contest.candidates.values():
-            if candidate.withdrew_at is not None:
-                withdrew_at = start_of(candidate.withdrew_at, contest.timezone, "withdrew_at")
-                self.latest_valid_at = max(self.latest_valid_at, withdrew_at)
-
-    def _post(self, version: int, posting: Posting) -> None:
-        cell = posting.candidate, posting.category
-        count, members = self.totals.get(cell, (0, 0))
-        self.postings.append((version, posting))
-        self.totals[cell] = count + posting.delta, members + posting.members
-        self.latest_valid_at = max(self.latest_valid_at, posting.valid_at)
+    def totals(self, sums: Ints) -> dict[Cell, Totals]:
+        """The totals of every cell that is not empty, from sums by channel."""
+        pairs: list[list[int]] = sums.reshape(-1, 2).tolist()
+        return {self.names[n]: (pair[0], pair[1]) for n, pair in enumerate(pairs) if pair[0] or pair[1]}
 
 
-def in_force(endorsement: Endorsement, valid_at: int, zone: str) -> bool:
-    """Whether an endorsement stands at a valid time: the sum of its postings until then is one."""
-    return sum(p.delta for p in stands_for(endorsement, zone) if p.valid_at <= valid_at) == 1
+class Columns:
+    """A growing table of 64-bit integers, by column. Rows are gathered in a list and moved over by `settle`.
+
+    Arrays that were handed out stay as they are when the table grows, so another thread may read them.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._block: Ints = np.empty((width, _FIRST_CAPACITY), np.int64)
+        self._settled: Ints = self._block[:, :0]
+        self._pending: list[tuple[int, ...]] = []
+
+    def append(self, row: tuple[int, ...]) -> None:
+        """Appends a row."""
+        self._pending.append(row)
+
+    def settle(self) -> Ints:
+        """Moves what was appended into the arrays; (columns, rows) of everything."""
+        if self._pending:
+            new = np.array(self._pending, np.int64).T
+            self._pending.clear()
+            before = self._settled.shape[1]
+            size = before + new.shape[1]
+            if size > self._block.shape[1]:
+                grown = np.empty((self._width, max(size, 2 * self._block.shape[1])), np.int64)
+                grown[:, :before] = self._settled
+                self._block = grown
+            self._block[:, before:size] = new
+            self._settled = self._block[:, :size]
+        return self._settled
+
+    @property
+    def settled(self) -> Ints:
+        """(columns, rows) of everything that was settled."""
+        return self._settled
+
+    @property
+    def size(self) -> int:
+        """How many rows there are."""
+        return int(self._settled.shape[1]) + len(self._pending)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self._block.nbytes
 
 
-def _first(pair: tuple[int, object]) -> int:
-    return pair[0]
+class _Run:
+    """Postings sorted by a key, with the sums by channel before every `stride`-th of them."""
+
+    __slots__ = ("channels", "keys", "size", "stride", "sums", "weights")
+
+    def __init__(self, keys: Ints, channels: Ints | Small, weights: Ints, width: int) -> None:
+        # Stable: it is a merge where the keys are a few sorted stretches, which they are.
+        order = np.argsort(keys, kind="stable")
+        self.keys = keys[order]
+        self.channels: Small = channels[order].astype(np.int32)
+        self.weights = weights[order]
+        self.size = len(keys)
+        # With many cells a row of sums is long; then there are fewer of them.
+        self.stride = max(_STRIDE, 1 << (width - 1).bit_length())
+        rows = self.size // self.stride + 1
+        steps = np.zeros(rows * width, np.int64)
+        counted = rows * self.stride - self.stride
+        block = np.arange(counted) // self.stride + 1
+        np.add.at(steps, block * width + self.channels[:counted], self.weights[:counted])
+        self.sums = np.cumsum(steps.reshape(rows, width), axis=0)
+
+    def add_to(self, sums: Ints, key: int, rest: "_Rest") -> None:
+        """Adds what is keyed at or before `key`: the row of sums at once, the postings after it to `rest`."""
+        end = int(self.keys.searchsorted(key, "right"))
+        row = end // self.stride
+        known = self.sums[row]
+        sums[: len(known)] += known
+        begin = row * self.stride
+        if begin < end:
+            rest.take(self.channels[begin:end], self.weights[begin:end])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.keys.nbytes + self.channels.nbytes + self.weights.nbytes + self.sums.nbytes
+
+
+class _Rest:
+    """Stretches of postings that are added one by one, at the end and together."""
+
+    __slots__ = ("_channels", "_weights")
+
+    def __init__(self) -> None:
+        self._channels: list[Ints | Small] = []
+        self._weights: list[Ints] = []
+
+    def take(self, channels: Ints | Small, weights: Ints) -> None:
+        """Adds a stretch."""
+        self._channels.append(channels)
+        self._weights.append(weights)
+
+    def add_to(self, sums: Ints) -> None:
+        """Adds every posting to the sums, exactly."""
+        if self._channels:
+            channels = np.concatenate(self._channels).astype(np.intp, copy=False)
+            np.add.at(sums, channels, np.concatenate(self._weights))
+
+
+class Slice:
+    """Sums of all postings keyed at or before a key: one dimension, so a few runs of falling size are enough."""
+
+    def __init__(self) -> None:
+        self._runs: tuple[list[_Run], int] = ([], 0)
+
+    def sums(self, key: int, keys: Ints, rows: "Rows", width: int) -> Ints:
+        """Sums by channel; `keys` are those of all rows."""
+        sums = np.zeros(width, np.int64)
+        rest = _Rest()
+        runs, sealed = self._runs
+        for run in runs:
+            run.add_to(sums, key, rest)
+        rows.scan(keys, sealed, rows.size, key, rest)
+        rest.add_to(sums)
+        return sums
+
+    def seal(self, keys: Ints, rows: "Rows", upto: int, width: int) -> None:
+        """Takes whole runs of rows up to this one in; a run absorbs those before it that are not much larger."""
+        runs, sealed = self._runs
+        end = upto // RUN * RUN
+        if end == sealed:
+            return
+        begin, kept = sealed, list(runs)
+        while kept and kept[-1].size <= _FAN_OUT * (end - begin):
+            begin -= kept.pop().size
+        kept.append(_Run(keys[begin:end], rows.channels[begin:end], rows.weights[begin:end], width))
+        # Together, so that a question from another thread finds either all of the old or all of the new.
+        self._runs = kept, end
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return sum(run.nbytes for run in self._runs[0])
+
+
+class Rows(NamedTuple):
+    """Postings in version order, as columns.
+
+    `settled` is the later of when a posting counts from and when it was known: from then on it counted for whoever
+    looked on the day itself.
+    """
+
+    valid_ats: Ints
+    channels: Ints
+    weights: Ints
+    versions: Ints
+    settled: Ints
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return len(self.versions)
+
+    def upto(self, version: int) -> int:
+        """How many rows versions up to this one posted."""
+        return int(self.versions.searchsorted(version, "right"))
+
+    def scan(self, keys: Ints, begin: int, end: int, key: int, rest: "_Rest") -> None:
+        """Adds the rows from `begin` to `end` whose key is at or before `key` to the rest."""
+        if begin < end:
+            found = (keys[begin:end] <= key).nonzero()[0]
+            rest.take(self.channels[begin:end][found], self.weights[begin:end][found])
+
+
+class Sums:
+    """Sums of postings by channel at any valid time and version. Grows by appending; answers never replay.
+
+    Append and ask from one thread; `seal` may run in another.
+    """
+
+    def __init__(self) -> None:
+        self._columns = Columns(len(Rows._fields))
+        self._levels: list[list[_Run]] = []
+        self._latest, self._all_time, self._same_day = Slice(), Slice(), Slice()
+        self._sealed = 0
+        self.width = 0
+
+    def append(self, version: int, known_at: int, rows: Iterable[Row]) -> None:
+        """Takes in what a version posted. Versions never fall, nor do known times."""
+        for valid_at, channel, weight in rows:
+            self._columns.append((valid_at, channel, weight, version, max(known_at, valid_at)))
+            if channel >= self.width:
+                self.width = (channel | 1) + 1
+
+    @property
+    def rows(self) -> Rows:
+        """Every posting."""
+        return Rows(*self._columns.settle())
+
+    @property
+    def due(self) -> bool:
+        """Whether there is enough to seal."""
+        return self._columns.size - self._sealed >= RUN
+
+    def seal(self) -> None:
+        """Sorts what is due into runs. Milliseconds for each run of a low level, so not on an event loop.
+
+        Takes what was asked about since it was appended: only `rows` and the questions settle it.
+        """
+        rows, width = Rows(*self._columns.settled), self.width
+        self._seal_levels(rows, width)
+        self._latest.seal(rows.valid_ats, rows, rows.size, width)
+        self._all_time.seal(rows.versions, rows, rows.size, width)
+        self._same_day.seal(rows.settled, rows, rows.size, width)
+        self._sealed = rows.size // RUN * RUN
+
+    def _seal_levels(self, rows: Rows, width: int) -> None:
+        level, length = 0, RUN
+        while length <= rows.size:
+            if level == len(self._levels):
+                self._levels.append([])
+            runs = self._levels[level]
+            for begin in range(len(runs) * length, rows.size - length + 1, length):
+                runs.append(self._run(rows, begin, begin + length, level, width))
+            level, length = level + 1, length * _FAN_OUT
+
+    def _run(self, rows: Rows, begin: int, end: int, level: int, width: int) -> _Run:
+        if level == 0:
+            return _Run(rows.valid_ats[begin:end], rows.channels[begin:end], rows.weights[begin:end], width)
+        first = begin // (RUN * _FAN_OUT ** (level - 1))
+        parts = self._levels[level - 1][first : first + _FAN_OUT]
+        return _Run(
+            np.concatenate([part.keys for part in parts]),
+            np.concatenate([part.channels for part in parts]),
+            np.concatenate([part.weights for part in parts]),
+            width,
+        )
+
+    def at(self, valid_at: int, version: int) -> Ints:
+        """Sums of the postings of versions up to `version` that count at `valid_at`."""
+        rows = self.rows
+        sums = np.zeros(self.width, np.int64)
+        rest = _Rest()
+        upto, begin = rows.upto(version), 0
+        for level in range(len(self._levels) - 1, -1, -1):
+            runs, length = self._levels[level], RUN * _FAN_OUT**level
+            while begin + length <= upto and begin // length < len(runs):
+                runs[begin // length].add_to(sums, valid_at, rest)
+                begin += length
+        rows.scan(rows.valid_ats, begin, upto, valid_at, rest)
+        rest.add_to(sums)
+        return sums
+
+    def latest(self, valid_at: int) -> Ints:
+        """Sums at a valid time as the latest version knows it."""
+        rows = self.rows
+        return self._latest.sums(valid_at, rows.valid_ats, rows, self.width)
+
+    def all_time(self, version: int) -> Ints:
+        """Sums of everything that versions up to this one know, whenever it counts from."""
+        rows = self.rows
+        return self._all_time.sums(version, rows.versions, rows, self.width)
+
+    def as_known_then(self, at: int) -> Ints:
+        """Sums at a valid time as it was known at that very time."""
+        rows = self.rows
+        return self._same_day.sums(at, rows.settled, rows, self.width)
+
+    def scanned(self, valid_at: int, version: int) -> Ints:
+        """The same as `at`, by reading every posting: slow where there are many, and the tests' oracle."""
+        rows = self.rows
+        sums = np.zeros(self.width, np.int64)
+        rest = _Rest()
+        rows.scan(rows.valid_ats, 0, rows.upto(version), valid_at, rest)
+        rest.add_to(sums)
+        return sums
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        runs = sum(run.nbytes for level in self._levels for run in level)
+        slices = self._latest.nbytes + self._all_time.nbytes + self._same_day.nbytes
+        return self._columns.nbytes + runs + slices

@@ -3,28 +3,17 @@
 from decimal import Decimal
 from typing import Any
 
-import orjson
-
+from services.api.boards import Board
+from services.api.index import Index
 from services.api.moments import Moment
-from services.api.timetravel import Index
 from shared.codec import facts, public_type, type_of
 from shared.domain.contest import Candidate, Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Recorded
 from shared.domain.policies import Policy
-from shared.domain.standings import Placed
-from shared.domain.times import format_instant, start_of
+from shared.domain.times import day_in, format_instant
 
-
-def encode(value: object) -> bytes:
-    """JSON in which decimals are numbers, written exactly."""
-    return orjson.dumps(value, default=_exact)
-
-
-def _exact(value: object) -> orjson.Fragment:
-    if isinstance(value, Decimal):
-        return orjson.Fragment(f"{value:f}")
-    raise TypeError(type(value).__name__)
+_MICROSECONDS_PER_DAY = 86_400_000_000
 
 
 def contest(found: Contest, index: Index) -> dict[str, Any]:
@@ -37,7 +26,7 @@ def contest(found: Contest, index: Index) -> dict[str, Any]:
         "opened_at": found.opened_at,
         "version": index.version,
         "generation": index.generation,
-        "known_at": format_instant(index.known_ats[-1]),
+        "known_at": format_instant(index.known_at(index.version)),
         "candidates": candidates(found),
     }
 
@@ -65,6 +54,7 @@ def policy(one: Policy) -> dict[str, Any]:
         "weights": {category: _number(weight) for category, weight in one.weights.items()},
         "default": _number(one.default),
         "member_weights": {category: _number(weight) for category, weight in one.member_weights.items()},
+        "available": dict(one.available),
     }
 
 
@@ -78,35 +68,80 @@ def _number(weight: Decimal) -> int | Decimal:
 
 
 def moment(found: Contest, index: Index, at: Moment) -> dict[str, Any]:
-    """What every answer about a moment begins with."""
+    """What every answer about a moment says of its contest."""
     return {
         "contest": found.id,
         "title": found.title,
         "clock": found.clock,
         "version": at.version,
         "generation": index.generation,
-        "valid_at": at.valid_at.view(),
-        "known_at": at.known_at.view(),
     }
 
 
-def placed(one: Placed, valid_at: int, zone: str) -> dict[str, Any]:
-    """One candidate's line in the standings of a valid time; a withdrawal shows once it has happened."""
-    withdrew_at = one.candidate.withdrew_at
-    if withdrew_at is not None and start_of(withdrew_at, zone, "withdrew_at") > valid_at:
-        withdrew_at = None
-    counts = {
-        category: {"count": count, "members": members} for category, (count, members) in one.counts.items()
+def times(at: Moment) -> dict[str, dict[str, str | None]]:
+    """A moment's times, as asked and as instants."""
+    return {"valid_at": at.valid_at.view(), "known_at": at.known_at.view()}
+
+
+def when(at: Moment) -> dict[str, Any]:
+    """One of the moments that are compared."""
+    return {"version": at.version, **times(at)}
+
+
+def point(at: int, zone: str, step: str) -> dict[str, Any]:
+    """When a point of a timeline is: the instant and, where it ends one, the day."""
+    if step == "change":
+        return {"at": format_instant(at)}
+    return {"at": format_instant(at), "day": day_in(at, zone)}
+
+
+def risk(
+    board: Board,
+    day: int,
+    zone: str,
+    published: list[int],
+    final: list[int],
+    settled_at: int | None,
+    only: frozenset[str] | None,
+) -> dict[str, Any]:
+    """What was published of one day, what is known of it now, and when that was settled."""
+    moved = {
+        one.id: {
+            "published": board.points(was),
+            "now": board.points(becomes),
+            "moved": board.points(becomes - was),
+        }
+        for one, was, becomes in zip(board.candidates, published, final, strict=True)
+        if was != becomes and (only is None or one.id in only)
     }
+    days = None if settled_at is None else round((settled_at - day) / _MICROSECONDS_PER_DAY, 2)
     return {
-        "rank": one.rank,
-        "candidate": one.candidate.id,
-        "name": one.candidate.name,
-        "party": one.candidate.party,
-        "score": one.score,
-        "counts": counts,
-        "withdrew_at": withdrew_at,
+        "day": day_in(day, zone),
+        "settled_at": None if settled_at is None else format_instant(settled_at),
+        "settled_after_days": days,
+        "moved": moved,
     }
+
+
+def risk_summary(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """How often and how far figures moved, and how long they took to settle."""
+    furthest = sorted(max((abs(one["moved"]) for one in line["moved"].values()), default=0) for line in lines)
+    settled = sorted(line["settled_after_days"] for line in lines if line["settled_after_days"] is not None)
+    return {
+        "days": len(lines),
+        "days_moved": sum(1 for one in furthest if one),
+        "furthest_move": {"median": _at(furthest, 0.5), "p90": _at(furthest, 0.9), "most": _at(furthest, 1)},
+        "settled_after_days": {
+            "median": _at(settled, 0.5),
+            "p90": _at(settled, 0.9),
+            "most": _at(settled, 1),
+        },
+    }
+
+
+def _at(ordered: list[Any], share: float) -> Any:
+    """The value below or at which this share of the ordered values lies."""
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else None
 
 
 def endorsement(one: Endorsement) -> dict[str, Any]:

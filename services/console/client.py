@@ -10,6 +10,7 @@ import orjson
 
 REFUSED, WRONG_USAGE, UNREACHABLE, PARTLY = 1, 2, 3, 4
 _TIMEOUT_SECONDS = 120
+_MOST_A_PAGE = 1000
 
 
 class Failed(Exception):
@@ -32,6 +33,15 @@ class Client:
         """The API's answer. Raises `Failed`."""
         given = {name: str(value) for name, value in parameters.items() if value is not None}
         return _json(_call("GET", self.api_url + path, params=given))
+
+    def every(self, path: str, name: str, **parameters: object) -> list[dict[str, Any]]:
+        """The rows of this name on all pages of an answer, which are of one moment. Raises `Failed`."""
+        page = self.ask(path, limit=_MOST_A_PAGE, **parameters)
+        rows: list[dict[str, Any]] = page[name]
+        while page["next"]:
+            page = self.ask(path, limit=_MOST_A_PAGE, cursor=page["next"], **parameters)
+            rows += page[name]
+        return rows
 
     def ingest(self, path: str) -> dict[str, Any]:
         """Ingest's answer to a question. Raises `Failed`."""

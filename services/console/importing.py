@@ -95,8 +95,10 @@ class Import:
         """The endorsements and candidates that the contest has, as it was known on the snapshot's day."""
         contest = self.client.ask(f"/v1/contests/{self.contest}")
         path = f"/v1/contests/{self.contest}/endorsements"
-        answer = self.client.ask(path, state="all", known_at=day, min_version=contest["version"])
-        return answer["endorsements"], [candidate["candidate"] for candidate in contest["candidates"]]
+        known = self.client.every(
+            path, "endorsements", state="all", known_at=day, min_version=contest["version"]
+        )
+        return known, [candidate["candidate"] for candidate in contest["candidates"]]
 
     def _send(self, file: Path, commands: list[dict[str, Any]], skipped: int) -> Imported:
         kinds = Counter(str(command["command"]) for command in commands)

@@ -15,7 +15,8 @@ EventId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")]
 Time = Annotated[str, StringConstraints(max_length=40)]
 Text = Annotated[str, StringConstraints(max_length=2000)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
-Members = Annotated[int, Field(ge=0, le=10**12, strict=True)]
+# More than there are people, and few enough that sums of them stay within 64 bits.
+Members = Annotated[int, Field(ge=0, le=10**10, strict=True)]
 
 
 class _Model(BaseModel):

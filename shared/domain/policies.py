@@ -18,13 +18,14 @@ from shared.domain.errors import Invalid, UnknownPolicy
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,119}")
 _LARGEST_WEIGHT = 10**12
 _MOST_PLACES = 9
+_LONGEST_WEIGHT = 40
 
 
 @dataclass(frozen=True)
 class Policy:
     """Points by category: so many for each endorsement, and so many for each member of the endorsing organisation.
 
-    A category that `weights` does not name is worth `default`.
+    A category that `weights` does not name is worth `default`. `available` is how many endorsers each category has.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Policy:
     weights: Mapping[str, Decimal]
     default: Decimal = Decimal(0)
     member_weights: Mapping[str, Decimal] = field(default_factory=dict)
+    available: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def places(self) -> int:
@@ -53,9 +55,27 @@ class Policy:
 
     def units(self, category: str, totals: Totals) -> int:
         """What one category's totals are worth, in units of 10^-places."""
-        weights, default, member_weights = self._units
         count, members = totals
-        return count * weights.get(category, default) + members * member_weights.get(category, 0)
+        each, each_member = self.worth(category)
+        return count * each + members * each_member
+
+    def worth(self, category: str) -> tuple[int, int]:
+        """What an endorsement of a category is worth, and each of its members, in units of 10^-places."""
+        weights, default, member_weights = self._units
+        return weights.get(category, default), member_weights.get(category, 0)
+
+    def available_units(self, categories: frozenset[str] | None = None) -> int | None:
+        """What all endorsers together could give, in units; None where the policy does not know how many there are.
+
+        Of these categories, or of all.
+        """
+        if not self.available:
+            return None
+        return sum(
+            number * self.worth(category)[0]
+            for category, number in self.available.items()
+            if categories is None or category in categories
+        )
 
     def points(self, units: int) -> int | Decimal:
         """Units as points: a whole number where the policy has whole weights only."""
@@ -98,6 +118,22 @@ FIVETHIRTYEIGHT_2016 = Policy(
     _weights(governor=10, senator=5, representative=1),
 )
 
+# Source: FiveThirtyEight's published 2020 endorsement table as of 2020-04-01 (CC BY 4.0): its rows by category, with
+# those who endorsed nobody.
+_AVAILABLE_2020 = {
+    "past-president": 5,
+    "party-leader": 6,
+    "governor": 29,
+    "senator": 43,
+    "past-nominee": 5,
+    "former-party-leader": 21,
+    "former-candidate": 12,
+    "representative": 231,
+    "mayor": 47,
+    "statewide-officeholder": 104,
+    "state-legislative-leader": 105,
+    "dnc-member": 413,
+}
 # Source: FiveThirtyEight's published 2020 endorsement table, columns `category` and `points` (CC BY 4.0).
 _2020 = _weights(
     past_president=10,
@@ -119,6 +155,7 @@ FIVETHIRTYEIGHT_2020 = Policy(
     "FiveThirtyEight, The 2020 Endorsement Primary",
     "FiveThirtyEight, The 2020 Endorsement Primary, columns category and points of the published table",
     _2020,
+    available=_AVAILABLE_2020,
 )
 
 # Source: FiveThirtyEight, The 2024 Endorsement Primary: the scale of 2020; members of a national committee not counted.
@@ -170,7 +207,7 @@ class Policies:
 def read_policies(text: str) -> list[Policy]:
     """Policies from a TOML document: one `[[policy]]` table each. Raises `Invalid`, naming the key.
 
-    Keys: `id`, `version`, `title`, `source`, `weights`, `default` (optional) and `member_weights` (optional).
+    Keys: `id`, `version`, `title`, `source`, `weights`, and optionally `default`, `member_weights` and `available`.
     """
     try:
         document = tomllib.loads(text, parse_float=Decimal)
@@ -186,7 +223,9 @@ def read_policies(text: str) -> list[Policy]:
 
 
 def _policy(table: dict[str, object], at: str) -> Policy:
-    _only(table, {"id", "version", "title", "source", "weights", "default", "member_weights"}, at)
+    _only(
+        table, {"id", "version", "title", "source", "weights", "default", "member_weights", "available"}, at
+    )
     return Policy(
         _slug(table.get("id"), f"{at}.id"),
         _version(table.get("version"), f"{at}.version"),
@@ -195,7 +234,53 @@ def _policy(table: dict[str, object], at: str) -> Policy:
         _weight_table(table.get("weights", {}), f"{at}.weights"),
         _weight(table.get("default", 0), f"{at}.default"),
         _weight_table(table.get("member_weights", {}), f"{at}.member_weights"),
+        _number_table(table.get("available", {}), f"{at}.available"),
     )
+
+
+def made_up(weights: str) -> Policy:
+    """The policy that a question makes up: `governor:10,senator:5,labor-union/member:0.001,default:1`.
+
+    Raises `Invalid`, naming the field `weights`.
+    """
+    given: dict[str, Decimal] = {}
+    for part in weights.split(","):
+        name, _, points = part.partition(":")
+        if name in given:
+            raise Invalid("weights", weights, f"weights name {name!r} twice", "name each category once")
+        given[name] = _made_up_weight(points, weights)
+    default = given.pop("default", Decimal(0))
+    of_members = {
+        name.removesuffix(_MEMBER): given.pop(name) for name in list(given) if name.endswith(_MEMBER)
+    }
+    for name in (*given, *of_members):
+        if not _SLUG.fullmatch(name):
+            raise Invalid("weights", weights, f"weights name {name!r}, which is no category", _HOW_TO_WEIGH)
+    return Policy("weights", 1, "Weights made up in the question", weights, given, default, of_members)
+
+
+_MEMBER = "/member"
+_HOW_TO_WEIGH = "write category:points, separated by commas, such as governor:10,senator:5,default:1"
+
+
+def _made_up_weight(points: str, weights: str) -> Decimal:
+    try:
+        if len(points) > _LONGEST_WEIGHT or not points.isascii() or "_" in points:
+            raise ArithmeticError
+        return _weight(Decimal(points), "weights")
+    except (ArithmeticError, Invalid):
+        raise Invalid("weights", weights, f"weights has {points!r} for points", _HOW_TO_WEIGH) from None
+
+
+def _number_table(value: object, at: str) -> dict[str, int]:
+    if not isinstance(value, dict):
+        raise Invalid(at, value, f"{at} is not a table", "write category = how many endorsers there are")
+    for category, number in value.items():
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= _LARGEST_WEIGHT:
+            raise Invalid(
+                f"{at}.{category}", str(number), f"{at}.{category} is not a number", "write a whole number"
+            )
+    return {_slug(category, f"{at}.{category}"): number for category, number in value.items()}
 
 
 def _refuse_twins(policies: list[Policy]) -> None:

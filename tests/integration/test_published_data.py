@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -44,11 +43,12 @@ def bring(deployment: Standings, contest: str, day: str, file: Path, mode: Mode,
     """Imports one snapshot; the version after it."""
     rows, bad = fivethirtyeight.read(file.read_text(encoding="utf-8"))
     assert bad == []
-    known = deployment.ask(f"/v1/contests/{contest}/endorsements", state="all", min_version=version)
+    path = f"/v1/contests/{contest}/endorsements"
+    known = deployment.every(path, "endorsements", state="all", min_version=version)
     entered = deployment.ask(f"/v1/contests/{contest}/candidates")["candidates"]
     commands = snapshots.commands(
         rows,
-        known["endorsements"],
+        known,
         [one["candidate"] for one in entered],
         contest=contest,
         known_at=day,
@@ -104,12 +104,14 @@ def test_on_every_day_and_every_snapshot_the_standings_are_what_the_file_sums_to
             assert said == expected, (day, known_at)
             compared += 1
     assert compared == 4 * len(days)
+    before = {"valid_at": (date.fromisoformat(days[0]) - timedelta(days=1)).isoformat()}
+    assert "before-the-contest" in deployment.api.get(f"/v1/contests/{mirror}/standings", params=before).text
 
 
 def every_day(first: str, last: str) -> list[str]:
-    """Every day of the calendar from the day before the first to the last."""
+    """Every day of the calendar from the first to the last."""
     begins, ends = date.fromisoformat(first), date.fromisoformat(last)
-    return [(begins + timedelta(days=n)).isoformat() for n in range(-1, (ends - begins).days + 1)]
+    return [(begins + timedelta(days=n)).isoformat() for n in range((ends - begins).days + 1)]
 
 
 def sums_by_day(rows: list[dict[str, str]], days: list[str]) -> Iterator[tuple[str, dict[str, int]]]:
@@ -140,8 +142,8 @@ def test_importing_the_snapshots_again_changes_nothing(
 
 def supported(deployment: Standings, contest: str, name: str, valid_at: str) -> list[str]:
     """Whom an endorser supports on a day, as we know now."""
-    answer: dict[str, Any] = deployment.ask(f"/v1/contests/{contest}/endorsements", valid_at=valid_at)
-    return [one["candidate"] for one in answer["endorsements"] if one["endorser"]["name"] == name]
+    found = deployment.every(f"/v1/contests/{contest}/endorsements", "endorsements", valid_at=valid_at)
+    return [one["candidate"] for one in found if one["endorser"]["name"] == name]
 
 
 def test_in_history_mode_a_switch_leaves_the_past_as_it_was(

@@ -46,7 +46,9 @@ def test_a_switch_leaves_the_past_and_a_correction_changes_it_from_when_it_is_kn
         "ann": 8,
         "bob": 0,
     }
-    assert deployment.scores(contest, valid_at="2026-01-09") == {"ann": 0, "bob": 0}
+    assert deployment.scores(contest, valid_at="2026-01-31", version=1) == {}
+    before = deployment.api.get(f"/v1/contests/{contest}/standings", params={"valid_at": "2026-01-09"})
+    assert before.json()["type"] == "/problems/before-the-contest"
 
 
 def test_what_is_dated_by_its_month_counts_from_its_start_until_it_is_corrected_to_a_day(

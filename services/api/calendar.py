@@ -1,0 +1,37 @@
+"""Days, weeks and months of a time zone, as the instants at which they end. Pure."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from shared.domain.times import instant
+
+Step = Literal["day", "week", "month"]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# More than any answer gives: counting on would only take time.
+_MOST = 100_000
+
+
+def ends_of(step: Step, begin: int, end: int, zone: str) -> list[int]:
+    """The last microsecond of every day, week (ending on Sunday) or month from `begin` on; the last one is `end`."""
+    place = ZoneInfo(zone)
+    day = (_EPOCH + timedelta(microseconds=begin)).astimezone(place).date()
+    if step == "week":
+        day -= timedelta(days=day.weekday())
+    if step == "month":
+        day = day.replace(day=1)
+    ends: list[int] = []
+    while len(ends) < _MOST:
+        day = _next(step, day)
+        midnight = datetime(day.year, day.month, day.day, tzinfo=place)
+        last = instant(midnight.astimezone(UTC)) - 1
+        if last >= end:
+            break
+        ends.append(last)
+    return [*ends, end]
+
+
+def _next(step: Step, day: date) -> date:
+    if step == "month":
+        return (day + timedelta(days=31)).replace(day=1)
+    return day + timedelta(days=7 if step == "week" else 1)

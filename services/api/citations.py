@@ -1,0 +1,101 @@
+"""Standings to cite: a version, a policy and a valid time in the address, the same bytes for ever."""
+
+from services.api import evidence, replies, views
+from services.api.answers import Answers
+from services.api.boards import Board
+from services.api.documents import Document
+from services.api.index import Index
+from services.api.questions import PolicyQuestion
+from services.api.replies import FOR_EVER, Asked, Headers, Reply
+from shared.domain.contest import Contest
+from shared.domain.errors import NotFound, UnknownVersion
+from shared.domain.policies import Policy
+from shared.domain.times import end_of, format_instant
+
+
+class OtherPolicyVersion(NotFound):
+    """The policy is there, but not in the version that was cited."""
+
+    code = "other-policy-version"
+    title = "Another version of the policy"
+
+    def __init__(self, asked: str, policy: Policy) -> None:
+        current = f"{policy.id}@{policy.version}"
+        super().__init__("policy", asked, f"policy {asked!r} is not answered here", f"cite {current}")
+
+
+class Citations:
+    """Answers citations."""
+
+    def __init__(self, answers: Answers) -> None:
+        self.answers = answers
+
+    def reply(self, index: Index, version: int, policy: str, valid_at: str, wants: Asked) -> Reply:
+        """The cited standings. Raises `Refused`."""
+        contest, board, instant = self._cited(index, version, policy, valid_at)
+        counted = index.at(instant, version)
+        # Nothing that may change later: neither the generation nor what was learned since.
+        document = Document(
+            {
+                "contest": contest.id,
+                "title": contest.title,
+                "clock": contest.clock,
+                "version": version,
+                "known_at": format_instant(index.known_at(version)),
+                "valid_at": {"asked": valid_at, "instant": format_instant(instant)},
+                "policy": views.policy_named(board.policy),
+                "points": board.total(counted),
+                "available": board.available,
+                "standings": board.lines(counted, instant),
+            },
+            "standings",
+        )
+        form = replies.form_of(None, wants.accept)
+        return replies.reply(
+            replies.written(document, form, FOR_EVER, self._since(index, board, version, policy, valid_at)),
+            wants,
+        )
+
+    def corrections(self, index: Index, version: int, policy: str, valid_at: str) -> Document:
+        """Whether the cited standings were corrected since, and what they are now. Raises `Refused`."""
+        contest, board, instant = self._cited(index, version, policy, valid_at)
+        corrected_by = _corrected_by(index, board, instant, version)
+        now = board.lines(index.at(instant, index.version), instant)
+        return Document(
+            {
+                "contest": contest.id,
+                "cited": f"/v1/contests/{contest.id}/standings/{version}/{policy}/{valid_at}",
+                "corrected_at": None
+                if corrected_by is None
+                else format_instant(index.known_at(corrected_by)),
+                "corrected_by_version": corrected_by,
+                "version": index.version,
+                "standings": now,
+            },
+            "standings",
+        )
+
+    def _cited(self, index: Index, version: int, policy: str, valid_at: str) -> tuple[Contest, Board, int]:
+        if version > index.version:
+            raise UnknownVersion("version", version, index.version)
+        name, _, number = policy.partition("@")
+        chosen = self.answers.policies.find(name)
+        if number != str(chosen.version):
+            raise OtherPolicyVersion(policy, chosen)
+        contest = index.contest(version)
+        board = self.answers.board(index, contest, PolicyQuestion(policy=name), chosen)
+        return contest, board, end_of(valid_at, contest.timezone, "valid_at")
+
+    def _since(self, index: Index, board: Board, version: int, policy: str, valid_at: str) -> Headers:
+        instant = end_of(valid_at, board.contest.timezone, "valid_at")
+        corrected_by = _corrected_by(index, board, instant, version)
+        path = f"/v1/contests/{index.contest_id}/standings/{version}/{policy}/{valid_at}/corrections"
+        found: Headers = [(b"link", f'<{path}>; rel="latest-version"'.encode())]
+        if corrected_by is not None:
+            found.append((b"standings-corrected-at", format_instant(index.known_at(corrected_by)).encode()))
+        return found
+
+
+def _corrected_by(index: Index, board: Board, valid_at: int, version: int) -> int | None:
+    effects = evidence.about(index, board, valid_at, version, 1)
+    return effects[0].version if effects else None

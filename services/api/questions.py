@@ -1,0 +1,141 @@
+"""What can be asked: the parameters of every route, read alike by FastAPI and by the thin path."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.domain.policies import FIVETHIRTYEIGHT_2020
+
+TimeText = Annotated[
+    str | None,
+    Field(
+        max_length=40,
+        description="a day in the contest's time zone (2019-04-22), an RFC 3339 instant, `now`, or so long ago (-30d)",
+    ),
+]
+Version = Annotated[int | None, Field(ge=1, le=2**53)]
+Names = Annotated[
+    str | None,
+    Field(max_length=2000, description="one, or several separated by commas", examples=["joe-biden"]),
+]
+PolicyId = Annotated[str, Field(max_length=120, description="one of /v1/policies")]
+Weights = Annotated[
+    str | None,
+    Field(
+        max_length=2000,
+        description="weights of your own: governor:10,senator:5,labor-union/member:0.001,default:1",
+    ),
+]
+Format = Annotated[
+    Literal["json", "csv", "ndjson", "parquet"] | None,
+    Field(
+        description="as Accept would say: application/json, text/csv, application/x-ndjson, …/vnd.apache.parquet"
+    ),
+]
+Cursor = Annotated[str | None, Field(max_length=400, description="`next` of the page before")]
+
+
+class _Question(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_version: Annotated[int, Field(ge=0, le=2**53, description="wait until this version is there")] = 0
+    wait_ms: Annotated[int, Field(ge=0, le=10_000, description="for at most so long")] = 2000
+
+
+class ContestQuestion(_Question):
+    """About a contest as it is now."""
+
+
+class EventsQuestion(_Question):
+    """About a contest's log."""
+
+    after: Annotated[int, Field(ge=0, le=2**53, description="the version before the first one wanted")] = 0
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class PolicyQuestion(_Question):
+    """Under a policy, or weights of one's own."""
+
+    policy: PolicyId = FIVETHIRTYEIGHT_2020.id
+    weights: Weights = None
+    candidate: Names = None
+    category: Names = None
+
+
+class StandingsQuestion(PolicyQuestion):
+    """Standings at a moment."""
+
+    valid_at: TimeText = None
+    known_at: TimeText = None
+    version: Version = None
+    format: Format = None
+
+
+class EndorsementsQuestion(_Question):
+    """The endorsements in force at a moment, page by page."""
+
+    valid_at: TimeText = None
+    known_at: TimeText = None
+    version: Version = None
+    candidate: Names = None
+    category: Names = None
+    endorser: Annotated[str | None, Field(max_length=120)] = None
+    state: Annotated[
+        Literal["active", "all"], Field(description="in force then, or all that are not struck by then")
+    ] = "active"
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    cursor: Cursor = None
+    format: Format = None
+
+
+class TimelineQuestion(PolicyQuestion):
+    """Scores over time."""
+
+    axis: Annotated[
+        Literal["valid", "known", "both"],
+        Field(
+            description="when it happened; when it was known, of one valid time; or each day as known on that day"
+        ),
+    ] = "valid"
+    step: Literal["change", "day", "week", "month"] = "day"
+    since: Annotated[TimeText, Field(alias="from")] = None
+    until: Annotated[TimeText, Field(alias="to")] = None
+    valid_at: TimeText = None
+    known_at: TimeText = None
+    version: Version = None
+    format: Format = None
+
+
+class DiffQuestion(PolicyQuestion):
+    """Between two moments; what is left out means now."""
+
+    from_valid_at: TimeText = None
+    from_known_at: TimeText = None
+    from_version: Version = None
+    to_valid_at: TimeText = None
+    to_known_at: TimeText = None
+    to_version: Version = None
+    limit: Annotated[int, Field(ge=0, le=1000, description="how many events to name")] = 200
+
+
+class RevisionsQuestion(PolicyQuestion):
+    """How the picture of one day changed."""
+
+    valid_at: Annotated[str, Field(max_length=40, description="the day, or the instant")]
+    after: Annotated[int, Field(ge=0, le=2**53)] = 0
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    format: Format = None
+
+
+class RiskQuestion(PolicyQuestion):
+    """How far published figures moved later."""
+
+    since: Annotated[TimeText, Field(alias="from")] = None
+    until: Annotated[TimeText, Field(alias="to")] = None
+    format: Format = None
+
+
+class TimeMapQuestion(_Question):
+    """The days on which something was learned."""
+
+    after: Annotated[int, Field(ge=0, le=2**53, description="the version before the first one wanted")] = 0

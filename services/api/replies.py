@@ -1,0 +1,209 @@
+"""Documents as HTTP replies: formats, validators, caching, compression and Memento. Pure."""
+
+import gzip
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from hashlib import blake2b
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+from services.api.documents import MEDIA_TYPES, Document, Format, encode, join, write
+from shared.domain.errors import Invalid
+from shared.domain.times import format_instant, instant
+
+Headers = list[tuple[bytes, bytes]]
+
+# As long as an answer about the closed past is not asked for again. It is not a year because it also tells whether
+# anything was revised since.
+_PINNED = b"public, max-age=3600, immutable"
+_MOVING = b"public, no-cache"
+FOR_EVER: Final = b"public, max-age=31536000, immutable"
+_SMALL = 1000
+_COMPRESSION = 5
+_VARY = b"accept, accept-encoding, accept-datetime"
+
+
+class NotAcceptable(Invalid):
+    """None of the formats that the request accepts is one that answers have."""
+
+    code = "not-acceptable"
+    title = "Not acceptable"
+
+
+class Asked(NamedTuple):
+    """What a request's headers ask for."""
+
+    accept: bytes = b""
+    accepts_gzip: bool = False
+    if_none_match: bytes = b""
+    accept_datetime: bytes = b""
+
+
+class Reply(NamedTuple):
+    """An HTTP answer."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+def asked(headers: Iterable[tuple[bytes, bytes]]) -> Asked:
+    """What these headers ask for."""
+    accept = if_none_match = accept_datetime = b""
+    gzipped = False
+    for name, value in headers:
+        if name == b"accept":
+            accept = value
+        elif name == b"accept-encoding":
+            gzipped = b"gzip" in value and b"gzip;q=0" not in value.replace(b" ", b"")
+        elif name == b"if-none-match":
+            if_none_match = value
+        elif name == b"accept-datetime":
+            accept_datetime = value
+    return Asked(accept, gzipped, if_none_match, accept_datetime)
+
+
+def form_of(given: Format | None, accept: bytes) -> Format:
+    """The format that a request asks for: by `format`, or by the first media type in Accept that answers have.
+
+    Raises `NotAcceptable`.
+    """
+    if given is not None:
+        return given
+    if not accept or accept == b"*/*":
+        return "json"
+    for part in accept.decode("latin-1").lower().split(","):
+        media_type, _, quality = part.partition(";")
+        if quality.replace(" ", "") in ("q=0", "q=0.0"):
+            continue
+        found = _BY_MEDIA_TYPE.get(media_type.strip())
+        if found is not None:
+            return found
+    raise NotAcceptable(
+        "accept",
+        accept.decode("latin-1")[:200],
+        "answers are written in none of the accepted formats",
+        f"accept one of {', '.join(MEDIA_TYPES.values())}",
+    )
+
+
+_BY_MEDIA_TYPE: Mapping[str, Format] = {
+    **{media_type.partition(";")[0]: form for form, media_type in MEDIA_TYPES.items()},
+    "application/*": "json",
+    "*/*": "json",
+    "text/html": "json",
+    "application/problem+json": "json",
+    "application/jsonl": "ndjson",
+    "application/x-parquet": "parquet",
+}
+
+
+class Written(NamedTuple):
+    """A document written in a format, without its times, and the tag that tells it from others."""
+
+    rest: bytes
+    tag: bytes
+    form: Format
+    times: Mapping[str, object]
+    headers: Headers
+
+
+def written(
+    document: Document, form: Format, cache: bytes, headers: Iterable[tuple[bytes, bytes]] = ()
+) -> Written:
+    """Writes a document. Its tag leaves the times out unless it is pinned: they move with the clock."""
+    rest = encode(document.value) if form == "json" else write(document, form)
+    key = blake2b(rest, digest_size=12)
+    key.update(form.encode())
+    if cache != _MOVING:
+        key.update(encode(document.times))
+    always = [
+        (b"content-type", MEDIA_TYPES[form].encode()),
+        (b"cache-control", cache),
+        (b"etag", b'W/"' + key.hexdigest().encode() + b'"'),
+        (b"vary", _VARY),
+        (b"access-control-allow-origin", b"*"),
+        (b"access-control-expose-headers", b"link, memento-datetime, etag, standings-corrected-at"),
+        *headers,
+    ]
+    return Written(rest, always[2][1], form, document.times, always)
+
+
+def reply(found: Written, wants: Asked, times: Mapping[str, object] | None = None) -> Reply:
+    """The reply to a request; `times` replace the document's own."""
+    if wants.if_none_match and _matches(wants.if_none_match, found.tag):
+        return Reply(304, found.headers[1:], b"")
+    body = join(found.times if times is None else times, found.rest) if found.form == "json" else found.rest
+    if wants.accepts_gzip and len(body) >= _SMALL and found.form != "parquet":
+        packed = gzip.compress(body, _COMPRESSION, mtime=0)
+        length = str(len(packed)).encode()
+        return Reply(
+            200, [*found.headers, (b"content-encoding", b"gzip"), (b"content-length", length)], packed
+        )
+    return Reply(200, [*found.headers, (b"content-length", str(len(body)).encode())], body)
+
+
+def cache_of(pinned: bool) -> bytes:
+    """`immutable` exactly when both times are pinned to the closed past."""
+    return _PINNED if pinned else _MOVING
+
+
+def _matches(if_none_match: bytes, tag: bytes) -> bool:
+    tags = [one.strip().removeprefix(b"W/") for one in if_none_match.split(b",")]
+    return b"*" in tags or tag.removeprefix(b"W/") in tags
+
+
+def http_date(at: int) -> bytes:
+    """An instant as HTTP writes it, in whole seconds."""
+    return format_datetime(datetime.fromtimestamp(at // 1_000_000, UTC), usegmt=True).encode()
+
+
+def accepted_instant(accept_datetime: bytes) -> int:
+    """The instant that Accept-Datetime means: the end of its second. Raises `Invalid`."""
+    text = accept_datetime.decode("latin-1")
+    try:
+        moment = parsedate_to_datetime(text)
+        if moment.tzinfo is None:
+            raise ValueError
+        return instant(moment) + 999_999
+    except (ValueError, TypeError, OverflowError, IndexError):
+        raise Invalid(
+            "Accept-Datetime",
+            text[:100],
+            f"Accept-Datetime {text[:100]!r} is not an HTTP date",
+            "write it as Thu, 31 May 2007 20:35:00 GMT",
+        ) from None
+
+
+class Mementos(NamedTuple):
+    """The addresses of a contest's standings by known time (RFC 7089)."""
+
+    contest: str
+    first: int
+    last: int
+
+    def headers(self, memento_at: int | None, location: str | None = None) -> Headers:
+        """`Link`, and for a memento `Memento-Datetime`; `location` is its own address where it was negotiated."""
+        base = f"/v1/contests/{self.contest}"
+        links = [
+            f'<{base}/standings>; rel="original timegate"',
+            f'<{base}/timemap>; rel="timemap"; type="application/link-format"',
+        ]
+        found: Headers = []
+        if memento_at is not None:
+            found.append((b"memento-datetime", http_date(memento_at)))
+        if location is not None:
+            links += [self.link(self.first, "first memento"), self.link(self.last, "last memento")]
+            found.append((b"content-location", location.encode()))
+        return [(b"link", ", ".join(links).encode()), *found]
+
+    def link(self, known_at: int, relation: str) -> str:
+        """The link to the memento of a known time."""
+        date = http_date(known_at).decode()
+        return f'<{self.address(known_at)}>; rel="{relation}"; datetime="{date}"'
+
+    def address(self, known_at: int) -> str:
+        """What was shown at an instant: what was known then, of then."""
+        at = quote(format_instant(known_at))
+        return f"/v1/contests/{self.contest}/standings?valid_at={at}&known_at={at}"

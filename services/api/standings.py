@@ -1,0 +1,145 @@
+"""Standings over HTTP: one way to answer, for FastAPI's route and for the thin path in front of it."""
+
+from collections import OrderedDict
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+from pydantic import ValidationError
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.api import replies, views
+from services.api.answers import Answers
+from services.api.index import Index
+from services.api.moments import Moment, Time, moment
+from services.api.questions import StandingsQuestion
+from services.api.replies import Asked, Headers, Mementos, Reply, Written
+from shared.domain.errors import Refused
+from shared.domain.times import format_instant
+
+_KEPT = 4096
+_BEGIN, _END = "/v1/contests/", "/standings"
+
+
+class StandingsReplies:
+    """Replies to questions about standings."""
+
+    def __init__(self, answers: Answers) -> None:
+        self.answers = answers
+
+    def reply(self, index: Index, question: StandingsQuestion, wants: Asked) -> Reply:
+        """The reply. Raises `Refused`."""
+        return replies.reply(self.written(index, question, wants)[0], wants)
+
+    def written(self, index: Index, question: StandingsQuestion, wants: Asked) -> tuple[Written, Moment]:
+        """The standings in the format that is wanted, at the moment that is asked for. Raises `Refused`."""
+        form = replies.form_of(question.format, wants.accept)
+        at, location = self._moment(index, question, wants)
+        document = self.answers.standings_at(index, question, at)
+        headers = self._headers(index, at, location)
+        return replies.written(document, form, replies.cache_of(at.pinned and location is None), headers), at
+
+    def _moment(self, index: Index, question: StandingsQuestion, wants: Asked) -> tuple[Moment, str | None]:
+        """The moment, and its own address where Accept-Datetime chose it."""
+        now = self.answers.clock()
+        times = question.valid_at, question.known_at, question.version
+        if not wants.accept_datetime or question.known_at is not None or question.version is not None:
+            return moment(index, *times, now), None
+        # What was known then, of then: the first there is where nothing was known yet (RFC 7089, 4.5.3).
+        chosen = max(replies.accepted_instant(wants.accept_datetime), index.known_at(1))
+        chosen = min(chosen, now)
+        text = format_instant(chosen)
+        location = _mementos(index).address(chosen)
+        return moment(index, question.valid_at or text, text, None, now), location
+
+    def _headers(self, index: Index, at: Moment, location: str | None) -> Headers:
+        past = at.known_at.asked is not None or at.version < index.version
+        return _mementos(index).headers(index.known_at(at.version) if past else None, location)
+
+
+def _mementos(index: Index) -> Mementos:
+    return Mementos(index.contest_id, index.known_at(1), index.known_at(index.version))
+
+
+class _Kept(NamedTuple):
+    """A reply that stays as it is while its contest does: at most its times move."""
+
+    serial: int
+    version: int
+    written: Written
+    present: bool
+
+
+class ThinPath:
+    """An ASGI app in front of another: it answers current and past standings of contests in memory by itself.
+
+    It asks the same questions of the same code as the route does, without what FastAPI does around it. Whatever is out
+    of the ordinary (another format, a refusal, a contest or version to be waited for) is left to the app behind.
+    """
+
+    def __init__(self, app: ASGIApp, answers: Answers) -> None:
+        self.app = app
+        self.answers = answers
+        self.standings = StandingsReplies(answers)
+        self._kept: OrderedDict[tuple[str, bytes], _Kept] = OrderedDict()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            if scope["method"] == "HEAD":
+                scope = {**scope, "method": "GET"}
+                send = _without_body(send)
+            found = self._answer(scope)
+            if found is not None:
+                await send({"type": "http.response.start", "status": found.status, "headers": found.headers})
+                await send({"type": "http.response.body", "body": found.body})
+                return
+        await self.app(scope, receive, send)
+
+    def _answer(self, scope: Scope) -> Reply | None:
+        path: str = scope["path"]
+        if scope["method"] != "GET" or not path.startswith(_BEGIN) or not path.endswith(_END):
+            return None
+        contest = path[len(_BEGIN) : -len(_END)]
+        index = self.answers.contests.ready(contest)
+        if index is None:
+            return None
+        wants = replies.asked(scope["headers"])
+        if wants.accept_datetime or wants.accept not in (b"", b"*/*", b"application/json"):
+            return None
+        query: bytes = scope["query_string"]
+        kept = self._kept.get((contest, query))
+        if kept is None or kept.version != index.version or kept.serial != index.serial:
+            return self._fresh(index, (contest, query), wants)
+        return replies.reply(kept.written, wants, self._now() if kept.present else None)
+
+    def _fresh(self, index: Index, key: tuple[str, bytes], wants: Asked) -> Reply | None:
+        try:
+            pairs = parse_qsl(key[1].decode("latin-1"), keep_blank_values=True, errors="strict")
+            question = StandingsQuestion.model_validate(dict(pairs))
+            if question.min_version > index.version or question.format not in (None, "json"):
+                return None
+            written, at = self.standings.written(index, question, wants)
+        except (ValidationError, Refused, UnicodeDecodeError):
+            return None  # and the route says what is wrong
+        present = _is_present(index, question, at)
+        if present or at.pinned:
+            self._kept[key] = _Kept(index.serial, index.version, written, present)
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return replies.reply(written, wants)
+
+    def _now(self) -> dict[str, dict[str, str | None]]:
+        now = Time(None, self.answers.clock())
+        return views.times(Moment(now, now, 0, pinned=False))
+
+
+def _is_present(index: Index, question: StandingsQuestion, at: Moment) -> bool:
+    """Whether it asks for the present, and time alone changes nothing more."""
+    left_out = question.valid_at is None and question.known_at is None and question.version is None
+    return left_out and at.valid_at.instant >= index.latest_valid_at
+
+
+def _without_body(send: Send) -> Send:
+    async def heads_only(message: "dict[str, object]") -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return heads_only  # type: ignore[return-value]

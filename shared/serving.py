@@ -15,6 +15,7 @@ from shared.process import Ending
 from shared.server import UnfitServer
 
 log = logging.getLogger("standings")
+_LAST_ANSWERS_SECONDS = 10
 
 
 async def serve(
@@ -33,7 +34,8 @@ async def serve(
             serving.result()
             raise RuntimeError("the HTTP server ended by itself")
         server.stop()  # type: ignore[no-untyped-call]
-        await serving
+        # What is still being answered may end; a connection that is merely open is not waited for.
+        await asyncio.wait({serving}, timeout=_LAST_ANSWERS_SECONDS)
 
 
 def _refuse_taken(host: str, port: int) -> None:

@@ -78,16 +78,16 @@ class Answers:
         contest = index.contest(at.version)
         board = self.board(index, contest, question, policy)
         counted = self._counted(index, at)
-        only = candidates_asked(question, contest)
+        points, lines = board.table(counted, at.valid_at.instant, candidates_asked(question, contest))
         return Document(
             {
                 **views.moment(contest, index, at),
                 "policy": views.policy_named(policy),
-                "points": board.total(counted),
+                "points": points,
                 "available": board.available,
                 "revised": index.changed_since(at.valid_at.instant, at.version, counted.counted),
                 "foresees": at.foresees,
-                "standings": board.lines(counted, at.valid_at.instant, only),
+                "standings": lines,
             },
             "standings",
             views.times(at),
@@ -149,7 +149,7 @@ class Answers:
         lines = [
             {
                 one["candidate"]: one
-                for one in board.lines(self._counted(index, at), at.valid_at.instant, only)
+                for one in board.table(self._counted(index, at), at.valid_at.instant, only)[1]
             }
             for at in (before, after)
         ]
@@ -381,7 +381,7 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, An
 
 
 def _running(board: Board, index: Index, valid_at: int, version: int) -> list[int]:
-    return [score.units for score in board.scores(index.at(valid_at, version))]
+    return board.scores(index.at(valid_at, version))
 
 
 def _risk(index: Index, board: Board, days: Any) -> tuple[list[list[int]], list[list[int]], list[int | None]]:

@@ -1,7 +1,6 @@
 """The composition root of the API: the only place where it connects or reads the clock."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -23,6 +22,8 @@ from shared.projections import Projections
 from shared.server import UnfitServer, check, connect, wait_for
 from shared.serving import add_health, serve
 from shared.settings import Settings
+
+_CANCEL_AGAIN_SECONDS = 1.0
 
 
 class Api:
@@ -64,9 +65,7 @@ class Api:
         try:
             yield
         finally:
-            self._following.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._following
+            await _end(self._following)
             await self.redis.aclose()
 
 
@@ -79,6 +78,13 @@ def _policies(settings: Settings) -> Policies:
         raise UnfitServer(f"STANDINGS_POLICIES: {error}") from None
     except Refused as refusal:
         raise UnfitServer(f"{settings.policies}: {refusal.detail}; {refusal.way_out}") from None
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    """Cancels a task until it has ended: a cancellation may be lost in a time-out of the Redis client."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=_CANCEL_AGAIN_SECONDS)
 
 
 def _say_why(following: "asyncio.Task[None]") -> None:

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.api.index import Counted, Index
+from services.api.states import NEVER
 from services.api.timetravel import Ints
 from shared.domain.contest import Candidate, Contest
 from shared.domain.policies import Policy
 from shared.domain.times import start_of
 
 Points = int | Decimal
-_SHARE_PLACES = 6
 
 
 class _Cell(NamedTuple):
@@ -27,14 +27,6 @@ class _Cell(NamedTuple):
     member_weight: int
 
 
-class Score(NamedTuple):
-    """A candidate's points, and between which points the truth lies where dates are uncertain; in units."""
-
-    units: int
-    low: int
-    high: int
-
-
 class Board:
     """Ranks the candidates of a contest under a policy; `categories` limits what counts."""
 
@@ -45,30 +37,86 @@ class Board:
         self.policy = policy
         self.candidates: Sequence[Candidate] = list(contest.candidates.values())
         numbers = {one.id: number for number, one in enumerate(self.candidates)}
-        self._cells = sorted(
+        self._cells = [
             _Cell(2 * number, numbers[candidate], category, *policy.worth(category))
             for number, (candidate, category) in enumerate(index.cells.names)
             if candidate in numbers and (categories is None or category in categories)
-        )
+        ]
         self._cells.sort(key=lambda cell: (cell.candidate, cell.category))
-        self._names = [(one.name, one.id) for one in self.candidates]
+        self._width = max((cell.channel + 2 for cell in self._cells), default=0)
+        names = [(one.name, one.id) for one in self.candidates]
+        self._by_name = sorted(range(len(names)), key=names.__getitem__)
         self._withdrawals = [
-            None if one.withdrew_at is None else start_of(one.withdrew_at, contest.timezone, "withdrew_at")
+            NEVER if one.withdrew_at is None else start_of(one.withdrew_at, contest.timezone, "withdrew_at")
             for one in self.candidates
         ]
         self._available = policy.available_units(categories)
         self.points: Callable[[int], Points] = policy.points
 
-    def scores(self, counted: Counted) -> list[Score]:
-        """Every candidate's score, in the order of `candidates`."""
-        counts = counted.counted.tolist()
-        units = [0] * len(self.candidates)
-        for channel, candidate, _, weight, member_weight in self._within(len(counts)):
-            units[candidate] += counts[channel] * weight + counts[channel + 1] * member_weight
+    def scores(self, counted: Counted) -> list[int]:
+        """Every candidate's score in units, in the order of `candidates`."""
+        return self._read(counted)[0]
+
+    def table(
+        self, counted: Counted, valid_at: int, only: frozenset[str] | None = None
+    ) -> tuple[Points, list[dict[str, Any]]]:
+        """All candidates' points together, and a line for each candidate or for `only` these, best first.
+
+        Equal scores share a rank (1, 2, 2, 4), and stand by name.
+        """
+        units, counts = self._read(counted)
+        total = sum(units)
+        scores = self._points(units)
+        low, high = self._points_between(counted, units, scores)
+        shares, of_available = _shares(units, total), _shares(units, self._available)
+        lines: list[dict[str, Any]] = []
+        rank = before = 0
+        # Sorting is stable, so equal scores stay by name.
+        for position, n in enumerate(sorted(self._by_name, key=units.__getitem__, reverse=True), start=1):
+            if position == 1 or units[n] != before:
+                rank, before = position, units[n]
+            one, withdrew_at = self.candidates[n], self._withdrawals[n]
+            if only is None or one.id in only:
+                # Written out here, and not by a function for each: this is where an answer spends its time.
+                lines.append(
+                    {
+                        "rank": rank,
+                        "candidate": one.id,
+                        "name": one.name,
+                        "party": one.party,
+                        "score": scores[n],
+                        "low": low[n],
+                        "high": high[n],
+                        "share": shares[n],
+                        "share_of_available": of_available[n],
+                        "counts": counts[n],
+                        "withdrew_at": one.withdrew_at if withdrew_at <= valid_at else None,
+                    }
+                )
+        return self.points(total), lines
+
+    def _points(self, units: list[int]) -> Sequence[Points]:
+        return units if self.policy.places == 0 else [self.points(one) for one in units]
+
+    def _points_between(
+        self, counted: Counted, units: list[int], scores: Sequence[Points]
+    ) -> tuple[Sequence[Points], Sequence[Points]]:
         if counted.doubt is None and counted.possible is None:
-            return [Score(one, one, one) for one in units]
+            return scores, scores
         low, high = self._bounds(counted, list(units), list(units))
-        return [Score(*three) for three in zip(units, low, high, strict=True)]
+        return self._points(low), self._points(high)
+
+    def _read(self, counted: Counted) -> tuple[list[int], list[dict[str, dict[str, int]]]]:
+        """Every candidate's units, and what they are made of by category."""
+        sums: list[int] = counted.counted.tolist()
+        units = [0] * len(self.candidates)
+        counts: list[dict[str, dict[str, int]]] = [{} for _ in self.candidates]
+        for channel, candidate, category, weight, member_weight in self._within(len(sums)):
+            count, members = sums[channel], sums[channel + 1]
+            if count or members:
+                units[candidate] += count * weight + members * member_weight
+                counts[candidate][category] = {"count": count, "members": members}
+        return units, counts
 
     def units(self, sums: Ints) -> list[list[int]]:
         """Every candidate's score in units for each row of sums by channel, exactly."""
@@ -97,61 +145,14 @@ class Board:
             for n, weight in enumerate((cell.weight, cell.member_weight))
         }
 
-    def lines(
-        self, counted: Counted, valid_at: int, only: frozenset[str] | None = None
-    ) -> list[dict[str, Any]]:
-        """A line for every candidate, or for `only` these, best first; equal scores share a rank (1, 2, 2, 4)."""
-        scores = self.scores(counted)
-        counts = self._counts(counted.counted.tolist())
-        total = sum(score.units for score in scores)
-        order = sorted(range(len(scores)), key=lambda n: (-scores[n].units, self._names[n]))
-        lines: list[dict[str, Any]] = []
-        rank = before = 0
-        for position, n in enumerate(order, start=1):
-            units, low, high = scores[n]
-            if position == 1 or units != before:
-                rank, before = position, units
-            one = self.candidates[n]
-            if only is not None and one.id not in only:
-                continue
-            withdrew = self._withdrawals[n]
-            lines.append(
-                {
-                    "rank": rank,
-                    "candidate": one.id,
-                    "name": one.name,
-                    "party": one.party,
-                    "score": self.points(units),
-                    "low": self.points(low),
-                    "high": self.points(high),
-                    "share": _share(units, total),
-                    "share_of_available": _share(units, self._available),
-                    "counts": counts[n],
-                    "withdrew_at": one.withdrew_at if withdrew is not None and withdrew <= valid_at else None,
-                }
-            )
-        return lines
-
-    def total(self, counted: Counted) -> Points:
-        """The points of all candidates together."""
-        return self.points(sum(score.units for score in self.scores(counted)))
-
     @property
     def available(self) -> Points | None:
         """The points that could be had, where the policy knows how many endorsers there are."""
         return None if self._available is None else self.points(self._available)
 
     def _within(self, width: int) -> Sequence[_Cell]:
-        """The cells that sums of this width have; a board is kept while its contest grows."""
-        return self._cells if len(self._cells) * 2 <= width else [c for c in self._cells if c.channel < width]
-
-    def _counts(self, counts: list[int]) -> list[dict[str, dict[str, int]]]:
-        result: list[dict[str, dict[str, int]]] = [{} for _ in self.candidates]
-        for channel, candidate, category, _, _ in self._within(len(counts)):
-            count, members = counts[channel], counts[channel + 1]
-            if count or members:
-                result[candidate][category] = {"count": count, "members": members}
-        return result
+        """The cells that sums of this width have: sums of an earlier time may have fewer."""
+        return self._cells if self._width <= width else [c for c in self._cells if c.channel < width]
 
     def _bounds(self, counted: Counted, low: list[int], high: list[int]) -> tuple[list[int], list[int]]:
         """What doubt takes from and possibility adds to each score; the other way round where a weight is negative."""
@@ -168,5 +169,8 @@ class Board:
         return low, high
 
 
-def _share(units: int, of: int | None) -> float | None:
-    return round(units / of, _SHARE_PLACES) if of else None
+def _shares(units: list[int], of: int | None) -> Sequence[float | None]:
+    """Shares rounded to six places, by whole numbers alone."""
+    if not of:
+        return [None] * len(units)
+    return [(2_000_000 * one + of) // (2 * of) / 1_000_000 for one in units]

@@ -33,7 +33,7 @@ class Citations:
     def reply(self, index: Index, version: int, policy: str, valid_at: str, wants: Asked) -> Reply:
         """The cited standings. Raises `Refused`."""
         contest, board, instant = self._cited(index, version, policy, valid_at)
-        counted = index.at(instant, version)
+        points, lines = board.table(index.at(instant, version), instant)
         # Nothing that may change later: neither the generation nor what was learned since.
         document = Document(
             {
@@ -44,9 +44,9 @@ class Citations:
                 "known_at": format_instant(index.known_at(version)),
                 "valid_at": {"asked": valid_at, "instant": format_instant(instant)},
                 "policy": views.policy_named(board.policy),
-                "points": board.total(counted),
+                "points": points,
                 "available": board.available,
-                "standings": board.lines(counted, instant),
+                "standings": lines,
             },
             "standings",
         )
@@ -60,7 +60,7 @@ class Citations:
         """Whether the cited standings were corrected since, and what they are now. Raises `Refused`."""
         contest, board, instant = self._cited(index, version, policy, valid_at)
         corrected_by = _corrected_by(index, board, instant, version)
-        now = board.lines(index.at(instant, index.version), instant)
+        now = board.table(index.at(instant, index.version), instant)[1]
         return Document(
             {
                 "contest": contest.id,

@@ -41,16 +41,16 @@ class Unwritable(Exception):
 def write(document: Document, form: Format) -> bytes:
     """The document in a format. Raises `Unwritable`."""
     if form == "json":
-        return join(document.times, encode(document.value))
+        return join(encode(document.times), encode(document.value))
     rows = list(flat(document))
     if form == "ndjson":
         return b"".join(encode(row) + b"\n" for row in rows)
     return _csv(rows) if form == "csv" else _parquet(rows)
 
 
-def join(times: Mapping[str, Any], rest: bytes) -> bytes:
-    """The JSON of an object that begins with the times."""
-    return encode(times)[:-1] + b"," + rest[1:] if times else rest
+def join(times: bytes, rest: bytes) -> bytes:
+    """The JSON of two objects as one, the times first."""
+    return b"%b,%b" % (times[:-1], rest[1:]) if times != b"{}" else rest
 
 
 def encode(value: object) -> bytes:

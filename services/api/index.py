@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, NamedTuple
 
-import numpy as np
 import orjson
 
 from services.api.states import NEVER, State, States, digest
@@ -98,10 +97,7 @@ class Index:
 
     def changed_since(self, valid_at: int, version: int, then: Ints) -> bool:
         """Whether later versions changed what `version` told of a valid time: `then`."""
-        if version >= self.version:
-            return False
-        now = self.sums.latest(valid_at)
-        return not np.array_equal(now[: len(then)], then) or bool(now[len(then) :].any())
+        return version < self.version and self.sums.differs(valid_at, version, then)
 
     def contest(self, version: int) -> Contest:
         """The contest and its candidates as of a version. `version` is at least 1."""

@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -105,19 +106,28 @@ class Written(NamedTuple):
     rest: bytes
     tag: bytes
     form: Format
-    times: Mapping[str, object]
+    times: bytes
     headers: Headers
 
 
 def written(
-    document: Document, form: Format, cache: bytes, headers: Iterable[tuple[bytes, bytes]] = ()
+    document: Document,
+    form: Format,
+    cache: bytes,
+    headers: Iterable[tuple[bytes, bytes]] = (),
+    identity: object = None,
 ) -> Written:
-    """Writes a document. Its tag leaves the times out unless it is pinned: they move with the clock."""
+    """Writes a document.
+
+    Its tag is made of `identity` where that tells everything the document depends on, else of its bytes. Then it leaves
+    the times out unless they are pinned: they move with the clock.
+    """
     rest = encode(document.value) if form == "json" else write(document, form)
-    key = blake2b(rest, digest_size=12)
+    times = encode(document.times)
+    key = blake2b(repr(identity).encode() if identity else rest, digest_size=12)
     key.update(form.encode())
     if cache != _MOVING:
-        key.update(encode(document.times))
+        key.update(times)
     always = [
         (b"content-type", MEDIA_TYPES[form].encode()),
         (b"cache-control", cache),
@@ -127,11 +137,11 @@ def written(
         (b"access-control-expose-headers", b"link, memento-datetime, etag, standings-corrected-at"),
         *headers,
     ]
-    return Written(rest, always[2][1], form, document.times, always)
+    return Written(rest, always[2][1], form, times, always)
 
 
-def reply(found: Written, wants: Asked, times: Mapping[str, object] | None = None) -> Reply:
-    """The reply to a request; `times` replace the document's own."""
+def reply(found: Written, wants: Asked, times: bytes | None = None) -> Reply:
+    """The reply to a request; `times`, as JSON, replace the document's own."""
     if wants.if_none_match and _matches(wants.if_none_match, found.tag):
         return Reply(304, found.headers[1:], b"")
     body = join(found.times if times is None else times, found.rest) if found.form == "json" else found.rest
@@ -154,6 +164,7 @@ def _matches(if_none_match: bytes, tag: bytes) -> bool:
     return b"*" in tags or tag.removeprefix(b"W/") in tags
 
 
+@lru_cache(maxsize=4096)
 def http_date(at: int) -> bytes:
     """An instant as HTTP writes it, in whole seconds."""
     return format_datetime(datetime.fromtimestamp(at // 1_000_000, UTC), usegmt=True).encode()

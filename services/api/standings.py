@@ -7,10 +7,11 @@ from urllib.parse import parse_qsl
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.api import replies, views
+from services.api import replies
 from services.api.answers import Answers
+from services.api.documents import Document
 from services.api.index import Index
-from services.api.moments import Moment, Time, moment
+from services.api.moments import Moment, moment
 from services.api.questions import StandingsQuestion
 from services.api.replies import Asked, Headers, Mementos, Reply, Written
 from shared.domain.errors import Refused
@@ -36,7 +37,8 @@ class StandingsReplies:
         at, location = self._moment(index, question, wants)
         document = self.answers.standings_at(index, question, at)
         headers = self._headers(index, at, location)
-        return replies.written(document, form, replies.cache_of(at.pinned and location is None), headers), at
+        cache = replies.cache_of(at.pinned and location is None)
+        return replies.written(document, form, cache, headers, _identity(index, question, at, document)), at
 
     def _moment(self, index: Index, question: StandingsQuestion, wants: Asked) -> tuple[Moment, str | None]:
         """The moment, and its own address where Accept-Datetime chose it."""
@@ -54,6 +56,15 @@ class StandingsReplies:
     def _headers(self, index: Index, at: Moment, location: str | None) -> Headers:
         past = at.known_at.asked is not None or at.version < index.version
         return _mementos(index).headers(index.known_at(at.version) if past else None, location)
+
+
+def _identity(index: Index, question: StandingsQuestion, at: Moment, document: Document) -> object:
+    """Everything that standings depend on: what time alone does not change counts as the same."""
+    value = document.value
+    policy = value["policy"]
+    asked = policy["id"], policy["version"], policy["source"], question.candidate, question.category
+    effective = min(at.valid_at.instant, index.latest_valid_at), at.version, index.generation
+    return index.contest_id, effective, asked, value["revised"], value["foresees"]
 
 
 def _mementos(index: Index) -> Mementos:
@@ -113,8 +124,7 @@ class ThinPath:
 
     def _fresh(self, index: Index, key: tuple[str, bytes], wants: Asked) -> Reply | None:
         try:
-            pairs = parse_qsl(key[1].decode("latin-1"), keep_blank_values=True, errors="strict")
-            question = StandingsQuestion.model_validate(dict(pairs))
+            question = StandingsQuestion.model_validate(_parameters(key[1]))
             if question.min_version > index.version or question.format not in (None, "json"):
                 return None
             written, at = self.standings.written(index, question, wants)
@@ -127,9 +137,21 @@ class ThinPath:
                 self._kept.popitem(last=False)
         return replies.reply(written, wants)
 
-    def _now(self) -> dict[str, dict[str, str | None]]:
-        now = Time(None, self.answers.clock())
-        return views.times(Moment(now, now, 0, pinned=False))
+    def _now(self) -> bytes:
+        """The times of an answer about the present: `views.times` of now, as JSON."""
+        now = format_instant(self.answers.clock()).encode()
+        return b'{"valid_at":{"asked":null,"instant":"%b"},"known_at":{"asked":null,"instant":"%b"}}' % (
+            now,
+            now,
+        )
+
+
+def _parameters(query: bytes) -> dict[str, str]:
+    """A query string's parameters, the last of each name."""
+    text = query.decode("ascii")
+    if "%" not in text and "+" not in text and "=" in text:
+        return dict([part.partition("=")[::2] for part in text.split("&") if part])
+    return dict(parse_qsl(text, keep_blank_values=True, errors="strict"))
 
 
 def _is_present(index: Index, question: StandingsQuestion, at: Moment) -> bool:

@@ -87,11 +87,6 @@ class Columns:
         return self._settled
 
     @property
-    def settled(self) -> Ints:
-        """(columns, rows) of everything that was settled."""
-        return self._settled
-
-    @property
     def size(self) -> int:
         """How many rows there are."""
         return int(self._settled.shape[1]) + len(self._pending)
@@ -233,6 +228,7 @@ class Sums:
 
     def __init__(self) -> None:
         self._columns = Columns(len(Rows._fields))
+        self._rows = Rows(*self._columns.settle())
         self._levels: list[list[_Run]] = []
         self._latest, self._all_time, self._same_day = Slice(), Slice(), Slice()
         self._sealed = 0
@@ -248,7 +244,9 @@ class Sums:
     @property
     def rows(self) -> Rows:
         """Every posting."""
-        return Rows(*self._columns.settle())
+        if self._columns.size != self._rows.size:
+            self._rows = Rows(*self._columns.settle())
+        return self._rows
 
     @property
     def due(self) -> bool:
@@ -260,7 +258,7 @@ class Sums:
 
         Takes what was asked about since it was appended: only `rows` and the questions settle it.
         """
-        rows, width = Rows(*self._columns.settled), self.width
+        rows, width = self._rows, self.width
         self._seal_levels(rows, width)
         self._latest.seal(rows.valid_ats, rows, rows.size, width)
         self._all_time.seal(rows.versions, rows, rows.size, width)
@@ -318,6 +316,19 @@ class Sums:
         """Sums at a valid time as it was known at that very time."""
         rows = self.rows
         return self._same_day.sums(at, rows.settled, rows, self.width)
+
+    def differs(self, valid_at: int, version: int, sums: Ints) -> bool:
+        """Whether versions after this one changed the sums of a valid time, which were `sums`."""
+        rows = self.rows
+        upto = rows.upto(version)
+        if rows.size - upto < RUN:
+            later = np.zeros(self.width, np.int64)
+            rest = _Rest()
+            rows.scan(rows.valid_ats, upto, rows.size, valid_at, rest)
+            rest.add_to(later)
+            return bool(later.any())
+        now = self.latest(valid_at)
+        return not np.array_equal(now[: len(sums)], sums) or bool(now[len(sums) :].any())
 
     def scanned(self, valid_at: int, version: int) -> Ints:
         """The same as `at`, by reading every posting: slow where there are many, and the tests' oracle."""

@@ -183,6 +183,9 @@ class Index:
         """Posts the difference in what an endorsement's uncertain dates leave open."""
         was = self._open.get(first, ((), ()))
         becomes = self._open[first] = may_stand_for(decode_endorsement(stored), zone)
+        for posting in (*becomes[0], *becomes[1]):
+            self.latest_valid_at = max(self.latest_valid_at, posting.valid_at)
+            self.earliest_valid_at = min(self.earliest_valid_at, posting.valid_at)
         for sums, before, after in zip((self._doubt, self._possible), was, becomes, strict=True):
             reversed_ = [one._replace(delta=-one.delta, members=-one.members) for one in before]
             sums.append(entry.version, entry.known_at, self._rows([*reversed_, *after]))

@@ -1,0 +1,344 @@
+"""Questions about the past, asked of running services."""
+
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from services.demo import race
+from tests.running import Standings
+
+BASE = f"/v1/contests/{race.CONTEST}"
+DAY = "2025-07-29"
+
+
+@pytest.fixture(scope="module")
+def contest(deployment: Standings) -> int:
+    """The simulated race, recorded; its version."""
+    opening = {name: value for name, value in race.opening().items() if name not in ("recorded_by", "source")}
+    deployment.told("/v1/contests", **opening)
+    body = b"".join(orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE) for one in race.race(2025))
+    answer = deployment.ingest.post(f"{BASE}/batch", content=body)
+    version = int(orjson.loads(answer.content.splitlines()[-1])["summary"]["version"])
+    deployment.ask(BASE, min_version=version, wait_ms=10_000)
+    return version
+
+
+def get(
+    deployment: Standings, path: str, headers: dict[str, str] | None = None, **asked: Any
+) -> httpx.Response:
+    answer = deployment.api.get(BASE + path, params=asked, headers=headers)
+    assert answer.status_code in (200, 304), answer.text
+    return answer
+
+
+def scores(deployment: Standings, **asked: Any) -> dict[str, Any]:
+    return deployment.scores(race.CONTEST, **asked)
+
+
+def test_shares_are_of_all_points_and_of_those_available(deployment: Standings, contest: int) -> None:
+    answer = deployment.ask(f"{BASE}/standings")
+
+    assert answer["points"] == sum(line["score"] for line in answer["standings"])
+    assert answer["available"] == 2455
+    for line in answer["standings"]:
+        assert line["share"] == pytest.approx(line["score"] / answer["points"], abs=1e-6)
+        assert line["share_of_available"] == pytest.approx(line["score"] / 2455, abs=1e-6)
+
+
+def test_made_up_weights_answer_as_the_policy_of_the_same_weights(
+    deployment: Standings, contest: int
+) -> None:
+    weights = "governor:10,senator:5,representative:1"
+
+    assert scores(deployment, weights=weights, valid_at=DAY) == scores(
+        deployment, policy="fivethirtyeight-2016", valid_at=DAY
+    )
+
+
+def test_a_category_limits_what_counts_and_a_candidate_what_is_shown(
+    deployment: Standings, contest: int
+) -> None:
+    everything = deployment.ask(f"{BASE}/standings")["standings"]
+    limited = deployment.ask(f"{BASE}/standings", category="mayor,senator", candidate="cora-nightingale-vex")
+
+    cora = next(line for line in everything if line["candidate"] == "cora-nightingale-vex")
+    counted = {name: one for name, one in cora["counts"].items() if name in ("mayor", "senator")}
+    assert [line["counts"] for line in limited["standings"]] == [counted]
+
+
+@pytest.mark.parametrize("axis", ["valid", "known", "both"])
+@pytest.mark.parametrize("step", ["day", "week", "month", "change"])
+def test_every_point_of_a_timeline_is_what_the_standings_say(
+    deployment: Standings, contest: int, axis: str, step: str
+) -> None:
+    asked = {"valid_at": DAY} if axis == "known" else {}
+    points = deployment.ask(f"{BASE}/timeline", axis=axis, step=step, **asked)["points"]
+
+    assert len(points) > 10 or step == "month"
+    for point in points[:: max(1, len(points) // 12)]:
+        at = point["at"]
+        moment = {
+            "valid": {"valid_at": at},
+            "known": {"valid_at": DAY, "known_at": at},
+            "both": {"valid_at": at, "known_at": at},
+        }[axis]
+        assert scores(deployment, **moment) == point["scores"], point
+
+
+def test_a_difference_is_that_of_two_standings_and_its_events_add_up_to_it(
+    deployment: Standings, contest: int
+) -> None:
+    asked = {"from_valid_at": "2025-07-01", "from_known_at": "2025-07-10", "to_valid_at": "2025-09-01"}
+    before = scores(deployment, valid_at="2025-07-01", known_at="2025-07-10")
+    after = scores(deployment, valid_at="2025-09-01")
+
+    answer = deployment.ask(f"{BASE}/diff", limit=1000, **asked)
+
+    assert {one["candidate"]: one["change"] for one in answer["changes"]} == {
+        name: after[name] - before[name] for name in after
+    }
+    summed = dict.fromkeys(after, 0)
+    for event in answer["events"]:
+        for name, effect in event["effect"].items():
+            summed[name] += effect
+    assert summed == {name: after[name] - before[name] for name in after}
+    assert not answer["more_events"]
+
+
+def test_revisions_lead_from_what_was_published_to_what_is_known_now(
+    deployment: Standings, contest: int
+) -> None:
+    published = deployment.ask(f"{BASE}/revisions", valid_at=DAY, limit=1)["published_version"]
+    now = scores(deployment, valid_at=DAY, version=published)
+    after: int | None = published
+    while after is not None:
+        page = deployment.ask(f"{BASE}/revisions", valid_at=DAY, after=after, limit=7)
+        for one in page["revisions"]:
+            now |= one["scores"]
+            assert one["version"] > published
+        after = page["next_after"]
+
+    assert now == scores(deployment, valid_at=DAY)
+    assert now != scores(deployment, valid_at=DAY, known_at=DAY)
+
+
+def test_revision_risk_tells_what_was_published_and_what_it_became(
+    deployment: Standings, contest: int
+) -> None:
+    answer = deployment.ask(f"{BASE}/revision-risk", **{"from": "2025-07-20", "to": "2025-07-30"})
+
+    assert answer["summary"]["days"] == len(answer["days"]) == 11
+    for day in answer["days"][::3]:
+        published, now = (
+            scores(deployment, valid_at=day["day"], **known) for known in ({"known_at": day["day"]}, {})
+        )
+        assert {name: one["moved"] for name, one in day["moved"].items()} == {
+            name: now[name] - published[name] for name in now if now[name] != published[name]
+        }
+        assert (day["settled_at"] is not None) == bool(day["moved"]) or day["settled_at"]
+
+
+def test_pages_are_of_one_moment_whatever_is_recorded_between(deployment: Standings) -> None:
+    deployment.told(
+        "/v1/contests",
+        contest="paged",
+        title="Paged",
+        timezone="UTC",
+        candidates=[{"candidate": "ann", "name": "Ann"}],
+    )
+
+    def announced(number: int) -> int:
+        endorser = {"id": f"p{number}", "name": f"P {number}"}
+        said = {"endorser": endorser, "candidate": "ann", "category": "mayor", "announced_at": "2026-01-01"}
+        return int(deployment.told("/v1/contests/paged/endorsements", **said)["version"])
+
+    first = [announced(number) for number in range(5)]
+    path = "/v1/contests/paged/endorsements"
+    page = deployment.ask(path, limit=2, min_version=first[-1])
+    seen = [one["endorser"]["id"] for one in page["endorsements"]]
+    more = 5
+    while page["next"]:
+        more += 1
+        version = announced(more)
+        page = deployment.ask(path, limit=2, cursor=page["next"], min_version=version)
+        seen += [one["endorser"]["id"] for one in page["endorsements"]]
+
+    assert seen == [f"p{number}" for number in range(5)]
+    refused = deployment.api.get(path, params={"cursor": "nonsense"})
+    assert refused.status_code == 422
+    assert refused.json()["field"] == "cursor"
+
+
+def test_what_is_cited_stays_the_same_to_the_byte_and_tells_its_corrections(deployment: Standings) -> None:
+    deployment.told(
+        "/v1/contests",
+        contest="cited",
+        title="Cited",
+        timezone="UTC",
+        candidates=[{"candidate": "ann", "name": "Ann"}],
+    )
+    endorser = {"id": "jane", "name": "Jane"}
+    said = {"endorser": endorser, "candidate": "ann", "category": "mayor", "announced_at": "2026-01-05"}
+    announced = deployment.told("/v1/contests/cited/endorsements", **said)
+    version = announced["version"]
+    deployment.ask("/v1/contests/cited", min_version=version)
+    path = f"/v1/contests/cited/standings/{version}/fivethirtyeight-2020@1/2026-01-31"
+    before = deployment.api.get(path)
+
+    corrected = deployment.told(
+        f"/v1/contests/cited/endorsements/{announced['endorsement']}/correction", category="governor"
+    )
+    deployment.ask("/v1/contests/cited", min_version=corrected["version"])
+    after = deployment.api.get(path)
+
+    assert before.status_code == 200
+    assert after.content == before.content
+    assert "max-age=31536000, immutable" in after.headers["cache-control"]
+    assert "standings-corrected-at" not in before.headers
+    assert after.headers["standings-corrected-at"] == corrected["known_at"]
+    told = deployment.ask(f"{path}/corrections")
+    assert (told["corrected_by_version"], told["standings"][0]["score"]) == (corrected["version"], 8)
+    assert before.json()["standings"][0]["score"] == 3
+    other = deployment.api.get(path.replace("@1", "@2"))
+    assert (other.status_code, other.json()["type"]) == (404, "/problems/other-policy-version")
+
+
+@pytest.mark.parametrize(
+    ("asked", "pinned"),
+    [
+        ({"valid_at": DAY, "known_at": DAY}, True),
+        ({"valid_at": "2025-07", "version": 300}, True),
+        ({"valid_at": "2025-07-29T12:00:00Z", "known_at": "2025-08-01T00:00:00Z"}, True),
+        ({}, False),
+        ({"valid_at": DAY}, False),
+        ({"known_at": DAY}, False),
+        ({"valid_at": DAY, "known_at": "now"}, False),
+        ({"valid_at": "-1d", "known_at": DAY}, False),
+        ({"valid_at": "2999-01-01", "known_at": DAY}, False),
+    ],
+)
+def test_only_what_is_pinned_to_the_closed_past_is_immutable(
+    deployment: Standings, contest: int, asked: dict[str, Any], pinned: bool
+) -> None:
+    for _ in range(2):  # once afresh, once as it was kept
+        assert ("immutable" in get(deployment, "/standings", **asked).headers["cache-control"]) == pinned
+
+
+def test_an_answer_that_one_has_is_not_sent_again_until_it_changes(
+    deployment: Standings, contest: int
+) -> None:
+    questions: list[dict[str, Any]] = [{}, {"valid_at": DAY}, {"valid_at": DAY, "known_at": DAY}]
+    for asked in questions:
+        tag = get(deployment, "/standings", **asked).headers["etag"]
+        again = get(deployment, "/standings", {"If-None-Match": f'"other", {tag}'}, **asked)
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert get(deployment, "/standings", valid_at=DAY).headers["etag"] != tag
+
+
+def test_memento_negotiates_the_known_time(deployment: Standings, contest: int) -> None:
+    def shown(date: str) -> httpx.Response:
+        return get(deployment, "/standings", {"Accept-Datetime": date})
+
+    between = shown("Tue, 29 Jul 2025 20:35:00 GMT")
+    itself = deployment.api.get(between.headers["content-location"])
+    assert between.json()["standings"] == itself.json()["standings"]
+    assert itself.headers["memento-datetime"] == between.headers["memento-datetime"]
+    assert between.headers["memento-datetime"] == "Tue, 29 Jul 2025 04:00:00 GMT"
+    assert 'rel="first memento"' in between.headers["link"]
+    assert "accept-datetime" in between.headers["vary"]
+    assert shown("Sat, 01 Jan 2000 00:00:00 GMT").json()["version"] == 9
+    assert shown("Fri, 01 Jan 2100 00:00:00 GMT").json()["version"] == contest
+    refused = deployment.api.get(f"{BASE}/standings", headers={"Accept-Datetime": "yesterday"})
+    assert (refused.status_code, refused.json()["field"]) == (422, "Accept-Datetime")
+
+
+def test_the_time_map_lists_a_memento_for_every_day_on_which_something_was_learned(
+    deployment: Standings, contest: int
+) -> None:
+    listed = get(deployment, "/timemap")
+    events = deployment.ask(f"{BASE}/events", limit=1000)["events"]
+
+    assert listed.headers["content-type"].startswith("application/link-format")
+    assert listed.text.count('rel="memento"') == len({event["known_at"][:10] for event in events})
+
+
+def test_a_head_is_a_get_without_its_body(deployment: Standings, contest: int) -> None:
+    for path in ("/standings", "/timeline", "/nonsense"):
+        whole, head = (deployment.api.request(method, BASE + path) for method in ("GET", "HEAD"))
+        assert (head.status_code, head.content) == (whole.status_code, b"")
+        assert head.headers.get("etag") == whole.headers.get("etag")
+
+
+@pytest.mark.parametrize("path", ["/standings", "/timeline", "/endorsements", "/revision-risk"])
+def test_rows_are_the_same_in_every_format(deployment: Standings, contest: int, path: str) -> None:
+    import io
+
+    import pyarrow.parquet as pq
+
+    ndjson = [orjson.loads(line) for line in get(deployment, path, format="ndjson").content.splitlines()]
+    csv = get(deployment, path, {"Accept": "text/csv"})
+    parquet = get(deployment, path, {"Accept": "application/vnd.apache.parquet"})
+
+    assert csv.headers["content-type"] == "text/csv; charset=utf-8"
+    assert len(csv.text.splitlines()) == len(ndjson) + 1
+    table = pq.read_table(io.BytesIO(parquet.content)).to_pylist()
+    moving = {"valid_at", "known_at"}
+    for row, told in zip(table, ndjson, strict=True):
+        assert {k: v for k, v in row.items() if v is not None and k not in moving} == {
+            k: v for k, v in told.items() if v is not None and k not in moving
+        }
+
+
+def test_uncertain_dates_leave_bounds(deployment: Standings) -> None:
+    deployment.told(
+        "/v1/contests",
+        contest="vague",
+        title="Vague",
+        timezone="UTC",
+        candidates=[{"candidate": "ann", "name": "Ann"}],
+    )
+    endorser = {"id": "jane", "name": "Jane"}
+    said = {"endorser": endorser, "candidate": "ann", "category": "governor", "announced_at": "2025-12-17~"}
+    version = deployment.told("/v1/contests/vague/endorsements", **said)["version"]
+
+    def line(day: str) -> tuple[int, int, int]:
+        found = deployment.ask("/v1/contests/vague/standings", valid_at=day, min_version=version)[
+            "standings"
+        ][0]
+        return found["low"], found["score"], found["high"]
+
+    assert line("2025-12-10") == (0, 0, 8)
+    assert line("2025-12-16") == (0, 0, 8)
+    assert line("2025-12-17") == (0, 8, 8)
+    assert line("2025-12-23") == (0, 8, 8)
+    assert line("2025-12-24") == (8, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "problem"),
+    [
+        ({"valid_at": "1999-01-01"}, 404, "before-the-contest"),
+        ({"known_at": "1999-01-01"}, 404, "before-the-contest"),
+        ({"known_at": "2999-01-01"}, 422, "not-knowable-yet"),
+        ({"valid_at": "2025-02-30"}, 422, "unreadable-time"),
+        ({"valid_at": "-30x"}, 422, "unreadable-time"),
+        ({"weights": "governor"}, 422, "invalid"),
+        ({"weights": "governor:1", "policy": "headcount"}, 422, "invalid"),
+        ({"category": "astronaut"}, 422, "invalid"),
+        ({"candidate": "nobody"}, 404, "unknown-candidate"),
+        ({"policy": "nothing"}, 404, "unknown-policy"),
+        ({"version": "999999"}, 404, "unknown-version"),
+        ({"version": "3", "known_at": DAY}, 422, "invalid"),
+        ({"wersion": "3"}, 422, "invalid"),
+        ({"format": "xml"}, 422, "invalid"),
+    ],
+)
+def test_what_cannot_be_answered_is_a_problem_that_says_why(
+    deployment: Standings, contest: int, asked: dict[str, str], status: int, problem: str
+) -> None:
+    answer = deployment.api.get(f"{BASE}/standings", params=asked)
+
+    assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{problem}")
+    assert {"field", "value", "way_out"} <= answer.json().keys()

@@ -1,0 +1,237 @@
+"""The engine, the index and the board agree with reading every event again, on made-up logs."""
+
+import threading
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.api import timetravel
+from services.api.boards import Board
+from services.api.index import Index, LedgerEntry
+from services.api.states import Filter
+from services.api.timetravel import Row, Sums
+from shared.codec import encode_state
+from shared.domain.contest import Contest
+from shared.domain.endorsement import Endorsement
+from shared.domain.events import Recorded
+from shared.domain.policies import FIVETHIRTYEIGHT_2020, HEADCOUNT, UNION_MEMBERS, made_up
+from shared.domain.standings import as_of, rank
+from shared.domain.times import end_of
+from tests.builders import NOW, ZONE, Everything
+from tests.property.test_fold import days, folded, histories, posted, reread
+
+POLICIES = (
+    FIVETHIRTYEIGHT_2020,
+    HEADCOUNT,
+    UNION_MEMBERS,
+    made_up("governor:2.5,senator:-1,labor-union/member:0.001"),
+)
+
+
+@pytest.fixture(autouse=True)
+def _small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs so short that a small log has several levels of them."""
+    monkeypatch.setattr(timetravel, "RUN", 4)
+    monkeypatch.setattr(timetravel, "_FAN_OUT", 2)
+    monkeypatch.setattr(timetravel, "_STRIDE", 2)
+
+
+# The fixture patches the module for the whole test, which is what every example wants.
+small = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+
+rows = st.builds(Row, st.integers(0, 40), st.integers(0, 9), st.sampled_from((-1, 1, 700_000)))
+versions = st.lists(st.tuples(st.integers(0, 3), st.lists(rows, max_size=4), st.booleans()), max_size=60)
+
+
+class Naive:
+    """Every posting as (version, known at, valid at, channel, weight)."""
+
+    def __init__(self) -> None:
+        self.postings: list[tuple[int, int, int, int, int]] = []
+
+    def sums(self, width: int, counts: Any) -> list[int]:
+        sums = [0] * width
+        for version, known_at, valid_at, channel, weight in self.postings:
+            if counts(version, known_at, valid_at):
+                sums[channel] += weight
+        return sums
+
+
+def filled(log: list[tuple[int, list[Row], bool]]) -> tuple[Sums, Naive, int]:
+    """The engine and the naive list after the same log, sealed wherever the log says so; the last version."""
+    sums, naive, known_at = Sums(), Naive(), 0
+    for version, (later, posted_rows, sealed) in enumerate(log, start=1):
+        known_at += later
+        sums.append(version, known_at, posted_rows)
+        naive.postings += [(version, known_at, *row) for row in posted_rows]
+        if sealed:
+            _ = sums.rows
+            sums.seal()
+    return sums, naive, len(log)
+
+
+@given(versions, st.integers(-1, 45), st.integers(0, 61))
+@small
+def test_every_question_to_the_engine_is_answered_as_by_adding_up(
+    log: list[tuple[int, list[Row], bool]], at: int, version: int
+) -> None:
+    sums, naive, _ = filled(log)
+    width = sums.width
+
+    assert sums.at(at, version).tolist() == naive.sums(width, lambda v, _, t: v <= version and t <= at)
+    assert sums.scanned(at, version).tolist() == sums.at(at, version).tolist()
+    assert sums.latest(at).tolist() == naive.sums(width, lambda _, __, t: t <= at)
+    assert sums.all_time(version).tolist() == naive.sums(width, lambda v, _, __: v <= version)
+    assert sums.as_known_then(at).tolist() == naive.sums(width, lambda _, k, t: k <= at and t <= at)
+
+
+@given(versions, st.integers(-1, 45), st.integers(0, 61))
+@small
+def test_the_engine_tells_whether_later_versions_changed_a_moment(
+    log: list[tuple[int, list[Row], bool]], at: int, version: int
+) -> None:
+    sums, naive, last = filled(log)
+    then = naive.sums(sums.width, lambda v, _, t: v <= version and t <= at)
+    now = naive.sums(sums.width, lambda v, _, t: v <= last and t <= at)
+
+    assert sums.differs(at, version, np.array(then, np.int64)) == (then != now)
+
+
+def test_what_is_sealed_in_another_thread_is_answered_right_meanwhile() -> None:
+    sums, naive = Sums(), Naive()
+    draw = np.random.default_rng(1)
+    for version in range(1, 1500):
+        row = Row(int(draw.integers(0, 1000)), int(draw.integers(0, 40)), int(draw.integers(-5, 6)))
+        sums.append(version, version, [row])
+        naive.postings.append((version, version, *row))
+        if version % 50 == 0:
+            _ = sums.rows
+            sealing = threading.Thread(target=sums.seal)
+            sealing.start()
+            at, upto = int(draw.integers(0, 1000)), int(draw.integers(0, version + 1))
+            while sealing.is_alive():
+                assert (sums.at(at, upto) == sums.scanned(at, upto)).all()
+                assert (sums.latest(at) == sums.scanned(at, version)).all()
+            sealing.join()
+    assert sums.at(500, 1000).tolist() == naive.sums(sums.width, lambda v, _, t: v <= 1000 and t <= 500)
+
+
+def indexed(events: list[Recorded]) -> Index:
+    """The index of a contest with these events."""
+    index = Index("a-race", 1)
+    for one in folded(events):
+        postings = tuple((p, one.totals[p.candidate, p.category]) for p in one.postings)
+        about = encode_state(one.subject)
+        is_contest = isinstance(one.subject, Contest)
+        # Several postings of one event touch a cell: the ledger has the totals after all of them.
+        entry = LedgerEntry(
+            one.recorded.version,
+            one.recorded.known_at,
+            postings,
+            about if is_contest else None,
+            None if is_contest else about,
+        )
+        index.append(entry)
+        if index.due:
+            index.settle()
+            index.seal()
+    return index
+
+
+@given(histories(), days, st.data())
+@small
+def test_the_index_agrees_with_a_naive_reading_of_the_events(
+    events: list[Recorded], day: str, data: st.DataObject
+) -> None:
+    index, valid_at = indexed(events), end_of(day, ZONE)
+    version = data.draw(st.integers(1, len(events)))
+
+    counted = index.cells.totals(index.at(valid_at, version).counted)
+
+    assert counted == reread(events, valid_at, version) == as_of(posted(events), valid_at, version)
+
+
+@given(histories(), days, st.data(), st.sampled_from(POLICIES))
+@small
+def test_the_board_ranks_as_the_domain_does(
+    events: list[Recorded], day: str, data: st.DataObject, policy: Any
+) -> None:
+    index, valid_at = indexed(events), end_of(day, ZONE)
+    version = data.draw(st.integers(1, len(events)))
+    contest = index.contest(version)
+
+    _, lines = Board(contest, index, policy).table(index.at(valid_at, version), valid_at)
+
+    placed = rank(contest.candidates, as_of(posted(events), valid_at, version), policy)
+    assert [(one["candidate"], one["rank"], one["score"]) for one in lines] == [
+        (one.candidate.id, one.rank, one.score) for one in placed
+    ]
+    assert [one["counts"] for one in lines] == [
+        {category: {"count": count, "members": members} for category, (count, members) in one.counts.items()}
+        for one in placed
+    ]
+
+
+@given(histories(), days, st.data(), st.sampled_from(POLICIES))
+@small
+def test_the_bounds_hold_a_score_between_them_and_meet_where_every_date_is_certain(
+    events: list[Recorded], day: str, data: st.DataObject, policy: Any
+) -> None:
+    index, valid_at = indexed(events), end_of(day, ZONE)
+    version = data.draw(st.integers(1, len(events)))
+    board = Board(index.contest(version), index, policy)
+
+    _, lines = board.table(index.at(valid_at, version), valid_at)
+
+    certain = not any(mark in orjson.dumps(one.event).decode() for one in events for mark in "~?%")
+    for line in lines:
+        assert line["low"] <= line["score"] <= line["high"]
+        if certain and all(_is_a_day(one) for one in events):
+            assert line["low"] == line["high"]
+
+
+def _is_a_day(one: Recorded) -> bool:
+    dates = [getattr(one.event, name, None) for name in ("announced_at", "retracted_at")]
+    return all(not isinstance(date, str) or len(date) >= len("2020-06-01") for date in dates)
+
+
+@given(histories(), days, st.data())
+@small
+def test_the_states_name_the_endorsements_in_force(
+    events: list[Recorded], day: str, data: st.DataObject
+) -> None:
+    index, valid_at = indexed(events), end_of(day, ZONE)
+    version = data.draw(st.integers(1, len(events)))
+    book = Everything()
+    for one in events[:version]:
+        book.take(one)
+    known = [one for one in book.endorsements.values() if isinstance(one, Endorsement) and not one.struck]
+    known.sort(key=lambda one: one.first_version)
+
+    every = index.states.versions(version, valid_at, Filter(in_force=False), 0, 1000)
+    active = index.states.versions(version, valid_at, Filter(), 0, 1000)
+    paged = [
+        found
+        for after in [0, *(f for f, _ in active[:-1])]
+        for found in index.states.versions(version, valid_at, Filter(), after, 1)
+    ]
+
+    assert every == [(one.first_version, one.version) for one in known]
+    assert paged == active
+    assert len(active) == sum(count for count, _ in reread(events, valid_at, version).values())
+
+
+def test_the_runs_of_these_tests_have_several_levels() -> None:
+    sums = Sums()
+    for version in range(1, 40):
+        sums.append(version, NOW + version, [Row(version, 0, 1)])
+    _ = sums.rows
+
+    sums.seal()
+
+    assert [len(level) for level in sums._levels] == [9, 4, 2, 1]
+    assert sums.at(20, 39).tolist() == [20, 0]

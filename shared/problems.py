@@ -17,7 +17,17 @@ from shared.domain.errors import Refused
 log = logging.getLogger("standings")
 
 PROBLEM = "application/problem+json"
+
+
+class NotAcceptable(errors.Invalid):
+    """None of the formats that the request accepts is one that answers have."""
+
+    code = "not-acceptable"
+    title = "Not acceptable"
+
+
 _STATUS: tuple[tuple[type[Refused], int], ...] = (
+    (NotAcceptable, 406),
     (errors.NotFound, 404),
     (errors.Conflict, 409),
     (errors.Invalid, 422),

@@ -27,7 +27,7 @@ from services.api.questions import (
 from services.api.series import Look
 from services.api.states import Filter, digest
 from shared.domain.contest import Contest
-from shared.domain.errors import Invalid, UnknownCandidate
+from shared.domain.errors import Invalid, UnknownCandidate, UnknownCategory
 from shared.domain.policies import Policies, Policy, made_up
 from shared.domain.times import format_instant
 
@@ -315,12 +315,7 @@ def _refuse_unknown_categories(index: Index, categories: frozenset[str]) -> None
     known = sorted({category for _, category in index.cells.names})
     for category in sorted(categories):
         if category not in known:
-            raise Invalid(
-                "category",
-                category,
-                f"nobody of category {category!r} endorsed anybody in this contest",
-                f"its categories are {', '.join(known) or 'none yet'}",
-            )
+            raise UnknownCategory(category, index.contest_id, known)
 
 
 def _along(

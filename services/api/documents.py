@@ -20,7 +20,7 @@ MEDIA_TYPES: Final[Mapping[Format, str]] = {
 
 
 class Document(NamedTuple):
-    """An answer: its value, under which of its names the rows lie, and the times that it is of.
+    """An answer: its value, under which of its names the rows lie ('': it is one row), and the times that it is of.
 
     The times stand apart because they move with the clock while the rest stays the same.
     """
@@ -64,7 +64,7 @@ def flat(document: Document) -> Iterator[dict[str, Any]]:
     A name within another is joined by a dot (`endorser.name`), and what is told by candidate becomes a row each.
     """
     context = dict(_context(document))
-    for row in document.value[document.rows]:
+    for row in document.value[document.rows] if document.rows else [document.value]:
         for one in _by_candidate(row):
             yield {**context, **dict(_leaves(one))}
 

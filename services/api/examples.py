@@ -90,6 +90,38 @@ TIMELINE = {
 }
 
 
-def of(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    """The description of a route's good answer."""
-    return {200: {"description": "the answer", "content": {"application/json": {"example": example}}}}
+PROBLEM = {
+    "type": "/problems/before-the-contest",
+    "title": "Before the contest",
+    "status": 404,
+    "detail": "nothing of this contest had happened at 1999-01-01",
+    "field": "valid_at",
+    "value": "1999-01-01",
+    "way_out": "ask for 2017-07-28T04:00:00.000000Z or later",
+}
+_TEXT = {"schema": {"type": "string"}}
+
+
+def of(example: dict[str, Any] | None = None, *formats: str) -> dict[int | str, dict[str, Any]]:
+    """The description of a route's good answer, in JSON and in these other media types."""
+    content: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
+    if example is not None:
+        content["application/json"]["example"] = example
+    content |= dict.fromkeys(formats, _TEXT)
+    return {
+        200: {"description": "the answer", "content": content},
+        304: {"description": "you have it already"},
+    }
+
+
+ROWS = ("text/csv; charset=utf-8", "application/x-ndjson", "application/vnd.apache.parquet")
+
+
+def refusals(**meanings: str) -> dict[int | str, dict[str, Any]]:
+    """The description of problems by status: `_404="not known"`."""
+    schema = {"type": "object", "required": ["type", "title", "status", "detail"]}
+    content = {"application/problem+json": {"schema": schema, "example": PROBLEM}}
+    return {
+        int(status.removeprefix("_")): {"description": meaning, "content": content}
+        for status, meaning in meanings.items()
+    }

@@ -14,9 +14,13 @@ TimeText = Annotated[
     ),
 ]
 Version = Annotated[int | None, Field(ge=1, le=2**53)]
-Names = Annotated[
+Candidates = Annotated[
     str | None,
     Field(max_length=2000, description="one, or several separated by commas", examples=["joe-biden"]),
+]
+Categories = Annotated[
+    str | None,
+    Field(max_length=2000, description="one, or several separated by commas", examples=["governor"]),
 ]
 PolicyId = Annotated[str, Field(max_length=120, description="one of /v1/policies")]
 Weights = Annotated[
@@ -58,8 +62,8 @@ class PolicyQuestion(_Question):
 
     policy: PolicyId = FIVETHIRTYEIGHT_2020.id
     weights: Weights = None
-    candidate: Names = None
-    category: Names = None
+    candidate: Candidates = None
+    category: Categories = None
 
 
 class StandingsQuestion(PolicyQuestion):
@@ -77,8 +81,8 @@ class EndorsementsQuestion(_Question):
     valid_at: TimeText = None
     known_at: TimeText = None
     version: Version = None
-    candidate: Names = None
-    category: Names = None
+    candidate: Candidates = None
+    category: Categories = None
     endorser: Annotated[str | None, Field(max_length=120)] = None
     state: Annotated[
         Literal["active", "all"], Field(description="in force then, or all that are not struck by then")

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from services.api.documents import MEDIA_TYPES, Document, Format, encode, join, write
 from shared.domain.errors import Invalid
 from shared.domain.times import format_instant, instant
+from shared.problems import NotAcceptable
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -23,13 +24,6 @@ FOR_EVER: Final = b"public, max-age=31536000, immutable"
 _SMALL = 1000
 _COMPRESSION = 5
 _VARY = b"accept, accept-encoding, accept-datetime"
-
-
-class NotAcceptable(Invalid):
-    """None of the formats that the request accepts is one that answers have."""
-
-    code = "not-acceptable"
-    title = "Not acceptable"
 
 
 class Asked(NamedTuple):

@@ -1,6 +1,6 @@
 """The HTTP interface of the API."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
@@ -30,28 +30,32 @@ EndorsementId = Annotated[str, Path(max_length=120, examples=["ed-rendell.amy-kl
 Cited = Annotated[int, Path(ge=1, le=2**53, examples=[103])]
 CitedPolicy = Annotated[str, Path(max_length=130, examples=["fivethirtyeight-2020@1"])]
 CitedTime = Annotated[str, Path(max_length=40, examples=["2019-04-22"])]
-_ANSWERS: dict[int | str, dict[str, Any]] = {
-    404: {"description": "not known"},
-    422: {"description": "a parameter is not of its form"},
-    503: {"description": "the version waited for did not come in time"},
-}
+_REFUSALS = examples.refusals(
+    _404="not known, or not yet",
+    _406="none of the accepted formats is one that answers have",
+    _422="a parameter is not of its form",
+    _501="a format that this deployment does not write",
+    _503="the version waited for did not come in time, or the storage does not answer",
+)
+
+_ROWS = examples.of(None, *examples.ROWS)
 
 
 def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not a decision
     """Every route of the API."""
-    router = APIRouter(prefix="/v1", responses=_ANSWERS)
+    router = APIRouter(prefix="/v1", responses=_REFUSALS, default_response_class=Response)
     contests = answers.contests
     standings_replies = StandingsReplies(answers)
     citations = Citations(answers)
 
-    @router.get("/contests", tags=["contests"], responses=examples.of(examples.CONTESTS))
+    @router.get("/contests", tags=["contests"], responses=examples.of(examples.CONTESTS, *examples.ROWS))
     async def all_contests(request: Request) -> Response:
         """Every contest."""
         found = await contests.all()
         value = {"contests": [views.contest(index.contest(index.version), index) for index in found]}
         return _reply(request, Document(value, "contests"))
 
-    @router.get("/contests/{contest}", tags=["contests"])
+    @router.get("/contests/{contest}", tags=["contests"], responses=_ROWS)
     async def one_contest(
         request: Request, contest: ContestId, question: Annotated[ContestQuestion, Query()]
     ) -> Response:
@@ -59,7 +63,7 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         index = await contests.at(contest, question.min_version, question.wait_ms)
         return _reply(request, Document(views.contest(index.contest(index.version), index), "candidates"))
 
-    @router.get("/contests/{contest}/candidates", tags=["contests"])
+    @router.get("/contests/{contest}/candidates", tags=["contests"], responses=_ROWS)
     async def candidates(
         request: Request, contest: ContestId, question: Annotated[ContestQuestion, Query()]
     ) -> Response:
@@ -69,19 +73,21 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         value = {"contest": contest, "version": index.version, "candidates": listed}
         return _reply(request, Document(value, "candidates"))
 
-    @router.get("/policies", tags=["policies"])
+    @router.get("/policies", tags=["policies"], responses=_ROWS)
     async def policies(request: Request) -> Response:
         """The weightings, each with its version and source."""
         value = {"policies": [views.policy(policy) for policy in answers.policies]}
         return _reply(request, Document(value, "policies"))
 
-    @router.get("/policies/{policy}", tags=["policies"])
+    @router.get("/policies/{policy}", tags=["policies"], responses=_ROWS)
     async def one_policy(request: Request, policy: Annotated[str, Path(max_length=120)]) -> Response:
         """One weighting."""
         return _reply(request, Document(views.policy(answers.policies.find(policy)), ""))
 
     @router.get(
-        "/contests/{contest}/standings", tags=["standings"], responses=examples.of(examples.STANDINGS)
+        "/contests/{contest}/standings",
+        tags=["standings"],
+        responses=examples.of(examples.STANDINGS, *examples.ROWS),
     )
     async def standings(
         request: Request, contest: ContestId, question: Annotated[StandingsQuestion, Query()]
@@ -94,7 +100,9 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         wants = replies.asked(request.scope["headers"])
         return _response(standings_replies.reply(index, question, wants))
 
-    @router.get("/contests/{contest}/standings/{version}/{policy}/{valid_at}", tags=["citing"])
+    @router.get(
+        "/contests/{contest}/standings/{version}/{policy}/{valid_at}", tags=["citing"], responses=_ROWS
+    )
     async def cited(
         request: Request, contest: ContestId, version: Cited, policy: CitedPolicy, valid_at: CitedTime
     ) -> Response:
@@ -103,7 +111,11 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         wants = replies.asked(request.scope["headers"])
         return _response(citations.reply(index, version, policy, valid_at, wants))
 
-    @router.get("/contests/{contest}/standings/{version}/{policy}/{valid_at}/corrections", tags=["citing"])
+    @router.get(
+        "/contests/{contest}/standings/{version}/{policy}/{valid_at}/corrections",
+        tags=["citing"],
+        responses=_ROWS,
+    )
     async def corrections(
         request: Request, contest: ContestId, version: Cited, policy: CitedPolicy, valid_at: CitedTime
     ) -> Response:
@@ -111,7 +123,11 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         index = await contests.at(contest, 0, 0)
         return _reply(request, citations.corrections(index, version, policy, valid_at))
 
-    @router.get("/contests/{contest}/timeline", tags=["over time"], responses=examples.of(examples.TIMELINE))
+    @router.get(
+        "/contests/{contest}/timeline",
+        tags=["over time"],
+        responses=examples.of(examples.TIMELINE, *examples.ROWS),
+    )
     async def timeline(
         request: Request, contest: ContestId, question: Annotated[TimelineQuestion, Query()]
     ) -> Response:
@@ -119,7 +135,7 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         index = await contests.at(contest, question.min_version, question.wait_ms)
         return _reply(request, await answers.timeline(index, question), question.format)
 
-    @router.get("/contests/{contest}/diff", tags=["over time"])
+    @router.get("/contests/{contest}/diff", tags=["over time"], responses=_ROWS)
     async def diff(
         request: Request, contest: ContestId, question: Annotated[DiffQuestion, Query()]
     ) -> Response:
@@ -127,7 +143,7 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         index = await contests.at(contest, question.min_version, question.wait_ms)
         return _reply(request, await answers.diff(index, question))
 
-    @router.get("/contests/{contest}/revisions", tags=["over time"])
+    @router.get("/contests/{contest}/revisions", tags=["over time"], responses=_ROWS)
     async def revisions(
         request: Request, contest: ContestId, question: Annotated[RevisionsQuestion, Query()]
     ) -> Response:
@@ -135,7 +151,7 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         index = await contests.at(contest, question.min_version, question.wait_ms)
         return _reply(request, await answers.revisions(index, question), question.format)
 
-    @router.get("/contests/{contest}/revision-risk", tags=["over time"])
+    @router.get("/contests/{contest}/revision-risk", tags=["over time"], responses=_ROWS)
     async def risk(
         request: Request, contest: ContestId, question: Annotated[RiskQuestion, Query()]
     ) -> Response:
@@ -143,7 +159,7 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         index = await contests.at(contest, question.min_version, question.wait_ms)
         return _reply(request, await answers.risk(index, question), question.format)
 
-    @router.get("/contests/{contest}/endorsements", tags=["endorsements"])
+    @router.get("/contests/{contest}/endorsements", tags=["endorsements"], responses=_ROWS)
     async def endorsements(
         request: Request, contest: ContestId, question: Annotated[EndorsementsQuestion, Query()]
     ) -> Response:
@@ -151,7 +167,7 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         index = await contests.at(contest, question.min_version, question.wait_ms)
         return _reply(request, await answers.endorsements(index, question), question.format)
 
-    @router.get("/contests/{contest}/endorsements/{endorsement}", tags=["endorsements"])
+    @router.get("/contests/{contest}/endorsements/{endorsement}", tags=["endorsements"], responses=_ROWS)
     async def one_endorsement(
         request: Request,
         contest: ContestId,
@@ -174,7 +190,7 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         }
         return _reply(request, Document(value, "history"))
 
-    @router.get("/contests/{contest}/events", tags=["events"])
+    @router.get("/contests/{contest}/events", tags=["events"], responses=_ROWS)
     async def events(
         request: Request, contest: ContestId, question: Annotated[EventsQuestion, Query()]
     ) -> Response:
@@ -184,7 +200,11 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         value = {"contest": contest, "version": index.version, "events": [views.event(one) for one in read]}
         return _reply(request, Document(value, "events"))
 
-    @router.get("/contests/{contest}/timemap", tags=["standings"])
+    @router.get(
+        "/contests/{contest}/timemap",
+        tags=["standings"],
+        responses={200: {"description": "the TimeMap", "content": {"application/link-format": {}}}},
+    )
     async def timemap(contest: ContestId, question: Annotated[TimeMapQuestion, Query()]) -> Response:
         """Every day on which something was learned, as a TimeMap (RFC 7089)."""
         index = await contests.at(contest, question.min_version, question.wait_ms)

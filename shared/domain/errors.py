@@ -82,6 +82,22 @@ class UnknownCandidate(NotFound):
         )
 
 
+class UnknownCategory(NotFound):
+    """Nobody of this category endorsed anybody in the contest."""
+
+    code = "unknown-category"
+    title = "Unknown category"
+
+    def __init__(self, category: str, contest: str, known: list[str]) -> None:
+        super().__init__(
+            "category",
+            category,
+            f"nobody of category {category!r} endorsed anybody in contest {contest!r}",
+            "name one of its categories, or leave category out",
+            categories=known[:50],
+        )
+
+
 class UnknownEndorsement(NotFound):
     """The contest has no endorsement of this id."""
 

@@ -1,16 +1,16 @@
 """The time-travel engine: sums of postings at any (valid time, version), from arrays. Pure.
 
-Postings lie in version order. Every 4,096 of them are sealed as a *run*: sorted by valid time, with the sums so far at
-every 512th. Every four runs are merged into one of the next level, and the lower ones are kept. A prefix of versions is
+Postings lie in version order. Every 2,048 of them are sealed as a *run*: sorted by valid time, with the sums so far at
+every 512th. Every two runs are merged into one of the next level, and the lower ones are kept. A prefix of versions is
 then a few whole runs, each answered by one bisection, one row of sums and a short scan, and a remainder of less than
-4,096 postings that is scanned. So an answer costs a logarithm of the contest's size, and nothing is ever replayed.
+2,048 postings that is scanned. So an answer costs a logarithm of the contest's size, and nothing is ever replayed.
 
 Three slices of one dimension have arrays of their own: the latest version at any valid time, any version at all valid
 times, and one day seen as it was known on that day.
 """
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from shared.domain.book import Cell, Totals
 
 Ints = NDArray[np.int64]
-Small = NDArray[np.int32]
+Integers = NDArray[np.signedinteger[Any]]
 
-RUN: Final = 4096
-_FAN_OUT: Final = 4
+RUN: Final = 2048
+_FAN_OUT: Final = 2
 _STRIDE: Final = 512
 _FIRST_CAPACITY: Final = 64
 
@@ -65,21 +65,22 @@ class Columns:
         self._width = width
         self._block: Ints = np.empty((width, _FIRST_CAPACITY), np.int64)
         self._settled: Ints = self._block[:, :0]
-        self._pending: list[tuple[int, ...]] = []
+        self._pending: list[int] = []
 
     def append(self, row: tuple[int, ...]) -> None:
         """Appends a row."""
-        self._pending.append(row)
+        self._pending += row
 
     def settle(self) -> Ints:
         """Moves what was appended into the arrays; (columns, rows) of everything."""
         if self._pending:
-            new = np.array(self._pending, np.int64).T
+            # Of one flat list: an array of rows takes four times as long.
+            new = np.array(self._pending, np.int64).reshape(-1, self._width).T
             self._pending.clear()
             before = self._settled.shape[1]
             size = before + new.shape[1]
             if size > self._block.shape[1]:
-                grown = np.empty((self._width, max(size, 2 * self._block.shape[1])), np.int64)
+                grown = np.empty((self._width, max(size, self._block.shape[1] * 5 // 4)), np.int64)
                 grown[:, :before] = self._settled
                 self._block = grown
             self._block[:, before:size] = new
@@ -89,7 +90,7 @@ class Columns:
     @property
     def size(self) -> int:
         """How many rows there are."""
-        return int(self._settled.shape[1]) + len(self._pending)
+        return int(self._settled.shape[1]) + len(self._pending) // self._width
 
     @property
     def nbytes(self) -> int:
@@ -102,12 +103,12 @@ class _Run:
 
     __slots__ = ("channels", "keys", "size", "stride", "sums", "weights")
 
-    def __init__(self, keys: Ints, channels: Ints | Small, weights: Ints, width: int) -> None:
+    def __init__(self, keys: Ints, channels: Integers, weights: Integers, width: int) -> None:
         # Stable: it is a merge where the keys are a few sorted stretches, which they are.
         order = np.argsort(keys, kind="stable")
         self.keys = keys[order]
-        self.channels: Small = channels[order].astype(np.int32)
-        self.weights = weights[order]
+        self.channels = _narrow(channels[order])
+        self.weights = _narrow(weights[order])
         self.size = len(keys)
         # With many cells a row of sums is long; then there are fewer of them.
         self.stride = max(_STRIDE, 1 << (width - 1).bit_length())
@@ -115,15 +116,19 @@ class _Run:
         steps = np.zeros(rows * width, np.int64)
         counted = rows * self.stride - self.stride
         block = np.arange(counted) // self.stride + 1
-        np.add.at(steps, block * width + self.channels[:counted], self.weights[:counted])
-        self.sums = np.cumsum(steps.reshape(rows, width), axis=0)
+        # Both of the sums' own type: of any other, `add.at` is forty times slower.
+        np.add.at(steps, block * width + self.channels[:counted], self.weights[:counted].astype(np.int64))
+        self.sums = _narrow(np.cumsum(steps.reshape(rows, width), axis=0))
 
     def add_to(self, sums: Ints, key: int, rest: "_Rest") -> None:
         """Adds what is keyed at or before `key`: the row of sums at once, the postings after it to `rest`."""
         end = int(self.keys.searchsorted(key, "right"))
         row = end // self.stride
         known = self.sums[row]
-        sums[: len(known)] += known
+        if len(known) == len(sums):
+            sums += known
+        else:
+            sums[: len(known)] += known
         begin = row * self.stride
         if begin < end:
             rest.take(self.channels[begin:end], self.weights[begin:end])
@@ -134,16 +139,33 @@ class _Run:
         return self.keys.nbytes + self.channels.nbytes + self.weights.nbytes + self.sums.nbytes
 
 
+def _merged(parts: list[_Run], width: int) -> _Run:
+    """The postings of several runs, which follow each other, as one."""
+    return _Run(
+        np.concatenate([part.keys for part in parts]),
+        np.concatenate([part.channels for part in parts]),
+        np.concatenate([part.weights for part in parts]),
+        width,
+    )
+
+
+def _narrow(values: Integers) -> Integers:
+    """The values in as few bytes as hold them all: what is small is also faster to reach."""
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    kind = np.promote_types(np.min_scalar_type(low), np.min_scalar_type(-1 - high))
+    return values.astype(kind)
+
+
 class _Rest:
     """Stretches of postings that are added one by one, at the end and together."""
 
     __slots__ = ("_channels", "_weights")
 
     def __init__(self) -> None:
-        self._channels: list[Ints | Small] = []
-        self._weights: list[Ints] = []
+        self._channels: list[Integers] = []
+        self._weights: list[Integers] = []
 
-    def take(self, channels: Ints | Small, weights: Ints) -> None:
+    def take(self, channels: Integers, weights: Integers) -> None:
         """Adds a stretch."""
         self._channels.append(channels)
         self._weights.append(weights)
@@ -151,8 +173,8 @@ class _Rest:
     def add_to(self, sums: Ints) -> None:
         """Adds every posting to the sums, exactly."""
         if self._channels:
-            channels = np.concatenate(self._channels).astype(np.intp, copy=False)
-            np.add.at(sums, channels, np.concatenate(self._weights))
+            channels = np.concatenate(self._channels, dtype=np.intp)
+            np.add.at(sums, channels, np.concatenate(self._weights, dtype=np.int64))
 
 
 class Slice:
@@ -173,15 +195,18 @@ class Slice:
         return sums
 
     def seal(self, keys: Ints, rows: "Rows", upto: int, width: int) -> None:
-        """Takes whole runs of rows up to this one in; a run absorbs those before it that are not much larger."""
+        """Takes whole runs of rows up to this one in; a run absorbs those before it that are no larger."""
         runs, sealed = self._runs
         end = upto // RUN * RUN
         if end == sealed:
             return
-        begin, kept = sealed, list(runs)
-        while kept and kept[-1].size <= _FAN_OUT * (end - begin):
-            begin -= kept.pop().size
-        kept.append(_Run(keys[begin:end], rows.channels[begin:end], rows.weights[begin:end], width))
+        new = _Run(keys[sealed:end], rows.channels[sealed:end], rows.weights[sealed:end], width)
+        kept = list(runs)
+        absorbed, size = [new], new.size
+        while kept and kept[-1].size <= size:
+            absorbed.append(kept.pop())
+            size += absorbed[-1].size
+        kept.append(_merged(absorbed[::-1], width) if len(absorbed) > 1 else new)
         # Together, so that a question from another thread finds either all of the old or all of the new.
         self._runs = kept, end
 
@@ -279,13 +304,7 @@ class Sums:
         if level == 0:
             return _Run(rows.valid_ats[begin:end], rows.channels[begin:end], rows.weights[begin:end], width)
         first = begin // (RUN * _FAN_OUT ** (level - 1))
-        parts = self._levels[level - 1][first : first + _FAN_OUT]
-        return _Run(
-            np.concatenate([part.keys for part in parts]),
-            np.concatenate([part.channels for part in parts]),
-            np.concatenate([part.weights for part in parts]),
-            width,
-        )
+        return _merged(self._levels[level - 1][first : first + _FAN_OUT], width)
 
     def at(self, valid_at: int, version: int) -> Ints:
         """Sums of the postings of versions up to `version` that count at `valid_at`."""

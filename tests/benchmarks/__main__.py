@@ -3,14 +3,19 @@
 import argparse
 import gc
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from services.supervisor.embedded import embedded_valkey
-from tests.benchmarks import folding, reading, writing
+from tests.benchmarks import engine, folding, reading, writing
+from tests.benchmarks.load import CONNECTIONS
 from tests.running import free_port
+
+PARTS = ("writing", "reading", "engine")
+_console = Console(width=110)
 
 
 def main() -> None:
@@ -18,20 +23,26 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description="Measure Standings on this machine.")
     arguments.add_argument("--events", type=int, default=50_000)
     arguments.add_argument("--seconds", type=float, default=5.0)
+    arguments.add_argument(
+        "--only", choices=PARTS, action="append", help="this part; may be given more than once"
+    )
     given = arguments.parse_args()
     # As the services themselves do.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
+    parts: dict[str, Callable[[str], None]] = {
+        "writing": lambda url: _writing(url, given.events),
+        "reading": lambda url: _reading(url, given.seconds),
+        "engine": lambda _: _engine(),
+    }
     with tempfile.TemporaryDirectory() as data, embedded_valkey(Path(data)) as url:
-        _print(_write(url, given.events), "Events a second, on disk (appendfsync always)", "of the pipeline")
-        _print(
-            _read(url, given.seconds),
-            f"Requests a second, {reading.CONNECTIONS} connections",
-            "of the bare app",
-        )
+        for part in given.only or PARTS:
+            parts[part](url)
+    # Else DuckDB complains at the end of what was never freed.
+    gc.unfreeze()
 
 
-def _write(url: str, events: int) -> list[tuple[str, float, float]]:
+def _writing(url: str, events: int) -> None:
     pipeline = [writing.pipeline(url, events)]
     rows = [
         ("append, batches of 1000", writing.append(url, events, 1000)),
@@ -44,25 +55,74 @@ def _write(url: str, events: int) -> list[tuple[str, float, float]]:
     # Once more at the end: the machine may have changed its pace.
     pipeline.append(writing.pipeline(url, events))
     raw = sum(pipeline) / 2
-    return [
-        ("raw XADD, redis-py pipeline of 1000", raw, 1.0),
-        *((name, rate, rate / raw) for name, rate in rows),
-    ]
+    table = _table("Events a second, on disk (appendfsync always)", "what", "a second", "of the pipeline")
+    for name, rate in (("raw XADD, redis-py pipeline of 1000", raw), *rows):
+        table.add_row(name, f"{rate:,.0f}", f"{rate / raw:.2f}")
+    _console.print(table)
 
 
-def _read(url: str, seconds: float) -> list[tuple[str, float, float]]:
-    answered, bare = reading.current_standings(url, free_port(), seconds)
-    return [("bare ASGI app, same bytes", bare, 1.0), ("API, current standings", answered, answered / bare)]
+def _reading(url: str, seconds: float) -> None:
+    table = _table(
+        f"Standings over HTTP, {CONNECTIONS} connections, one core, beside a bare ASGI app with the same bytes",
+        "endorsements", "standings", "a second", "bare", "ratio", "processor µs", "bare", "ratio",
+    )  # fmt: skip
+    for size in reading.SIZES:
+        for name, api, bare in reading.standings(url, free_port(), seconds, size):
+            table.add_row(
+                f"{size:,}",
+                name,
+                f"{api.a_second:,.0f}",
+                f"{bare.a_second:,.0f}",
+                f"{api.a_second / bare.a_second:.2f}",
+                f"{api.processor:.0f}",
+                f"{bare.processor:.0f}",
+                f"{bare.processor / api.processor:.2f}",
+            )
+    _console.print(table)
 
 
-def _print(rows: list[tuple[str, float, float]], title: str, ratio: str) -> None:
+def _engine() -> None:
+    table = _table(
+        f"A question about any point in time, {engine.CELLS} cells",
+        "postings",
+        "what",
+        "p50 µs",
+        "p99 µs",
+        "MB",
+        "x engine",
+    )
+    own: dict[int, float] = {}
+    best: dict[int, float] = {}
+    for size in engine.SIZES:
+        figures, appending = engine.compare(size, _console.print)
+        own[size] = figures[0].p50
+        best[size] = min(one.p50 for one in figures if one.is_other)
+        for one in figures:
+            megabytes = f"{one.nbytes / 1e6:,.1f}" if one.nbytes else ""
+            row = (
+                f"{size:,}",
+                one.name,
+                f"{one.p50:,.1f}",
+                f"{one.p99:,.1f}",
+                megabytes,
+                f"{one.p50 / own[size]:,.1f}",
+            )
+            table.add_row(*row)
+        table.add_section()
+    _console.print(table)
+    smallest, largest = engine.SIZES[0], engine.SIZES[-1]
+    _console.print(
+        f"best of the others at {largest:,}: {best[largest] / own[largest]:.0f} times the engine's; "
+        f"the engine from {smallest:,} to {largest:,}: {own[largest] / own[smallest]:.1f} times; "
+        f"appending at {largest:,}: {appending.each:.1f} µs a posting, longest seal {appending.longest_seal:.0f} ms"
+    )
+
+
+def _table(title: str, *columns: str) -> Table:
     table = Table(title=title)
-    table.add_column("what")
-    table.add_column("a second", justify="right")
-    table.add_column(ratio, justify="right")
-    for name, rate, share in rows:
-        table.add_row(name, f"{rate:,.0f}", f"{share:.2f}")
-    Console().print(table)
+    for name in columns:
+        table.add_column(name, justify="left" if name in ("what", "standings") else "right")
+    return table
 
 
 if __name__ == "__main__":

@@ -1,15 +1,20 @@
-"""How fast the API answers the current standings, beside a bare ASGI app that returns the same bytes."""
+"""How fast the API answers standings, beside a bare ASGI app that returns the same bytes, each on one core."""
 
 import asyncio
-import multiprocessing
+import os
+import random
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
 
 import httpx
+import orjson
 
 from services.scorer.consume import Folder
 from shared.log import Log
@@ -17,24 +22,30 @@ from shared.projections import Projections
 from shared.server import connect
 from shared.settings import Settings
 from tests.benchmarks.events import CONTEST
+from tests.benchmarks.load import Load, load
 from tests.benchmarks.writing import fill, service
 
-CONNECTIONS = 64
+SIZES = (2_000, 100_000)
+_PATH = f"/v1/contests/{CONTEST}/standings"
+_TICKS = os.sysconf("SC_CLK_TCK")
 _BARE = """
 import sys
+import orjson
 import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
-body = bytes.fromhex(sys.argv[2])
+answer = orjson.loads(sys.stdin.read())
+body = answer["body"].encode()
+headers = [(name.encode(), value.encode()) for name, value in answer["headers"]]
 
 async def app(scope, receive, send):
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 async def main():
-    await Server(app, "127.0.0.1", int(sys.argv[1]), interface=Interfaces.ASGINL, log_enabled=False).serve()
+    port = int(sys.argv[1])
+    await Server(app, "127.0.0.1", port, interface=Interfaces.ASGINL, log_enabled=False, websockets=False).serve()
 
 try:
     uvloop.run(main())
@@ -43,16 +54,62 @@ except KeyboardInterrupt:
 """
 
 
-def current_standings(url: str, port: int, seconds: float) -> tuple[float, float]:
-    """Requests a second of the API's current standings, and of the bare app with the same bytes."""
-    asyncio.run(fill(url, 2000))
+class Answered(NamedTuple):
+    """Requests a second, and microseconds of the server's processor time for each."""
+
+    a_second: float
+    processor: float
+
+
+class Compared(NamedTuple):
+    """The API beside the bare app."""
+
+    name: str
+    api: Answered
+    bare: Answered
+
+
+def standings(url: str, port: int, seconds: float, endorsements: int) -> Iterator[Compared]:
+    """Current standings, pinned ones of the past, and random ones of any time, of a contest of this size."""
+    asyncio.run(fill(url, endorsements))
     asyncio.run(_drain(url))
-    path = f"/v1/contests/{CONTEST}/standings"
-    with service("api", url, port) as address:
-        body = httpx.get(address + path).content
-        answered = requests(port, path, seconds)
-    with _bare(port + 1, body):
-        return answered, requests(port + 1, "/", seconds)
+    with service("api", url, port) as api:
+        address, pid = api
+        httpx.get(f"{address}{_PATH}?min_version={endorsements}&wait_ms=10000", timeout=120)
+        for name, paths in _questions(endorsements).items():
+            answer = httpx.get(address + paths[0], headers={"accept-encoding": "identity"})
+            own = _measured(port, pid, paths, seconds)
+            with _bare(port + 1, answer) as bare_pid:
+                yield Compared(name, own, _measured(port + 1, bare_pid, ["/"], seconds))
+
+
+def _questions(endorsements: int) -> dict[str, list[str]]:
+    draw = random.Random(1)
+    first = datetime(2019, 2, 1, tzinfo=UTC)
+
+    def moment() -> str:
+        at = first + timedelta(seconds=draw.randrange(330 * 86_400))
+        version = draw.randrange(endorsements // 10, endorsements)
+        return f"{_PATH}?valid_at={at:%Y-%m-%dT%H:%M:%SZ}&version={version}"
+
+    return {
+        "current": [_PATH],
+        "the pinned past": [f"{_PATH}?valid_at=2019-06-01&version={endorsements // 2}"],
+        "a random moment each": [moment() for _ in range(50_000)],
+    }
+
+
+def _measured(port: int, pid: int, paths: list[str], seconds: float) -> Answered:
+    os.sched_setaffinity(pid, {0})
+    before = _processor_seconds(pid)
+    done: Load = load(port, paths, seconds)
+    used = _processor_seconds(pid) - before
+    return Answered(done.answers / done.seconds, used / done.answers * 1e6)
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 async def _drain(url: str) -> None:
@@ -63,17 +120,18 @@ async def _drain(url: str) -> None:
 
 
 @contextmanager
-def _bare(port: int, body: bytes) -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, "-c", _BARE, str(port), body.hex()])
+def _bare(port: int, answer: httpx.Response) -> Iterator[int]:
+    told = {
+        "body": answer.text,
+        "headers": [pair for pair in answer.headers.items() if pair[0] not in ("server", "date")],
+    }
+    process = subprocess.Popen([sys.executable, "-c", _BARE, str(port)], stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write(orjson.dumps(told))
+    process.stdin.close()
     try:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            try:
-                httpx.get(f"http://127.0.0.1:{port}/")
-                break
-            except httpx.HTTPError:
-                time.sleep(0.05)
-        yield
+        _until_it_answers(port)
+        yield process.pid
     finally:
         process.send_signal(signal.SIGINT)
         try:
@@ -83,61 +141,12 @@ def _bare(port: int, body: bytes) -> Iterator[None]:
             process.wait()
 
 
-def requests(port: int, path: str, seconds: float) -> float:
-    """Requests a second that a process of its own makes over 64 connections, one at a time on each."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_load, (port, path, seconds))
-
-
-def _load(port: int, path: str, seconds: float) -> float:
-    return asyncio.run(_hammer(port, path, seconds))
-
-
-async def _hammer(port: int, path: str, seconds: float) -> float:
-    loop = asyncio.get_running_loop()
-    until = time.perf_counter() + seconds
-    protocols = [
-        (await loop.create_connection(lambda: _Asking(path, until), "127.0.0.1", port))[1]
-        for _ in range(CONNECTIONS)
-    ]
-    began = time.perf_counter()
-    await asyncio.gather(*(protocol.done for protocol in protocols))
-    return sum(protocol.answers for protocol in protocols) / (time.perf_counter() - began)
-
-
-class _Asking(asyncio.Protocol):
-    """Asks the same again as soon as the answer is there."""
-
-    def __init__(self, path: str, until: float) -> None:
-        self._request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
-        self._until = until
-        self._length = 0
-        self._got = 0
-        self.answers = 0
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(self._request)
-
-    def data_received(self, data: bytes) -> None:
-        if self._length == 0:
-            # The head comes whole with the first bytes, and tells how long the answer is.
-            head, _, _ = data.partition(b"\r\n\r\n")
-            if not head.startswith(b"HTTP/1.1 200"):
-                raise RuntimeError(head.decode())
-            length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-            self._length = len(head) + 4 + int(length.split(b":")[1])
-        self._got += len(data)
-        if self._got >= self._length:
-            self._got = self._length = 0
-            self.answers += 1
-            self._next()
-
-    def _next(self) -> None:
-        if time.perf_counter() < self._until:
-            self._transport.write(self._request)
-        else:
-            self._transport.close()
-            self.done.set_result(None)
+def _until_it_answers(port: int) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/")
+            return
+        except httpx.HTTPError:
+            time.sleep(0.05)
+    raise RuntimeError(f"nothing answers on port {port}")

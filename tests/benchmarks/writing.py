@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import httpx
 import redis
@@ -66,9 +67,16 @@ async def fill(url: str, events: int) -> None:
     await client.aclose()
 
 
+class Running(NamedTuple):
+    """A service as a process."""
+
+    address: str
+    pid: int
+
+
 @contextmanager
-def service(name: str, url: str, port: int) -> Iterator[str]:
-    """One service as a process of its own; its address once it is ready."""
+def service(name: str, url: str, port: int) -> Iterator[Running]:
+    """One service as a process of its own, once it is ready."""
     environment = {
         **os.environ,
         "STANDINGS_REDIS_URL": url,
@@ -79,7 +87,7 @@ def service(name: str, url: str, port: int) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     try:
         _until_ready(address, process)
-        yield address
+        yield Running(address, process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
@@ -103,7 +111,7 @@ def http_batch(url: str, events: int, lines: int, port: int) -> float:
         b"".join(command(n) for n in range(first, min(first + lines, events)))
         for first in range(0, events, lines)
     ]
-    with service("ingest", url, port) as address, httpx.Client(base_url=address, timeout=120) as client:
+    with service("ingest", url, port) as ingest, httpx.Client(base_url=ingest.address, timeout=120) as client:
         began = time.perf_counter()
         for body in bodies:
             answer = client.post(f"/v1/contests/{CONTEST}/batch", content=body)

@@ -55,7 +55,7 @@ def join(times: bytes, rest: bytes) -> bytes:
 
 def encode(value: object) -> bytes:
     """JSON in which decimals are numbers, written exactly."""
-    return orjson.dumps(value, default=_exact)
+    return orjson.dumps(value, default=exact)
 
 
 def flat(document: Document) -> Iterator[dict[str, Any]]:
@@ -108,7 +108,8 @@ def _leaves(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
         yield at, value
 
 
-def _exact(value: object) -> orjson.Fragment:
+def exact(value: object) -> orjson.Fragment:
+    """A decimal as a JSON number, every digit of it: what orjson asks its `default` for."""
     if isinstance(value, Decimal):
         return orjson.Fragment(f"{value:f}")
     raise TypeError(type(value).__name__)

@@ -1,8 +1,10 @@
 """Talking to ingest and the API from the command line."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -34,14 +36,24 @@ class Client:
         given = {name: str(value) for name, value in parameters.items() if value is not None}
         return _json(_call("GET", self.api_url + path, params=given))
 
-    def every(self, path: str, name: str, **parameters: object) -> list[dict[str, Any]]:
-        """The rows of this name on all pages of an answer, which are of one moment. Raises `Failed`."""
-        page = self.ask(path, limit=_MOST_A_PAGE, **parameters)
-        rows: list[dict[str, Any]] = page[name]
-        while page["next"]:
-            page = self.ask(path, limit=_MOST_A_PAGE, cursor=page["next"], **parameters)
-            rows += page[name]
-        return rows
+    def whole(
+        self,
+        path: str,
+        rows: str,
+        asked: Mapping[str, object],
+        seen: Callable[[int], None] = lambda _: None,
+    ) -> dict[str, Any]:
+        """An answer with the rows of all its pages, which are of one moment. Raises `Failed`.
+
+        `rows` is the name they have; `seen` is told how many there are so far.
+        """
+        answer = page = self.ask(path, limit=_MOST_A_PAGE, **asked)
+        seen(len(answer[rows]))
+        while following := _following(page):
+            page = self.ask(path, limit=_MOST_A_PAGE, **{**asked, **following})
+            answer[rows] += page[rows]
+            seen(len(answer[rows]))
+        return answer | {name: None for name in _NEXT if name in answer}
 
     def ingest(self, path: str) -> dict[str, Any]:
         """Ingest's answer to a question. Raises `Failed`."""
@@ -69,11 +81,18 @@ class Client:
         return [orjson.loads(line) for line in answer.content.splitlines()]
 
 
+def _following(page: dict[str, Any]) -> dict[str, object]:
+    """The parameter that asks for the page after this one; none after the last."""
+    return {parameter: page[name] for name, parameter in _NEXT.items() if page.get(name) is not None}
+
+
+_NEXT = {"next": "cursor", "next_after": "after"}
 _JSON = {"content-type": "application/json"}
 
 
 def _json(answer: httpx.Response) -> dict[str, Any]:
-    found: dict[str, Any] = orjson.loads(answer.content) if answer.content else {}
+    # Scores may have decimal places, and stay exact.
+    found: dict[str, Any] = json.loads(answer.content, parse_float=Decimal) if answer.content else {}
     return found
 
 

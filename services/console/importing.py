@@ -95,10 +95,9 @@ class Import:
         """The endorsements and candidates that the contest has, as it was known on the snapshot's day."""
         contest = self.client.ask(f"/v1/contests/{self.contest}")
         path = f"/v1/contests/{self.contest}/endorsements"
-        known = self.client.every(
-            path, "endorsements", state="all", known_at=day, min_version=contest["version"]
-        )
-        return known, [candidate["candidate"] for candidate in contest["candidates"]]
+        asked = {"state": "all", "known_at": day, "min_version": contest["version"]}
+        known = self.client.whole(path, "endorsements", asked)
+        return known["endorsements"], [candidate["candidate"] for candidate in contest["candidates"]]
 
     def _send(self, file: Path, commands: list[dict[str, Any]], skipped: int) -> Imported:
         kinds = Counter(str(command["command"]) for command in commands)

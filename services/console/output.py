@@ -6,6 +6,8 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from services.api.documents import exact
+
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -22,7 +24,7 @@ def warn(line: str, style: str | None = None) -> None:
 
 def as_json(value: object) -> None:
     """One JSON document on standard output."""
-    out.file.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+    out.file.write(orjson.dumps(value, default=exact, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
 def failure(problem: dict[str, Any], json: bool) -> None:
@@ -61,8 +63,12 @@ def standings(answer: dict[str, Any], title: str | None = None) -> None:
     table.add_column("Score", justify="right")
     table.add_column("Endorsements")
     for line in answer["standings"]:
-        table.add_row(str(line["rank"]), _name(line), str(line["score"]), _counts(line["counts"]))
+        table.add_row(str(line["rank"]), _name(line), _score(line), _counts(line["counts"]))
     out.print(table)
+    if answer["revised"]:
+        say("Later versions have changed this moment since: `revisions` tells how.")
+    if answer["foresees"]:
+        say("That lies after what was known: as if nothing had changed in between.")
 
 
 def side_by_side(title: str, answers: list[tuple[str, dict[str, Any]]]) -> None:
@@ -80,6 +86,12 @@ def side_by_side(title: str, answers: list[tuple[str, dict[str, Any]]]) -> None:
         )
     out.print(table)
     say("* not what we know now: learned, corrected or struck later")
+
+
+def _score(line: dict[str, Any]) -> str:
+    """The score, with the bounds that uncertain dates leave."""
+    between = "" if line["low"] == line["high"] else f" ({line['low']} to {line['high']})"
+    return f"{line['score']}{between}"
 
 
 def _name(line: dict[str, Any]) -> str:

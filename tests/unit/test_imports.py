@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("services.ingest", "services.scorer", "services.api")
-ON_TOP = ("services.cli", "services.supervisor")
+ON_TOP = ("services.cli", "services.console", "services.demo", "services.supervisor")
 # What reaches outside the process, tells the time or draws at random: everything the domain does without.
 # fmt: off
 IMPURE = frozenset({

@@ -1,0 +1,112 @@
+"""Writing answers to files: whole, in one of the API's formats, or not at all."""
+
+import os
+import sys
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from services.api.documents import Document, Format, Unwritable, write
+from services.console.client import REFUSED, WRONG_USAGE, Client, Failed
+from services.console.output import err
+
+# The name that an answer's rows have, and whether they come page by page.
+_ROWS = {
+    "standings": ("standings", False),
+    "timeline": ("points", False),
+    "endorsements": ("endorsements", True),
+    "revisions": ("revisions", True),
+    "revision-risk": ("days", False),
+}
+_BY_SUFFIX: dict[str, Format] = {
+    ".json": "json",
+    ".csv": "csv",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".parquet": "parquet",
+}
+_TIMES = ("valid_at", "known_at")
+
+
+def export(
+    client: Client,
+    contest: str,
+    what: str,
+    file: Path | None,
+    form: Format | None,
+    asked: dict[str, object],
+) -> None:
+    """Asks for everything and writes it. Raises `Failed`, and then there is no new file."""
+    form = form or _BY_SUFFIX.get(file.suffix.lower() if file else "", "csv")
+    if file is None and form == "parquet" and sys.stdout.isatty():
+        raise Failed(
+            {
+                "title": "Not for a terminal",
+                "detail": "Parquet is not text",
+                "way_out": "name a file with --output",
+            },
+            WRONG_USAGE,
+        )
+    written = _written(_document(_ask(client, contest, what, asked), _ROWS[what][0]), form)
+    if file is None:
+        sys.stdout.buffer.write(written)
+        sys.stdout.buffer.flush()
+    else:
+        _replace(file, written)
+
+
+def _ask(client: Client, contest: str, what: str, asked: dict[str, object]) -> dict[str, Any]:
+    path = f"/v1/contests/{contest}/{what}"
+    rows, paged = _ROWS[what]
+    if not paged:
+        return client.ask(path, **asked)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,.0f} rows"))
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        return client.whole(path, rows, asked, lambda seen: progress.update(task, completed=seen))
+
+
+def _document(answer: dict[str, Any], rows: str) -> Document:
+    times = {name: answer.pop(name) for name in _TIMES if name in answer}
+    return Document(answer, rows, times)
+
+
+def _written(document: Document, form: Format) -> bytes:
+    try:
+        return write(document, form)
+    except Unwritable as unwritable:
+        raise Failed(
+            {
+                "title": "Format not installed",
+                "detail": f"{unwritable.format} needs {unwritable.package}, which is not installed",
+                "way_out": f"install {unwritable.package}, or take csv or ndjson",
+            },
+            REFUSED,
+        ) from None
+
+
+def _replace(file: Path, written: bytes) -> None:
+    """Puts the file there in one step: a reader sees the old one or the new one."""
+    try:
+        with NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as temporary:
+            temporary.write(written)
+        # A temporary file is for its owner only; this one is as others are.
+        Path(temporary.name).chmod(0o666 & ~_umask())
+        Path(temporary.name).replace(file)
+    except OSError as error:
+        raise Failed(
+            {
+                "title": "Cannot write",
+                "detail": f"{file}: {error.strerror}",
+                "way_out": "name another file with --output",
+            },
+            REFUSED,
+        ) from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

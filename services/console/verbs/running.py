@@ -1,0 +1,81 @@
+"""Verbs that run services on this machine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.console.verbs.options import ApiPort, Contest, IngestPort, Json
+
+app = typer.Typer()
+
+
+@app.command()
+def run(
+    data: Annotated[Path, typer.Option(help="where the embedded Valkey keeps its files")] = Path(
+        "standings-data"
+    ),
+    api_port: ApiPort = 8400,
+    ingest_port: IngestPort = 8401,
+    redis_url: Annotated[
+        str | None, typer.Option(envvar="STANDINGS_REDIS_URL", help="use this server instead")
+    ] = None,
+) -> None:
+    """Run everything on this machine until Ctrl-C."""
+    from services.supervisor.app import run as run_all
+
+    raise typer.Exit(run_all(data, api_port, ingest_port, redis_url, lambda line: print(line, flush=True)))  # noqa: T201
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="stop when everything is shown")] = False,
+    seed: int = 2025,
+    data: Annotated[Path | None, typer.Option(help="keep the data here (default: nowhere)")] = None,
+    api_port: ApiPort = 8400,
+    ingest_port: IngestPort = 8401,
+    verbose: Annotated[bool, typer.Option("--verbose", help="show what the services say")] = False,
+    json: Json = False,
+) -> None:
+    """Start everything, load a simulated race and show it."""
+    from services.console import demo as demonstration
+    from services.console.client import Failed
+    from services.console.output import failure
+
+    try:
+        raise typer.Exit(demonstration.run(seed, once, data, api_port, ingest_port, verbose))
+    except Failed as failed:
+        failure(failed.problem, json)
+        raise typer.Exit(failed.code) from None
+
+
+@app.command()
+def ingest() -> None:
+    """Run ingest alone, configured by STANDINGS_… variables."""
+    from services.ingest.app import main
+
+    raise typer.Exit(main())
+
+
+@app.command()
+def scorer() -> None:
+    """Run one scorer alone, configured by STANDINGS_… variables."""
+    from services.scorer.app import main
+
+    raise typer.Exit(main())
+
+
+@app.command()
+def api() -> None:
+    """Run the API alone, configured by STANDINGS_… variables."""
+    from services.api.app import main
+
+    raise typer.Exit(main())
+
+
+@app.command()
+def rebuild(contest: Contest) -> None:
+    """Rebuild a contest's projection from its log, configured by STANDINGS_… variables."""
+    from services.scorer.app import rebuild_main
+
+    raise typer.Exit(rebuild_main(contest))

@@ -166,6 +166,7 @@ class Contests:
         if generation != held.index.generation:
             await self._replace(held, generation)
         await self._catch_up(held)
+        self._drop_unused()
 
     async def _replace(self, held: _Held, generation: int) -> None:
         """Loads another generation beside the one that answers, and lets it take over when it is as far."""

@@ -4,8 +4,10 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
+from services.demo import race
 from services.supervisor.embedded import embedded_valkey
 from tests.running import Standings, standings
 
@@ -18,6 +20,18 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standings]:
     data: Path = tmp_path_factory.mktemp("deployment")
     with embedded_valkey(data) as url, standings(url) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def simulated_race(deployment: Standings) -> int:
+    """The demo's race, recorded; its version."""
+    opening = {name: value for name, value in race.opening().items() if name not in ("recorded_by", "source")}
+    deployment.told("/v1/contests", **opening)
+    body = b"".join(orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE) for one in race.race(2025))
+    answer = deployment.ingest.post(f"/v1/contests/{race.CONTEST}/batch", content=body)
+    version = int(orjson.loads(answer.content.splitlines()[-1])["summary"]["version"])
+    deployment.ask(f"/v1/contests/{race.CONTEST}", min_version=version, wait_ms=10_000)
+    return version
 
 
 @pytest.fixture

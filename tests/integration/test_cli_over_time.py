@@ -16,18 +16,11 @@ from tests.running import Standings
 CONTEST = race.CONTEST
 DAY = race.PAST_DAY.isoformat()
 BASE = f"/v1/contests/{CONTEST}"
-SEED = 2025
 
 
-@pytest.fixture(scope="module")
-def shell(deployment: Standings) -> Shell:
+@pytest.fixture
+def shell(deployment: Standings, simulated_race: int) -> Shell:
     """A shell at services that hold the simulated race."""
-    deployment.told("/v1/contests", **{key: one for key, one in race.opening().items() if key != "command"})
-    lines = "".join(json.dumps(command) + "\n" for command in race.race(SEED))
-    answer = deployment.ingest.post(f"{BASE}/batch", content=lines.encode())
-    summary = json.loads(answer.text.splitlines()[-1])["summary"]
-    assert summary["refused"] == 0
-    deployment.ask(BASE, min_version=summary["version"], wait_ms=10_000)
     return Shell(deployment)
 
 

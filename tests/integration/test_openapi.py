@@ -11,10 +11,8 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from services.demo import race
-from tests.integration.test_over_time import BASE, DAY, contest
+from tests.integration.test_over_time import BASE, DAY
 from tests.running import Standings
-
-__all__ = ["contest"]  # the fixture
 
 ROUTES = (
     "",
@@ -45,7 +43,7 @@ NASTY = (
 HANGS_AFTER_SECONDS = 10
 
 
-def test_every_route_answers_as_its_description_says(deployment: Standings, contest: int) -> None:
+def test_every_route_answers_as_its_description_says(deployment: Standings, simulated_race: int) -> None:
     document = schemathesis.openapi.from_url(f"{deployment.api.base_url}/openapi.json")
     document.config.generation.update(modes=[GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
     operations: list[Any] = [found.ok() for found in document.get_all_operations() if isinstance(found, Ok)]
@@ -79,7 +77,7 @@ questions = st.lists(st.tuples(st.sampled_from(PARAMETERS), texts), max_size=4)
 @given(st.sampled_from(ROUTES), questions, st.booleans())
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_asked_is_answered_or_refused_as_a_problem(
-    deployment: Standings, contest: int, route: str, question: list[tuple[str, str]], thin: bool
+    deployment: Standings, simulated_race: int, route: str, question: list[tuple[str, str]], thin: bool
 ) -> None:
     if route == "/revisions":
         question = [("valid_at", DAY), *question]
@@ -100,7 +98,7 @@ def test_whatever_is_asked_is_answered_or_refused_as_a_problem(
         assert {"title", "detail", "field", "way_out"} <= answer.json().keys(), answer.text
 
 
-def test_bytes_that_are_no_text_are_refused(deployment: Standings, contest: int) -> None:
+def test_bytes_that_are_no_text_are_refused(deployment: Standings, simulated_race: int) -> None:
     for query in ("valid_at=%ff%fe", "valid_at=%ed%a0%80", "valid_at=%00", "candidate=%c3%28", "%ff=1"):
         answer = deployment.api.get(f"{BASE}/standings?{query}")
 

@@ -13,18 +13,6 @@ BASE = f"/v1/contests/{race.CONTEST}"
 DAY = "2025-07-29"
 
 
-@pytest.fixture(scope="module")
-def contest(deployment: Standings) -> int:
-    """The simulated race, recorded; its version."""
-    opening = {name: value for name, value in race.opening().items() if name not in ("recorded_by", "source")}
-    deployment.told("/v1/contests", **opening)
-    body = b"".join(orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE) for one in race.race(2025))
-    answer = deployment.ingest.post(f"{BASE}/batch", content=body)
-    version = int(orjson.loads(answer.content.splitlines()[-1])["summary"]["version"])
-    deployment.ask(BASE, min_version=version, wait_ms=10_000)
-    return version
-
-
 def get(
     deployment: Standings, path: str, headers: dict[str, str] | None = None, **asked: Any
 ) -> httpx.Response:
@@ -37,7 +25,7 @@ def scores(deployment: Standings, **asked: Any) -> dict[str, Any]:
     return deployment.scores(race.CONTEST, **asked)
 
 
-def test_shares_are_of_all_points_and_of_those_available(deployment: Standings, contest: int) -> None:
+def test_shares_are_of_all_points_and_of_those_available(deployment: Standings, simulated_race: int) -> None:
     answer = deployment.ask(f"{BASE}/standings")
 
     assert answer["points"] == sum(line["score"] for line in answer["standings"])
@@ -48,7 +36,7 @@ def test_shares_are_of_all_points_and_of_those_available(deployment: Standings, 
 
 
 def test_made_up_weights_answer_as_the_policy_of_the_same_weights(
-    deployment: Standings, contest: int
+    deployment: Standings, simulated_race: int
 ) -> None:
     weights = "governor:10,senator:5,representative:1"
 
@@ -58,7 +46,7 @@ def test_made_up_weights_answer_as_the_policy_of_the_same_weights(
 
 
 def test_a_category_limits_what_counts_and_a_candidate_what_is_shown(
-    deployment: Standings, contest: int
+    deployment: Standings, simulated_race: int
 ) -> None:
     everything = deployment.ask(f"{BASE}/standings")["standings"]
     limited = deployment.ask(f"{BASE}/standings", category="mayor,senator", candidate="cora-nightingale-vex")
@@ -71,7 +59,7 @@ def test_a_category_limits_what_counts_and_a_candidate_what_is_shown(
 @pytest.mark.parametrize("axis", ["valid", "known", "both"])
 @pytest.mark.parametrize("step", ["day", "week", "month", "change"])
 def test_every_point_of_a_timeline_is_what_the_standings_say(
-    deployment: Standings, contest: int, axis: str, step: str
+    deployment: Standings, simulated_race: int, axis: str, step: str
 ) -> None:
     asked = {"valid_at": DAY} if axis == "known" else {}
     points = deployment.ask(f"{BASE}/timeline", axis=axis, step=step, **asked)["points"]
@@ -88,7 +76,7 @@ def test_every_point_of_a_timeline_is_what_the_standings_say(
 
 
 def test_a_difference_is_that_of_two_standings_and_its_events_add_up_to_it(
-    deployment: Standings, contest: int
+    deployment: Standings, simulated_race: int
 ) -> None:
     asked = {"from_valid_at": "2025-07-01", "from_known_at": "2025-07-10", "to_valid_at": "2025-09-01"}
     before = scores(deployment, valid_at="2025-07-01", known_at="2025-07-10")
@@ -108,7 +96,7 @@ def test_a_difference_is_that_of_two_standings_and_its_events_add_up_to_it(
 
 
 def test_revisions_lead_from_what_was_published_to_what_is_known_now(
-    deployment: Standings, contest: int
+    deployment: Standings, simulated_race: int
 ) -> None:
     published = deployment.ask(f"{BASE}/revisions", valid_at=DAY, limit=1)["published_version"]
     now = scores(deployment, valid_at=DAY, version=published)
@@ -125,7 +113,7 @@ def test_revisions_lead_from_what_was_published_to_what_is_known_now(
 
 
 def test_revision_risk_tells_what_was_published_and_what_it_became(
-    deployment: Standings, contest: int
+    deployment: Standings, simulated_race: int
 ) -> None:
     answer = deployment.ask(f"{BASE}/revision-risk", **{"from": "2025-07-20", "to": "2025-07-30"})
 
@@ -220,14 +208,14 @@ def test_what_is_cited_stays_the_same_to_the_byte_and_tells_its_corrections(depl
     ],
 )
 def test_only_what_is_pinned_to_the_closed_past_is_immutable(
-    deployment: Standings, contest: int, asked: dict[str, Any], pinned: bool
+    deployment: Standings, simulated_race: int, asked: dict[str, Any], pinned: bool
 ) -> None:
     for _ in range(2):  # once afresh, once as it was kept
         assert ("immutable" in get(deployment, "/standings", **asked).headers["cache-control"]) == pinned
 
 
 def test_an_answer_that_one_has_is_not_sent_again_until_it_changes(
-    deployment: Standings, contest: int
+    deployment: Standings, simulated_race: int
 ) -> None:
     questions: list[dict[str, Any]] = [{}, {"valid_at": DAY}, {"valid_at": DAY, "known_at": DAY}]
     for asked in questions:
@@ -237,7 +225,7 @@ def test_an_answer_that_one_has_is_not_sent_again_until_it_changes(
     assert get(deployment, "/standings", valid_at=DAY).headers["etag"] != tag
 
 
-def test_memento_negotiates_the_known_time(deployment: Standings, contest: int) -> None:
+def test_memento_negotiates_the_known_time(deployment: Standings, simulated_race: int) -> None:
     def shown(date: str) -> httpx.Response:
         return get(deployment, "/standings", {"Accept-Datetime": date})
 
@@ -249,13 +237,13 @@ def test_memento_negotiates_the_known_time(deployment: Standings, contest: int) 
     assert 'rel="first memento"' in between.headers["link"]
     assert "accept-datetime" in between.headers["vary"]
     assert shown("Sat, 01 Jan 2000 00:00:00 GMT").json()["version"] == 9
-    assert shown("Fri, 01 Jan 2100 00:00:00 GMT").json()["version"] == contest
+    assert shown("Fri, 01 Jan 2100 00:00:00 GMT").json()["version"] == simulated_race
     refused = deployment.api.get(f"{BASE}/standings", headers={"Accept-Datetime": "yesterday"})
     assert (refused.status_code, refused.json()["field"]) == (422, "Accept-Datetime")
 
 
 def test_the_time_map_lists_a_memento_for_every_day_on_which_something_was_learned(
-    deployment: Standings, contest: int
+    deployment: Standings, simulated_race: int
 ) -> None:
     listed = get(deployment, "/timemap")
     events = deployment.ask(f"{BASE}/events", limit=1000)["events"]
@@ -264,7 +252,7 @@ def test_the_time_map_lists_a_memento_for_every_day_on_which_something_was_learn
     assert listed.text.count('rel="memento"') == len({event["known_at"][:10] for event in events})
 
 
-def test_a_head_is_a_get_without_its_body(deployment: Standings, contest: int) -> None:
+def test_a_head_is_a_get_without_its_body(deployment: Standings, simulated_race: int) -> None:
     for path in ("/standings", "/timeline", "/nonsense"):
         whole, head = (deployment.api.request(method, BASE + path) for method in ("GET", "HEAD"))
         assert (head.status_code, head.content) == (whole.status_code, b"")
@@ -272,7 +260,7 @@ def test_a_head_is_a_get_without_its_body(deployment: Standings, contest: int) -
 
 
 @pytest.mark.parametrize("path", ["/standings", "/timeline", "/endorsements", "/revision-risk"])
-def test_rows_are_the_same_in_every_format(deployment: Standings, contest: int, path: str) -> None:
+def test_rows_are_the_same_in_every_format(deployment: Standings, simulated_race: int, path: str) -> None:
     import io
 
     import pyarrow.parquet as pq
@@ -294,9 +282,11 @@ def test_rows_are_the_same_in_every_format(deployment: Standings, contest: int, 
 @pytest.mark.parametrize(
     "media_type", ["application/json", "text/csv", "application/x-ndjson", "application/vnd.apache.parquet"]
 )
-def test_every_route_answers_in_every_format(deployment: Standings, contest: int, media_type: str) -> None:
+def test_every_route_answers_in_every_format(
+    deployment: Standings, simulated_race: int, media_type: str
+) -> None:
     one = deployment.ask(f"{BASE}/endorsements", limit=1)["endorsements"][0]["endorsement"]
-    moment = f"{contest}/fivethirtyeight-2020@1/{DAY}"
+    moment = f"{simulated_race}/fivethirtyeight-2020@1/{DAY}"
     of_contest = [
         "",
         "/candidates",
@@ -366,7 +356,7 @@ def test_uncertain_dates_leave_bounds(deployment: Standings) -> None:
     ],
 )
 def test_what_cannot_be_answered_is_a_problem_that_says_why(
-    deployment: Standings, contest: int, asked: dict[str, str], status: int, problem: str
+    deployment: Standings, simulated_race: int, asked: dict[str, str], status: int, problem: str
 ) -> None:
     answer = deployment.api.get(f"{BASE}/standings", params=asked)
 

@@ -12,10 +12,8 @@ from starlette.types import ASGIApp
 from services.api.app import create_app
 from services.demo import race
 from shared.settings import Settings
-from tests.integration.test_over_time import BASE, contest
+from tests.integration.test_over_time import BASE
 from tests.running import Standings
-
-__all__ = ["contest"]  # the fixture
 
 VALID = (
     None,

@@ -12,11 +12,11 @@ NO_VENV = $(PYTHON) cannot make a virtual environment: install one that can, on 
 TOO_OLD = $(PYTHON) is not there or older than Python 3.11: name a newer one with `make PYTHON=python3.11`.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lock format clean
+.PHONY: help setup demo test check bench chaos lock format clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo 'ARGS="…" is handed on by demo, test and bench.'
+	@echo 'ARGS="…" is handed on by demo, test, bench and chaos.'
 
 setup: $(STAMP) ## Make .venv from requirements.lock, again only when that or pyproject.toml changed
 
@@ -42,6 +42,9 @@ check: setup ## Check format, lint, types and the direction of imports
 
 bench: setup ## Measure
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+chaos: setup ## Kill and pause everything under load for two minutes, and check what was promised
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 # Only names, versions and hashes of published files go into a lock, never where they came from: an index or a
 # directory of packages that this machine is set up with must not leak into it. The image is built from locks of its

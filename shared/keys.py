@@ -27,6 +27,7 @@ class PartitionKeys:
         self.wake = f"{self._prefix}:wake"
         self.awake = f"{self._prefix}:awake"
         self.changes = f"{self._prefix}:changes"
+        self.fence = f"{self._prefix}:fence"
 
     def contest(self, contest: str) -> "ContestKeys":
         """The keys of one of its contests."""

@@ -5,11 +5,13 @@ from importlib.resources import files
 from typing import Any, NamedTuple, cast
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from shared.codec import decode_entry, encode_event, type_of
 from shared.domain.events import Event, Recorded
 from shared.domain.times import format_instant, start_of
 from shared.keys import ContestKeys, PartitionKeys, partition_of
+from shared.settings import Settings
 from shared.streams import entries_after, last_version
 
 
@@ -36,12 +38,31 @@ class Moved(Exception):
     """The log does not stand where the append expected it: read what came, and decide again."""
 
 
-class Log:
-    """The logs of a deployment's contests."""
+class Replicas(NamedTuple):
+    """How many replicas must have an event before it is acknowledged, and for how long they are waited for."""
 
-    def __init__(self, redis: Redis, partitions: int) -> None:
+    wanted: int
+    within_ms: int
+
+
+class NotReplicated(RedisError):
+    """The event is on the primary's disk, but too few replicas said in time that they have it."""
+
+
+def replicas_of(settings: Settings) -> Replicas | None:
+    """The replicas that the deployment's durability waits for."""
+    if settings.durability != "replicated":
+        return None
+    return Replicas(settings.replicas, settings.replica_timeout_ms)
+
+
+class Log:
+    """The logs of a deployment's contests. With `replicas`, what is appended is on so many of them too."""
+
+    def __init__(self, redis: Redis, partitions: int, replicas: Replicas | None = None) -> None:
         self.redis = redis
         self.partitions = partitions
+        self.replicas = replicas
         self._append = redis.register_script(files("shared").joinpath("append.lua").read_text())
 
     def keys(self, contest: str) -> ContestKeys:
@@ -49,9 +70,10 @@ class Log:
         return PartitionKeys(partition_of(contest, self.partitions)).contest(contest)
 
     async def append(self, contest: str, expected: int, events: Sequence[NewEvent]) -> Appended:
-        """Appends all events or none, one Lua call; when this returns they are on disk.
+        """Appends all events or none, one Lua call; when this returns they are as safe as was promised.
 
-        Appending the same events again appends nothing and answers as the first time. Raises `Moved`.
+        Appending the same events again appends nothing and answers as the first time. Raises `Moved`, and
+        `NotReplicated`: then they may be there or not, as after any other failure of the server.
         """
         keys = self.keys(contest)
         arguments: list[Any] = [contest, expected]
@@ -59,16 +81,42 @@ class Log:
             known_at = "" if new.known_at is None else format_instant(new.known_at)
             arguments += (new.id, new.digest, type_of(new.event), known_at, encode_event(new.event))
         shared = keys.partition
-        result = cast(
-            list[Any],
-            await self._append([keys.log, keys.ids, shared.wake, shared.awake, shared.contests], arguments),
-        )
+        names = [keys.log, keys.ids, shared.wake, shared.awake, shared.contests]
+        result = cast(list[Any], await self._write(names, arguments))
         if result[0] == b"wrong":
             raise Moved
         if result[0] == b"known":
+            await self.confirm(contest)
             version = int(result[-1].split(b" ")[0])
             return Appended(version, (await self.read(contest, version - 1, 1))[0].known_at)
         return Appended(result[1], start_of(result[2].decode(), "UTC"))
+
+    async def confirm(self, contest: str) -> None:
+        """Returns when all that the contest's log has now is as safe as was promised. Raises `NotReplicated`."""
+        if self.replicas is None:
+            return  # what the server shows is on its disk
+        # WAIT is about what its own connection wrote last: a write of no meaning, later than all there is.
+        async with self.redis.pipeline(transaction=False) as pipe:
+            pipe.set(self.keys(contest).partition.fence, contest)
+            pipe.wait(*self.replicas)
+            self._refuse_too_few((await pipe.execute())[-1])
+
+    async def _write(self, names: list[str], arguments: list[Any]) -> Any:
+        if self.replicas is None:
+            return await self._append(names, arguments)
+        async with self.redis.pipeline(transaction=False) as pipe:
+            await self._append(names, arguments, client=pipe)
+            pipe.wait(*self.replicas)
+            result, have_it = await pipe.execute()
+        if result[0] == b"appended":
+            self._refuse_too_few(have_it)
+        return result
+
+    def _refuse_too_few(self, have_it: int) -> None:
+        if self.replicas is not None and have_it < self.replicas.wanted:
+            raise NotReplicated(
+                f"{have_it} of {self.replicas.wanted} replicas had it within {self.replicas.within_ms} ms"
+            )
 
     async def version(self, contest: str) -> int:
         """The last event's version, 0 if there is none."""

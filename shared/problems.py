@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from shared.domain import errors
 from shared.domain.errors import Refused
+from shared.unavailable import meanings, problem_of_failure
 
 log = logging.getLogger("standings")
 
@@ -123,16 +124,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(exceptions.RedisError)
     async def unavailable(_: Request, error: exceptions.RedisError) -> Response:
         log.error("the Redis server failed: %s", error)
-        return answer(
-            {
-                "type": "/problems/storage-unavailable",
-                "title": "Storage unavailable",
-                "status": 503,
-                "detail": f"the Redis server does not take this now: {error}",
-                "way_out": "try again; a command with its own id can be repeated safely",
-            },
-            {"Retry-After": "1"},
-        )
+        return answer(*problem_of_failure(error))
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
@@ -149,6 +141,9 @@ def install(app: FastAPI) -> None:
                     "title": kind.title,
                     "meaning": (kind.__doc__ or "").strip(),
                 }
+        if code in meanings():
+            title, meaning = meanings()[code]
+            return {"type": f"/problems/{code}", "title": title, "meaning": meaning}
         raise errors.NotFound("code", code, f"there is no problem {code!r}", "see the type of a problem")
 
 

@@ -70,9 +70,21 @@ async def check(redis: Redis, settings: Settings) -> None:
     """Returns if the server is fit for this deployment. Raises `UnfitServer`."""
     info = await redis.info("server")
     _new_enough(info)
-    if settings.durability == "fsync":
+    if settings.durability != "memory":
         await _durable(redis)
     await _same_deployment(redis, settings)
+
+
+async def check_replicas(redis: Redis, settings: Settings) -> None:
+    """Returns if there are as many replicas as events must be on. Raises `UnfitServer`."""
+    if settings.durability != "replicated":
+        return
+    found = int((await redis.info("replication"))["connected_slaves"])
+    if found < settings.replicas:
+        raise UnfitServer(
+            f"the server has {found} replicas, and acknowledged events must be on {settings.replicas}: connect them, "
+            "set STANDINGS_REPLICAS to how many there are, or promise less with STANDINGS_DURABILITY=fsync"
+        )
 
 
 def _new_enough(info: dict[str, Any]) -> None:

@@ -15,8 +15,12 @@ class Settings(BaseSettings):
     redis_url: str = "redis://127.0.0.1:6379/0"
     # Fixed when a deployment is created; every start checks it against what the data was made with.
     partitions: int = Field(default=1, ge=1, le=1024)
-    # fsync: an acknowledged event is on disk. memory: whatever the server does; for trials only.
-    durability: Literal["fsync", "memory"] = "fsync"
+    # What an acknowledgement promises. fsync: the event is on disk. replicated: on disk, and `replicas` have it too.
+    # memory: whatever the server does; for trials only.
+    durability: Literal["fsync", "replicated", "memory"] = "fsync"
+    replicas: int = Field(default=1, ge=1, le=16)
+    # For so long replicas are waited for before the answer is that the event may be lost with the primary.
+    replica_timeout_ms: int = Field(default=1000, ge=1, le=60_000)
     ingest_host: str = "127.0.0.1"
     ingest_port: int = Field(default=8401, ge=0, le=65_535)
     api_host: str = "127.0.0.1"

@@ -15,10 +15,10 @@ from services.ingest.desk import Desk
 from services.ingest.inbox import Inbox
 from services.ingest.routes import routes
 from shared import problems
-from shared.log import Log
+from shared.log import Log, replicas_of
 from shared.process import run, settings_from_environment
 from shared.projections import Projections
-from shared.server import check, connect, wait_for
+from shared.server import check, check_replicas, connect, wait_for
 from shared.serving import add_health, serve
 from shared.settings import Settings
 
@@ -29,7 +29,7 @@ class Ingest:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.redis = connect(settings)
-        log = Log(self.redis, settings.partitions)
+        log = Log(self.redis, settings.partitions, replicas_of(settings))
         desk = Desk(
             log, Projections(self.redis, log), lambda: time.time_ns() // 1000, lambda: str(uuid.uuid4())
         )
@@ -51,6 +51,7 @@ class Ingest:
         """Reads the inbox inside the block, once the server answers and is fit. Raises `UnfitServer`."""
         await wait_for(self.redis)
         await check(self.redis, self.settings)
+        await check_replicas(self.redis, self.settings)
         await self.inbox.prepare()
         broker = RedisBroker(self.settings.redis_url, logger=logging.getLogger("standings.stream"))
         self.inbox.subscribe(broker)

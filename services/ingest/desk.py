@@ -152,6 +152,8 @@ class Desk:
         if whole and refusals:
             raise BatchRefused(refusals)
         if not events:
+            if len(refusals) < len(outcomes):
+                await self.log.confirm(contest)  # taken before, perhaps by one who could not say so
             return outcomes
         appended = await self.log.append(contest, began, events)
         book.known_at = max(book.known_at, appended.known_at)

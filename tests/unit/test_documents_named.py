@@ -10,8 +10,8 @@ from shared.settings import Settings
 from tests.servers import PROJECT
 
 DOCUMENTS = [*PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md"), *(PROJECT / "deploy").glob("*.md")]
-# Settings of the command line, not of the services.
-CONSOLE = {"STANDINGS_INGEST_URL", "STANDINGS_API_URL"}
+# Settings of the command line and of deploy/compose.yaml, not of the services.
+OTHERS = {"STANDINGS_INGEST_URL", "STANDINGS_API_URL", "STANDINGS_IMAGE", "STANDINGS_SCORERS"}
 
 
 def functions(path: Path) -> set[str]:
@@ -34,7 +34,7 @@ def test_every_file_that_is_linked_exists(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_every_setting_that_is_named_exists(document: Path) -> None:
-    known = {f"STANDINGS_{name.upper()}" for name in Settings.model_fields} | CONSOLE
+    known = {f"STANDINGS_{name.upper()}" for name in Settings.model_fields} | OTHERS
     named = set(re.findall(r"STANDINGS_[A-Z_]*[A-Z]", document.read_text(encoding="utf-8")))
 
     assert named <= known

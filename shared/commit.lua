@@ -1,12 +1,12 @@
 -- Commits a fold: ledger, state, changes and the wake's acknowledgement, or nothing at all.
--- KEYS  ledger, state, log, changes, awake, wake
+-- KEYS  ledger, state, log, changes, awake, wake, parked
 -- ARGV  contest, generation, version at which the fold began, number of events, oldest change to keep ('' to publish
 --       none), consumer group, wake entry or '', then for each event: id, known_at, postings, field of its subject in
 --       the state, subject; then field, value, … of what else the state has
 -- Result  {'committed', version after, log's version}, or {'moved', version} if the projection stands elsewhere.
--- The contest goes to sleep, and its wake is acknowledged, only if nothing is left to fold.
+-- A contest that goes on is parked no more. It goes to sleep, and its wake is acknowledged, only if nothing is left to fold.
 -- What can be told from the rest is put together here: receiving it cost the server more.
-local ledger, state, log, changes, awake, wake = unpack(KEYS)
+local ledger, state, log, changes, awake, wake, parked = unpack(KEYS)
 local contest, generation, began, events, oldest, group, delivered = unpack(ARGV, 1, 7)
 local first, step = 8, 5
 local PUT_AT_ONCE = 2000
@@ -48,7 +48,10 @@ for i = 0, events - 1 do
 end
 for i = first + events * step, #ARGV, 2 do put(ARGV[i], ARGV[i + 1]) end
 if #changed > 0 then redis.call('HSET', state, unpack(changed)) end
-if oldest ~= '' and events > 0 then redis.call('XTRIM', changes, 'MINID', '~', oldest) end
+if oldest ~= '' and events > 0 then
+  redis.call('XTRIM', changes, 'MINID', '~', oldest)
+  redis.call('HDEL', parked, contest)
+end
 
 local version, recorded = began + events, stands(log)
 if version == recorded and oldest ~= '' then

@@ -28,6 +28,7 @@ class PartitionKeys:
         self.awake = f"{self._prefix}:awake"
         self.changes = f"{self._prefix}:changes"
         self.fence = f"{self._prefix}:fence"
+        self.parked = f"{self._prefix}:parked"
 
     def contest(self, contest: str) -> "ContestKeys":
         """The keys of one of its contests."""

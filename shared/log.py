@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shared.codec import decode_entry, encode_event, type_of
+from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Event, Recorded
 from shared.domain.times import format_instant, start_of
 from shared.keys import ContestKeys, PartitionKeys, partition_of
@@ -126,6 +127,18 @@ class Log:
         """The events after a version, in order. Raises `UnreadableEvent`."""
         entries = await entries_after(self.redis, self.keys(contest).log, after, count)
         return [decode_entry(entry_id, fields) for entry_id, fields in entries]
+
+    async def read_before_unreadable(self, contest: str, after: int, count: int) -> list[Recorded]:
+        """As `read`, and up to the first that cannot be read. Raises `UnreadableEvent` if there is none before it."""
+        found: list[Recorded] = []
+        for entry_id, fields in await entries_after(self.redis, self.keys(contest).log, after, count):
+            try:
+                found.append(decode_entry(entry_id, fields))
+            except UnreadableEvent:
+                if not found:
+                    raise
+                break
+        return found
 
     async def contests(self) -> list[str]:
         """Every contest of the deployment, sorted."""

@@ -122,8 +122,9 @@ def install(app: FastAPI) -> None:
         return answer({**members, "detail": f"{request.method} {request.url.path}: {error.detail}"})
 
     @app.exception_handler(exceptions.RedisError)
-    async def unavailable(_: Request, error: exceptions.RedisError) -> Response:
-        log.error("the Redis server failed: %s", error)
+    @app.exception_handler(errors.UnreadableEvent)
+    async def unavailable(_: Request, error: exceptions.RedisError | errors.UnreadableEvent) -> Response:
+        log.error("the storage failed: %s", error)
         return answer(*problem_of_failure(error))
 
     @app.exception_handler(Exception)

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from shared.codec import decode_contest, decode_endorsement, encode_state
 from shared.domain.book import Book, Folded, NotLoaded, Pair
 from shared.domain.contest import Contest
-from shared.domain.times import format_instant
+from shared.domain.times import format_instant, start_of
 from shared.keys import SCORERS, ContestKeys
 from shared.log import Log
 from shared.streams import last_of, last_version
@@ -27,6 +27,15 @@ class Committed(NamedTuple):
 
     version: int
     recorded: int
+
+
+class Parked(NamedTuple):
+    """A contest whose next event cannot be folded: which version that is, why, and since when (an instant)."""
+
+    contest: str
+    version: int
+    reason: str
+    since: int
 
 
 class Commit(NamedTuple):
@@ -52,6 +61,23 @@ class Projections:
     async def version(self, contest: str, generation: int) -> int:
         """Where the generation's ledger stands."""
         return await last_version(self.redis, self.log.keys(contest).ledger(generation))
+
+    async def park(self, parked: Parked) -> None:
+        """Notes that a contest cannot go on; what it was parked for before stays as it was noted."""
+        key = self.log.keys(parked.contest).partition.parked
+        before = await self.parked(parked.contest)
+        if before is None or (before.version, before.reason) != (parked.version, parked.reason):
+            said = {"version": parked.version, "reason": parked.reason, "since": format_instant(parked.since)}
+            await cast(Any, self.redis.hset(key, parked.contest, orjson.dumps(said)))
+
+    async def parked(self, contest: str) -> Parked | None:
+        """Why a contest does not go on, if it does not."""
+        key = self.log.keys(contest).partition.parked
+        found = await cast(Any, self.redis.hget(key, contest))
+        if found is None:
+            return None
+        said = orjson.loads(found)
+        return Parked(contest, said["version"], said["reason"], start_of(said["since"], "UTC"))
 
     async def begin(self, contest: str, generation: int) -> Book:
         """A book where the projection stands, with the contest and the totals, and no endorsement yet."""
@@ -130,6 +156,7 @@ def _commit_keys(keys: ContestKeys, generation: int) -> list[str]:
         shared.changes,
         shared.awake,
         shared.wake,
+        shared.parked,
     ]
 
 

@@ -1,9 +1,10 @@
-"""What a failing Redis server means, as RFC 9457 problems: nothing was acknowledged, and what to do."""
+"""What a failing storage means, as RFC 9457 problems: nothing was acknowledged, and what to do."""
 
 from typing import Any, NamedTuple
 
 from redis import exceptions
 
+from shared.domain.errors import UnreadableEvent
 from shared.log import NotReplicated
 
 
@@ -37,10 +38,19 @@ _FAILURES = (
 _NOT_REPLICATED = _Failure(
     "", "storage-not-replicated", "Not replicated", "too few replicas have the event yet", 2
 )
+_UNREADABLE = _Failure(
+    "",
+    "unreadable-event",
+    "Unreadable event",
+    "the contest's log has an event that this release cannot read",
+    60,
+)
 _WAY_OUT = "try again later; a command with an id of its own can be repeated safely"
 
 
-def problem_of_failure(error: exceptions.RedisError) -> tuple[dict[str, Any], dict[str, str]]:
+def problem_of_failure(
+    error: exceptions.RedisError | UnreadableEvent,
+) -> tuple[dict[str, Any], dict[str, str]]:
     """The members of a 503 problem, and its headers."""
     found = _failure(error)
     members = {
@@ -53,7 +63,9 @@ def problem_of_failure(error: exceptions.RedisError) -> tuple[dict[str, Any], di
     return members, {"Retry-After": str(found.retry_after_seconds)}
 
 
-def _failure(error: exceptions.RedisError) -> _Failure:
+def _failure(error: exceptions.RedisError | UnreadableEvent) -> _Failure:
+    if isinstance(error, UnreadableEvent):
+        return _UNREADABLE
     if isinstance(error, NotReplicated):
         return _NOT_REPLICATED
     for kind, begins in _KINDS.items():
@@ -74,4 +86,4 @@ _KINDS: dict[type[exceptions.RedisError], str] = {
 
 def meanings() -> dict[str, tuple[str, str]]:
     """Title and meaning by code."""
-    return {one.code: (one.title, one.meaning) for one in (*_FAILURES, _NOT_REPLICATED, _OTHER)}
+    return {one.code: (one.title, one.meaning) for one in (*_FAILURES, _NOT_REPLICATED, _UNREADABLE, _OTHER)}

@@ -20,7 +20,7 @@ from shared.domain.postings import Posting
 from shared.domain.times import start_of
 from shared.keys import PartitionKeys
 from shared.log import Log
-from shared.projections import Projections
+from shared.projections import Parked, Projections
 from shared.streams import Entry, entries_after
 
 log = logging.getLogger("standings")
@@ -95,6 +95,10 @@ class Contests:
         found = await self._entries(ledger, versions)
         return [decode_endorsement(fields[b"endorsement"]) for _, fields in found]
 
+    async def parked(self, contest: str) -> Parked | None:
+        """Why a contest does not go on, if it does not."""
+        return await self.projections.parked(contest)
+
     async def recorded(self, index: Index, versions: Sequence[int]) -> list[Recorded]:
         """The events of these versions, in their order."""
         log = self.events.keys(index.contest_id).log
@@ -128,11 +132,19 @@ class Contests:
             last[stream.decode()] = entries[-1][0].decode()
             changed |= {fields[b"contest"].decode() for _, fields in entries}
         for contest in changed & self._held.keys():
-            await self._refresh(contest)
+            await self._refresh_or_drop(contest)
         if not answer:
             # Nothing came for a while: a generation may have taken over, which publishes no changes.
             for contest in list(self._held):
-                await self._refresh(contest)
+                await self._refresh_or_drop(contest)
+
+    async def _refresh_or_drop(self, contest: str) -> None:
+        """Refreshes a contest. One whose ledger cannot be read is dropped, and the others go on."""
+        try:
+            await self._refresh(contest)
+        except (ValueError, KeyError, TypeError) as error:
+            self._held.pop(contest, None)
+            log.error("the ledger of contest %s cannot be read: %r", contest, error)
 
     async def _hold(self, contest: str) -> _Held:
         held = _Held(Index(contest, await self.projections.generation(contest)))

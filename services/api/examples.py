@@ -13,6 +13,7 @@ CONTESTS = {
             "version": 103,
             "generation": 1,
             "known_at": "2019-04-27T04:00:00.000000Z",
+            "parked": None,
             "candidates": [
                 {
                     "candidate": "joe-biden",

@@ -52,7 +52,9 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
     async def all_contests(request: Request) -> Response:
         """Every contest."""
         found = await contests.all()
-        value = {"contests": [views.contest(index.contest(index.version), index) for index in found]}
+        parked = [await contests.parked(index.contest_id) for index in found]
+        shown = zip(found, parked, strict=True)
+        value = {"contests": [views.contest(one.contest(one.version), one, why) for one, why in shown]}
         return _reply(request, Document(value, "contests"))
 
     @router.get("/contests/{contest}", tags=["contests"], responses=_ROWS)
@@ -61,7 +63,8 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
     ) -> Response:
         """One contest with its candidates."""
         index = await contests.at(contest, question.min_version, question.wait_ms)
-        return _reply(request, Document(views.contest(index.contest(index.version), index), "candidates"))
+        found = views.contest(index.contest(index.version), index, await contests.parked(contest))
+        return _reply(request, Document(found, "candidates"))
 
     @router.get("/contests/{contest}/candidates", tags=["contests"], responses=_ROWS)
     async def candidates(

@@ -12,12 +12,13 @@ from shared.domain.endorsement import Endorsement
 from shared.domain.events import Recorded
 from shared.domain.policies import Policy
 from shared.domain.times import day_in, format_instant
+from shared.projections import Parked
 
 _MICROSECONDS_PER_DAY = 86_400_000_000
 
 
-def contest(found: Contest, index: Index) -> dict[str, Any]:
-    """A contest with its candidates."""
+def contest(found: Contest, index: Index, parked: Parked | None) -> dict[str, Any]:
+    """A contest with its candidates, and why it does not go on, if it does not."""
     return {
         "contest": found.id,
         "title": found.title,
@@ -27,6 +28,9 @@ def contest(found: Contest, index: Index) -> dict[str, Any]:
         "version": index.version,
         "generation": index.generation,
         "known_at": format_instant(index.known_at(index.version)),
+        "parked": None
+        if parked is None
+        else {"version": parked.version, "reason": parked.reason, "since": format_instant(parked.since)},
         "candidates": candidates(found),
     }
 

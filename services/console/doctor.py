@@ -26,6 +26,9 @@ def _ready(client: Client, service: str) -> dict[str, Any]:
 def _contest(client: Client, contest: dict[str, Any]) -> dict[str, Any]:
     """Whether the projection has come to the end of the log."""
     name = contest["contest"]
+    if parked := contest["parked"]:
+        found = f"parked before version {parked['version']} since {parked['since']}: {parked['reason']}"
+        return {"check": f"contest {name}", "ok": False, "found": found}
     waiting = client.ask(f"/v1/contests/{name}/events", after=contest["version"], limit=1)["events"]
     found = f"version {contest['version']}, generation {contest['generation']}"
     return {

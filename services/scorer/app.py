@@ -14,7 +14,6 @@ from redis.exceptions import ResponseError
 
 from services.scorer.consume import Folder, Unfoldable
 from services.scorer.rebuild import rebuild
-from shared.domain.errors import UnreadableEvent
 from shared.keys import SCORERS, PartitionKeys
 from shared.log import Log
 from shared.process import Ending, run, settings_from_environment
@@ -80,9 +79,9 @@ class Scorer:
         beating = asyncio.create_task(self._stay_alive(wake, delivered))
         try:
             await self.folder.drain(contest, delivered)
-        except (Unfoldable, UnreadableEvent) as error:
+        except Unfoldable as error:
             # The wake stays unacknowledged and comes back, so the contest goes on once its log can be folded.
-            log.error("cannot fold: %s", error)
+            log.error("parked: %s", error)
         finally:
             beating.cancel()
 

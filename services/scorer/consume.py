@@ -13,7 +13,7 @@ from shared.domain.book import Book, Folded, NotLoaded, first_needs
 from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Recorded
 from shared.log import Log
-from shared.projections import Commit, Committed, Projections, Stale
+from shared.projections import Commit, Committed, Parked, Projections, Stale
 
 log = logging.getLogger("standings")
 
@@ -25,7 +25,11 @@ _MS_PER_HOUR = 3_600_000
 
 
 class Unfoldable(Exception):
-    """The next event of a contest cannot be folded. Names the contest and the version."""
+    """The next event of a contest cannot be read or folded: the contest is parked there."""
+
+    def __init__(self, contest: str, version: int, reason: str) -> None:
+        super().__init__(f"contest {contest}, version {version}: {reason}")
+        self.contest, self.version, self.reason = contest, version, reason
 
 
 class Folder:
@@ -42,13 +46,16 @@ class Folder:
     async def drain(self, contest: str, delivered: str = "") -> int:
         """Folds a contest to the end of its log and acknowledges the wake; the version reached.
 
-        Raises `Unfoldable` and `UnreadableEvent`; every chunk before the one with that event is committed.
+        Raises `Unfoldable`; every event before is committed, and it is noted that the contest is parked.
         """
         while True:
             generation = await self.projections.generation(contest)
             fold = Fold(self.events, self.projections, contest, generation, self._oldest_change, delivered)
             try:
                 return await fold.to_the_end()
+            except Unfoldable as stuck:
+                await self.projections.park(Parked(contest, stuck.version, stuck.reason, self.clock() * 1000))
+                raise
             except Stale:
                 log.info("contest %s: another scorer was faster, going on from where it stands", contest)
 
@@ -73,7 +80,7 @@ class Fold(NamedTuple):
     async def to_the_end(self) -> int:
         """Folds and commits all that the log has; the version reached.
 
-        Raises `Unfoldable`, `UnreadableEvent` and `Stale`; every chunk before is committed.
+        Raises `Unfoldable` and `Stale`; every event before is committed.
         """
         while True:
             committed = await self._with_one_book()
@@ -92,7 +99,7 @@ class Fold(NamedTuple):
         while True:
             try:
                 chunk = await self._read(book, began) if _goes_on(book, chunk) else []
-            except UnreadableEvent:
+            except Unfoldable:
                 await self.projections.commit(commit)
                 raise
             committing = asyncio.create_task(self.projections.commit(commit))
@@ -106,12 +113,18 @@ class Fold(NamedTuple):
 
     async def _read(self, book: Book, began: int) -> list[Recorded]:
         """The next events; what they are about is loaded into the book."""
-        chunk = await self.events.read(self.contest, book.version, CHUNK)
+        try:
+            chunk = await self.events.read_before_unreadable(self.contest, book.version, CHUNK)
+        except UnreadableEvent as error:
+            raise Unfoldable(self.contest, book.version + 1, str(error)) from error
         await self._load(book, began, first_needs(one.event for one in chunk))
         return chunk
 
     async def _fold(self, book: Book, began: int, chunk: Sequence[Recorded]) -> Commit:
-        """The commit of these events, which the book has taken."""
+        """The commit of these events, which the book has taken, or of those before the first that cannot follow.
+
+        Raises `Unfoldable` if there is none before it.
+        """
         folded: list[Folded] = []
         while len(folded) < len(chunk):
             await asyncio.sleep(0)
@@ -120,9 +133,10 @@ class Fold(NamedTuple):
                     folded.append(book.fold(recorded))  # noqa: PERF401 - what came before an error stays
             except NotLoaded as needs:
                 await self._load(book, began, needs)
-            except (ValueError, UnreadableEvent) as error:
-                version = chunk[len(folded)].version
-                raise Unfoldable(f"contest {self.contest}, version {version}: {error}") from error
+            except ValueError as error:
+                if not folded:
+                    raise Unfoldable(self.contest, chunk[0].version, str(error)) from error
+                break
         return self.projections.commit_of(
             self.contest, self.generation, book, folded, self.oldest_change(), self.delivered
         )

@@ -6,6 +6,7 @@ Every key of a contest lies in its partition's hash slot, so one Lua call can to
 from zlib import crc32
 
 DEPLOYMENT = "standings:deployment"
+POLICIES = "standings:policies"
 INBOX = "standings:{inbox}:inbox"
 DEAD_LETTERS = "standings:{inbox}:dead"
 
@@ -44,6 +45,8 @@ class ContestKeys:
         self.log = f"{prefix}:log"
         self.ids = f"{prefix}:ids"
         self.generation = f"{prefix}:generation"
+        self.building = f"{prefix}:building"
+        self.certificates = f"{prefix}:certificates"
 
     def ledger(self, generation: int) -> str:
         """The scorer's numbered projection."""

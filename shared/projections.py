@@ -8,18 +8,29 @@ import orjson
 from redis.asyncio import Redis
 
 from shared.codec import decode_contest, decode_endorsement, encode_state
-from shared.domain.book import Book, Folded, NotLoaded, Pair
+from shared.domain.book import FOLD, Book, Folded, NotLoaded, Pair
 from shared.domain.contest import Contest
 from shared.domain.times import format_instant, start_of
 from shared.keys import SCORERS, ContestKeys
 from shared.log import Log
-from shared.streams import last_of, last_version
+from shared.streams import Entry, last_of, last_version
 
-_CONTEST, _TOTALS, _KNOWN_AT = "contest", "totals", "known_at"
+_CONTEST, _TOTALS, _KNOWN_AT, _FOLD = "contest", "totals", "known_at", "fold"
 
 
 class Stale(Exception):
     """The projection moved on, or another generation took over, since the book was begun."""
+
+
+class OtherFold(Exception):
+    """The projection was made by another fold than this release's, so it cannot be gone on with."""
+
+    def __init__(self, contest: str, version: int, fold: int) -> None:
+        super().__init__(
+            f"its projection was folded by fold {fold}, and this release folds by fold {FOLD}: "
+            f"`standings rebuild {contest}`, or go on with the release that made it"
+        )
+        self.version = version
 
 
 class Committed(NamedTuple):
@@ -78,6 +89,18 @@ class Projections:
             return None
         said = orjson.loads(found)
         return Parked(contest, said["version"], said["reason"], start_of(said["since"], "UTC"))
+
+    async def refuse_other_fold(self, contest: str, generation: int) -> None:
+        """Returns if the projection, if there is one, was made by this release's fold. Raises `OtherFold`."""
+        keys = self.log.keys(contest)
+        found = await cast(Any, self.redis.hget(keys.state(generation), _FOLD))
+        if found is not None and int(found) != FOLD:
+            raise OtherFold(contest, await self.version(contest, generation), int(found))
+
+    async def certificates(self, contest: str) -> list[dict[str, Any]]:
+        """What each generation that took over differed in from the one before, the latest last."""
+        found = cast(list[Entry], await self.redis.xrange(self.log.keys(contest).certificates))
+        return [orjson.loads(fields[b"certificate"]) for _, fields in found]
 
     async def begin(self, contest: str, generation: int) -> Book:
         """A book where the projection stands, with the contest and the totals, and no endorsement yet."""
@@ -175,7 +198,7 @@ def _entry(one: Folded) -> tuple[str | bytes, ...]:
 def _rest_of_state(book: Book, folded: Sequence[Folded]) -> list[str | bytes]:
     """Field, value, … of the state but for the subjects."""
     paired = {one.paired for one in folded if one.paired}
-    rest: list[str | bytes] = [_KNOWN_AT, str(book.known_at), _TOTALS]
+    rest: list[str | bytes] = [_FOLD, str(FOLD), _KNOWN_AT, str(book.known_at), _TOTALS]
     rest.append(orjson.dumps([[*cell, *totals] for cell, totals in book.totals.items()]))
     for pair in paired:
         rest += (_pair_field(pair), " ".join(book.pairs[pair]))

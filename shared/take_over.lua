@@ -1,6 +1,7 @@
--- Lets a new generation of a projection take over in one step, if it stands no earlier than the old one.
--- KEYS  generation, old ledger, old state, new ledger
--- ARGV  old generation, new generation
+-- Lets a new generation of a projection take over in one step, if it stands no earlier than the old one, and keeps the
+-- certificate of what differs.
+-- KEYS  generation, old ledger, old state, new ledger, certificates, building, parked
+-- ARGV  old generation, new generation, certificate (JSON), contest
 -- Result  1 if it took over, 0 if it must catch up first; an error if another generation answers meanwhile.
 local function stands(stream)
   local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
@@ -11,5 +12,7 @@ if (redis.call('GET', KEYS[1]) or '1') ~= ARGV[1] then
 end
 if stands(KEYS[4]) < stands(KEYS[2]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
-redis.call('UNLINK', KEYS[2], KEYS[3])
+redis.call('XADD', KEYS[5], ARGV[2] .. '-0', 'certificate', ARGV[3])
+redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[6])
+redis.call('HDEL', KEYS[7], ARGV[4])
 return 1

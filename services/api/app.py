@@ -5,8 +5,12 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
+from redis.asyncio import Redis
 
 from services.api.answers import Answers
 from services.api.contests import Contests, NotThereYet
@@ -15,7 +19,8 @@ from services.api.routes import routes
 from services.api.standings import ThinPath
 from shared import problems
 from shared.domain.errors import Refused
-from shared.domain.policies import Policies, read_policies
+from shared.domain.policies import Policies, Policy, read_policies
+from shared.keys import POLICIES
 from shared.log import Log
 from shared.process import run, settings_from_environment
 from shared.projections import Projections
@@ -35,7 +40,8 @@ class Api:
         self._following: asyncio.Task[None] | None = None
         log = Log(self.redis, settings.partitions)
         self.contests = Contests(log, Projections(self.redis, log), settings.api_memory_mb << 20)
-        answers = Answers(self.contests, _policies(settings), lambda: time.time_ns() // 1000)
+        self.policies = _policies(settings)
+        answers = Answers(self.contests, self.policies, lambda: time.time_ns() // 1000)
         app = FastAPI(
             title="Standings: api", version="1", description="Who stood where, at any point in time."
         )
@@ -60,6 +66,7 @@ class Api:
         """Follows the changes inside the block, once the server answers and is fit. Raises `UnfitServer`."""
         await wait_for(self.redis)
         await check(self.redis, self.settings)
+        await _refuse_changed(self.policies, self.redis)
         self._following = asyncio.create_task(self.contests.follow())
         self._following.add_done_callback(_say_why)
         try:
@@ -78,6 +85,35 @@ def _policies(settings: Settings) -> Policies:
         raise UnfitServer(f"STANDINGS_POLICIES: {error}") from None
     except Refused as refusal:
         raise UnfitServer(f"{settings.policies}: {refusal.detail}; {refusal.way_out}") from None
+
+
+async def _refuse_changed(policies: Policies, redis: Redis) -> None:
+    """Returns if every policy is what it was when its version was first served. Raises `UnfitServer`.
+
+    What was cited names the policy's version, and stays the same to the byte.
+    """
+    changed = []
+    for policy in policies:
+        name = f"{policy.id}@{policy.version}"
+        digest = blake2b(repr(_content(policy)).encode(), digest_size=16).hexdigest()
+        await cast(Any, redis.hsetnx(POLICIES, name, digest))
+        if await cast(Any, redis.hget(POLICIES, name)) != digest.encode():
+            changed.append(name)
+    if changed:
+        raise UnfitServer(
+            f"{', '.join(changed)}: not what it was when it was first served, and what was cited under it would "
+            "change: give the changed policy the next version, or bring back what it was"
+        )
+
+
+def _content(policy: Policy) -> object:
+    """All that answers under a policy depend on."""
+    weights = (policy.weights, policy.member_weights, {"default": policy.default}, policy.available)
+    return (
+        policy.title,
+        policy.source,
+        [sorted((k, str(Decimal(v).normalize())) for k, v in one.items()) for one in weights],
+    )
 
 
 async def _end(task: "asyncio.Task[None]") -> None:

@@ -66,6 +66,16 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         found = views.contest(index.contest(index.version), index, await contests.parked(contest))
         return _reply(request, Document(found, "candidates"))
 
+    @router.get("/contests/{contest}/certificates", tags=["contests"], responses=_ROWS)
+    async def certificates(
+        request: Request, contest: ContestId, question: Annotated[ContestQuestion, Query()]
+    ) -> Response:
+        """Every rebuild of the contest's projection, and where the new generation differed from the one before."""
+        index = await contests.at(contest, question.min_version, question.wait_ms)
+        found = await contests.projections.certificates(contest)
+        value = {"contest": contest, "generation": index.generation, "certificates": found}
+        return _reply(request, Document(value, "certificates"))
+
     @router.get("/contests/{contest}/candidates", tags=["contests"], responses=_ROWS)
     async def candidates(
         request: Request, contest: ContestId, question: Annotated[ContestQuestion, Query()]

@@ -134,6 +134,20 @@ def events(answer: dict[str, Any]) -> None:
     out.print(table)
 
 
+def certificate(found: dict[str, Any], dry_run: bool) -> None:
+    """How a rebuilt generation compares with the one before."""
+    what = "would take over" if dry_run else "answers from now on"
+    say(
+        f"{found['contest']}: generation {found['to_generation']} {what}; {found['moments_that_differ']} of "
+        f"{found['moments']} moments up to version {found['up_to_version']} differ from generation "
+        f"{found['from_generation']}"
+    )
+    for one in found["differences"]:
+        before, after = one["before"], one["after"]
+        where = f"{one['valid_at']}, version {one['version']}: {one['candidate']}, {one['category']}"
+        say(f"  {where}: {before['count']} ({before['members']}) -> {after['count']} ({after['members']})")
+
+
 def taken(answer: dict[str, Any]) -> None:
     """What became of a command."""
     for event in answer["events"]:

@@ -5,19 +5,20 @@ import contextlib
 import logging
 import os
 import socket
-import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 from faststream import AckPolicy
 from faststream.redis import RedisBroker, RedisStreamMessage, StreamSub
 from redis.exceptions import ResponseError
 
 from services.scorer.consume import Folder, Unfoldable
-from services.scorer.rebuild import rebuild
+from services.scorer.rebuild import BeingRebuilt, Rebuild, remove_abandoned
 from shared.keys import SCORERS, PartitionKeys
 from shared.log import Log
 from shared.process import Ending, run, settings_from_environment
-from shared.projections import Projections
+from shared.projections import OtherFold, Projections
 from shared.server import UnfitServer, check, connect, wait_for
 from shared.settings import Settings
 
@@ -49,7 +50,7 @@ class Scorer:
         broker = self._broker()
         await broker.start()
         log.info("scoring %d partition(s) as %s", len(self.wakes), self.consumer)
-        await self._wake_lagging()
+        await self._look_around()
         await ending.wait()
         await broker.stop()
         await self.redis.aclose()
@@ -99,10 +100,20 @@ class Scorer:
             if "BUSYGROUP" not in str(error):
                 raise
 
-    async def _wake_lagging(self) -> None:
-        """Wakes contests whose projection lies behind: a wake may have been lost with a server's last second."""
+    async def _look_around(self) -> None:
+        """Looks at every contest once.
+
+        Wakes those whose projection lies behind (a wake may have been lost with a server's last second), removes what
+        killed rebuilds left, and says which projections were made by another fold.
+        """
         for contest in await self.events.contests():
             generation = await self.projections.generation(contest)
+            if await remove_abandoned(self.events, self.projections, contest):
+                log.info("contest %s: removed a generation whose rebuild was given up", contest)
+            try:
+                await self.projections.refuse_other_fold(contest, generation)
+            except OtherFold as other:
+                log.warning("contest %s: %s", contest, other)
             if await self.projections.version(contest, generation) < await self.events.version(contest):
                 await self.redis.xadd(self.events.keys(contest).partition.wake, {"contest": contest})
 
@@ -118,17 +129,30 @@ def main() -> int:
     return run(create_app(settings).serve(), settings.log_level)
 
 
-def rebuild_main(contest: str) -> int:
-    """Rebuilds a contest's projection with the settings of the environment; the exit code."""
+def rebuild_main(contest: str | None, dry_run: bool, report: Callable[[dict[str, Any]], None]) -> int:
+    """Rebuilds a contest's projection, or every one, with the settings of the environment; the exit code.
+
+    `report` is told each certificate. 4 if a contest could not be rebuilt and stayed as it was.
+    """
     settings = settings_from_environment()
+    left: list[str] = []
 
     async def work() -> None:
         scorer = create_app(settings)
         await check(scorer.redis, settings)
-        if await scorer.events.version(contest) == 0:
+        contests = await scorer.events.contests()
+        if contest is not None and contest not in contests:
             raise UnfitServer(f"contest {contest!r} is not open: there is nothing to rebuild")
-        generation = await rebuild(scorer.events, scorer.projections, contest)
-        sys.stdout.write(f"generation {generation} of {contest} answers from now on\n")
+        now = time.time_ns() // 1000
+        rebuild = Rebuild(scorer.events, scorer.projections, now)
+        for one in contests if contest is None else [contest]:
+            try:
+                done = await (rebuild.dry_run(one) if dry_run else rebuild.take_over(one))
+            except (Unfoldable, BeingRebuilt) as error:
+                left.append(one)
+                log.error("%s", error)
+            else:
+                report(done.certificate(now))
         await scorer.redis.aclose()
 
-    return run(work(), settings.log_level)
+    return run(work(), settings.log_level) or (4 if left else 0)

@@ -13,7 +13,7 @@ from shared.domain.book import Book, Folded, NotLoaded, first_needs
 from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Recorded
 from shared.log import Log
-from shared.projections import Commit, Committed, Parked, Projections, Stale
+from shared.projections import Commit, Committed, OtherFold, Parked, Projections, Stale
 
 log = logging.getLogger("standings")
 
@@ -82,6 +82,10 @@ class Fold(NamedTuple):
 
         Raises `Unfoldable` and `Stale`; every event before is committed.
         """
+        try:
+            await self.projections.refuse_other_fold(self.contest, self.generation)
+        except OtherFold as other:
+            raise Unfoldable(self.contest, other.version + 1, str(other)) from None
         while True:
             committed = await self._with_one_book()
             if committed.version == committed.recorded:

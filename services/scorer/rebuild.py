@@ -1,32 +1,161 @@
-"""Rebuilding a projection from the log: a new generation beside the old one, which takes over when it has caught up."""
+"""Rebuilding a projection from the log: a new generation beside the old one, compared with it before it takes over."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
+
+import orjson
 
 from services.scorer.consume import Fold
+from shared.codec import version_of
+from shared.domain.book import FOLD
+from shared.domain.comparison import Comparison, Posted, compare
+from shared.domain.postings import Posting
+from shared.domain.times import format_instant
+from shared.keys import ContestKeys
 from shared.log import Log
 from shared.projections import Projections
+from shared.streams import entries_after
+
+_CHUNK = 5000
+# For so long a rebuild that shows no sign of life counts as one that goes on.
+_ALIVE_SECONDS = 30
 
 
-async def rebuild(log: Log, projections: Projections, contest: str) -> int:
-    """Builds the next generation of a contest's projection and lets it take over; its number.
-
-    The old one answers until then.
-    """
-    old = await projections.generation(contest)
-    new = old + 1
-    await _clear(log, contest, new)
-    take_over = log.redis.register_script(files("shared").joinpath("take_over.lua").read_text())
-    keys = log.keys(contest)
-    fold = Fold(log, projections, contest, new, oldest_change=lambda: "")
-    while True:
-        await fold.to_the_end()
-        names = [keys.generation, keys.ledger(old), keys.state(old), keys.ledger(new)]
-        if await cast(Any, take_over(names, [old, new])):
-            return new
+class BeingRebuilt(Exception):
+    """Another process is rebuilding this contest."""
 
 
-async def _clear(log: Log, contest: str, generation: int) -> None:
-    """Removes what an interrupted rebuild left behind."""
+class Rebuilt(NamedTuple):
+    """A new generation, and how it compares with the one before up to a version."""
+
+    contest: str
+    before: int
+    after: int
+    version: int
+    comparison: Comparison
+
+    def certificate(self, made_at: int) -> dict[str, Any]:
+        """What is kept of it."""
+        found = self.comparison
+        return {
+            "contest": self.contest,
+            "made_at": format_instant(made_at),
+            "from_generation": self.before,
+            "to_generation": self.after,
+            "fold": FOLD,
+            "up_to_version": self.version,
+            "valid_ats": [format_instant(one) for one in found.valid_ats],
+            "versions": found.versions,
+            "moments": found.moments,
+            "moments_that_differ": found.differing,
+            "differences": [
+                {
+                    "valid_at": format_instant(one.valid_at),
+                    "version": one.version,
+                    "candidate": one.cell[0],
+                    "category": one.cell[1],
+                    "before": {"count": one.before[0], "members": one.before[1]},
+                    "after": {"count": one.after[0], "members": one.after[1]},
+                }
+                for one in found.differences
+            ],
+        }
+
+
+class Rebuild:
+    """Rebuilds contests. `now` is the present instant, for the certificate."""
+
+    def __init__(self, log: Log, projections: Projections, now: int) -> None:
+        self.log = log
+        self.projections = projections
+        self.now = now
+        self._take_over = log.redis.register_script(files("shared").joinpath("take_over.lua").read_text())
+
+    async def take_over(self, contest: str) -> Rebuilt:
+        """Builds the next generation and lets it take over. The old one answers until then.
+
+        Raises `BeingRebuilt`, and `Unfoldable`: then everything stays as it was.
+        """
+        async with self._building(contest) as built:
+            keys = self.log.keys(contest)
+            names = [keys.generation, keys.ledger(built.before), keys.state(built.before)]
+            names += [keys.ledger(built.after), keys.certificates, keys.building, keys.partition.parked]
+            certificate = orjson.dumps(built.certificate(self.now))
+            arguments: list[Any] = [built.before, built.after, certificate, contest]
+            while not await cast(Any, self._take_over(names, arguments)):
+                await self._fold(contest, built.after)
+            return built
+
+    async def dry_run(self, contest: str) -> Rebuilt:
+        """Builds the next generation, compares, and removes it. Raises as `take_over` does."""
+        async with self._building(contest) as built:
+            return built
+
+    @asynccontextmanager
+    async def _building(self, contest: str) -> AsyncIterator[Rebuilt]:
+        """The next generation, folded to the log's end and compared; removed at the end unless it took over."""
+        before = await self.projections.generation(contest)
+        after, keys = before + 1, self.log.keys(contest)
+        if not await self.log.redis.set(keys.building, after, nx=True, ex=_ALIVE_SECONDS):
+            raise BeingRebuilt(
+                f"contest {contest!r} is being rebuilt by another process, or was until just now"
+            )
+        living = asyncio.create_task(self._stay_alive(keys))
+        try:
+            await remove(self.log, contest, after)
+            await self._fold(contest, after)
+            yield await self._compared(contest, before, after)
+        finally:
+            living.cancel()
+            if await self.projections.generation(contest) != after:
+                await remove(self.log, contest, after)
+            await self.log.redis.unlink(keys.building)
+
+    async def _stay_alive(self, keys: ContestKeys) -> None:
+        while True:
+            await asyncio.sleep(_ALIVE_SECONDS / 3)
+            await self.log.redis.expire(keys.building, _ALIVE_SECONDS)
+
+    async def _fold(self, contest: str, generation: int) -> None:
+        await Fold(self.log, self.projections, contest, generation, oldest_change=lambda: "").to_the_end()
+
+    async def _compared(self, contest: str, before: int, after: int) -> Rebuilt:
+        """Up to the version that both have."""
+        version = min(
+            await self.projections.version(contest, before), await self.projections.version(contest, after)
+        )
+        old = await self._posted(contest, before, version)
+        new = await self._posted(contest, after, version)
+        comparison = await asyncio.to_thread(compare, old, new, version)
+        return Rebuilt(contest, before, after, version, comparison)
+
+    async def _posted(self, contest: str, generation: int, upto: int) -> list[Posted]:
+        ledger = self.log.keys(contest).ledger(generation)
+        found: list[Posted] = []
+        version = 0
+        while entries := await entries_after(self.log.redis, ledger, version, _CHUNK):
+            for entry_id, fields in entries:
+                version = version_of(entry_id)
+                if version > upto:
+                    return found
+                found += [(version, Posting(*posting[:5])) for posting in orjson.loads(fields[b"postings"])]
+        return found
+
+
+async def remove(log: Log, contest: str, generation: int) -> None:
+    """Removes a generation that does not answer."""
     keys = log.keys(contest)
     await log.redis.unlink(keys.ledger(generation), keys.state(generation))
+
+
+async def remove_abandoned(log: Log, projections: Projections, contest: str) -> bool:
+    """Removes what a rebuild left behind that was killed; whether there was anything."""
+    keys = log.keys(contest)
+    after = await projections.generation(contest) + 1
+    if await log.redis.exists(keys.building) or not await log.redis.exists(keys.ledger(after)):
+        return False
+    await remove(log, contest, after)
+    return True

@@ -6,7 +6,7 @@ what to load before an event or command about them can be taken.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from shared.domain import contest as contests
 from shared.domain import endorsement as endorsements
@@ -14,6 +14,9 @@ from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Announced, ContestEvent, Corrected, Event, Recorded
 from shared.domain.postings import Posting, difference
+
+# The number of this fold: another one when the same events come to other postings or states than before.
+FOLD: Final = 1
 
 Cell = tuple[str, str]
 Totals = tuple[int, int]

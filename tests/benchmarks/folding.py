@@ -6,7 +6,7 @@ import time
 import uvloop
 
 from services.scorer.consume import Folder
-from services.scorer.rebuild import rebuild
+from services.scorer.rebuild import Rebuild
 from shared.log import Log
 from shared.projections import Projections
 from shared.server import connect
@@ -29,7 +29,7 @@ async def _fold(url: str, events: int) -> tuple[float, float]:
     began = time.perf_counter()
     await folder.drain(CONTEST)
     folded = time.perf_counter()
-    await rebuild(log, projections, CONTEST)
+    await Rebuild(log, projections, time.time_ns() // 1000).take_over(CONTEST)
     rebuilt = time.perf_counter()
     await client.aclose()
     return events / (folded - began), events / (rebuilt - folded)

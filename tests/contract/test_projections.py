@@ -10,7 +10,7 @@ from redis import Redis
 
 from services.ingest.desk import BatchRefused, Desk, Taken
 from services.scorer.consume import Folder, Unfoldable
-from services.scorer.rebuild import rebuild
+from services.scorer.rebuild import Rebuild
 from shared.domain.errors import AlreadyEndorsed, EventIdReused
 from shared.log import Log
 from shared.projections import Projections, Stale
@@ -211,7 +211,7 @@ def test_a_rebuild_gives_the_same_postings_and_takes_over_in_one_step(any_redis_
     before = raw(any_redis_url, LEDGER)
 
     async def again(bench: Bench) -> int:
-        return await rebuild(bench.log, bench.projections, CONTEST)
+        return (await Rebuild(bench.log, bench.projections, NOW).take_over(CONTEST)).after
 
     assert on(any_redis_url, again) == 2
     assert raw(any_redis_url, LEDGER.replace(":g1:", ":g2:")) == before

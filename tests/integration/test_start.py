@@ -129,3 +129,24 @@ def test_own_policies_answer_with_exact_decimals(redis_url: str, tmp_path: Path)
 
         assert b'"score":0.3,' in said.content
         assert said.json()["policy"] == {"id": "own", "version": 3, "title": "Own", "source": "us"}
+
+
+def policy_of(file: Path, version: int, mayor: str) -> str:
+    file.write_text(
+        f'[[policy]]\nid = "own"\nversion = {version}\ntitle = "Own"\nsource = "us"\nweights = {{ mayor = {mayor} }}\n'
+    )
+    return str(file)
+
+
+def test_a_policy_that_changed_under_its_version_is_refused(redis_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "policies.toml"
+    for same in ("2", "2.0"):
+        with service("api", redis_url, policies=policy_of(file, 1, same)):
+            pass
+
+    said = refusal("api", redis_url, policies=policy_of(file, 1, "3"))
+
+    assert said.startswith("own@1: not what it was")
+    assert "next version" in said
+    with service("api", redis_url, policies=policy_of(file, 2, "3")) as api:
+        assert api.process.poll() is None

@@ -1,11 +1,11 @@
 """Verbs that run services on this machine."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from services.console.verbs.options import ApiPort, Contest, IngestPort, Json
+from services.console.verbs.options import ApiPort, IngestPort, Json
 
 app = typer.Typer()
 
@@ -74,8 +74,22 @@ def api() -> None:
 
 
 @app.command()
-def rebuild(contest: Contest) -> None:
-    """Rebuild a contest's projection from its log, configured by STANDINGS_… variables."""
+def rebuild(
+    contest: Annotated[str | None, typer.Argument(help="contest id")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="every contest")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="compare, and leave all as it is")] = False,
+    json: Json = False,
+) -> None:
+    """Rebuild a contest's projection from its log, configured by STANDINGS_… variables, and say what differs."""
+    from services.console import output
     from services.scorer.app import rebuild_main
 
-    raise typer.Exit(rebuild_main(contest))
+    if (contest is None) != everything:
+        raise typer.BadParameter("name a contest, or give --all")
+    certificates: list[dict[str, Any]] = []
+    code = rebuild_main(contest, dry_run, certificates.append)
+    if json:
+        output.as_json(certificates)
+    for certificate in () if json else certificates:
+        output.certificate(certificate, dry_run)
+    raise typer.Exit(code)

@@ -93,3 +93,35 @@ def rebuild(
     for certificate in () if json else certificates:
         output.certificate(certificate, dry_run)
     raise typer.Exit(code)
+
+
+File = Annotated[Path, typer.Argument(help="such as standings-2026-11-23.ndjson.gz")]
+
+
+@app.command()
+def backup(file: File, json: Json = False) -> None:
+    """Write every contest's log to one compressed file, configured by STANDINGS_… variables."""
+    _archive("backup", file, json)
+
+
+@app.command()
+def restore(file: File, json: Json = False) -> None:
+    """Bring a backup into an empty server, configured by STANDINGS_… variables; the scorers do the rest."""
+    _archive("restore", file, json)
+
+
+@app.command()
+def verify(file: File, json: Json = False) -> None:
+    """Compare a backup with a live server, configured by STANDINGS_… variables; exit code 1 if a log differs."""
+    _archive("verify", file, json)
+
+
+def _archive(verb: str, file: Path, json: bool) -> None:
+    from services.archive.app import main
+    from services.console import archiving
+
+    with archiving.progress(verb) as seen:
+        found: list[dict[str, object]] = []
+        code = main(verb, file, seen, found.extend)
+    archiving.show(verb, found, json)
+    raise typer.Exit(code)

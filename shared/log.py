@@ -5,9 +5,10 @@ from importlib.resources import files
 from typing import Any, NamedTuple, cast
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 from shared.codec import decode_entry, encode_event, type_of
+from shared.connections import together
 from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Event, Recorded
 from shared.domain.times import format_instant, start_of
@@ -97,18 +98,23 @@ class Log:
         if self.replicas is None:
             return  # what the server shows is on its disk
         # WAIT is about what its own connection wrote last: a write of no meaning, later than all there is.
-        async with self.redis.pipeline(transaction=False) as pipe:
-            pipe.set(self.keys(contest).partition.fence, contest)
-            pipe.wait(*self.replicas)
-            self._refuse_too_few((await pipe.execute())[-1])
+        fence = self.keys(contest).partition.fence
+        answers = await together(self.redis, fence, [("SET", fence, contest), ("WAIT", *self.replicas)])
+        self._refuse_too_few(answers[-1])
 
     async def _write(self, names: list[str], arguments: list[Any]) -> Any:
         if self.replicas is None:
             return await self._append(names, arguments)
-        async with self.redis.pipeline(transaction=False) as pipe:
-            await self._append(names, arguments, client=pipe)
-            pipe.wait(*self.replicas)
-            result, have_it = await pipe.execute()
+        called = (len(names), *names, *arguments)
+        wait = ("WAIT", *self.replicas)
+        try:
+            result, have_it = await together(
+                self.redis, names[0], [("EVALSHA", self._append.sha, *called), wait]
+            )
+        except NoScriptError:
+            result, have_it = await together(
+                self.redis, names[0], [("EVAL", self._append.script, *called), wait]
+            )
         if result[0] == b"appended":
             self._refuse_too_few(have_it)
         return result

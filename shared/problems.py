@@ -122,8 +122,9 @@ def install(app: FastAPI) -> None:
         return answer({**members, "detail": f"{request.method} {request.url.path}: {error.detail}"})
 
     @app.exception_handler(exceptions.RedisError)
+    @app.exception_handler(exceptions.RedisClusterException)
     @app.exception_handler(errors.UnreadableEvent)
-    async def unavailable(_: Request, error: exceptions.RedisError | errors.UnreadableEvent) -> Response:
+    async def unavailable(_: Request, error: Exception) -> Response:
         log.error("the storage failed: %s", error)
         return answer(*problem_of_failure(error))
 

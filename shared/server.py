@@ -1,15 +1,15 @@
-"""The Redis server: connecting to it, and what must be true of it before a service works with it."""
+"""What must be true of a deployment's Redis, of each of its servers, before a service works with it."""
 
 import asyncio
 import logging
+from itertools import product
 from typing import Any, cast
 
-import hiredis
 from redis import exceptions
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
 
+from shared.address import address_of
+from shared.connections import cluster_of
 from shared.keys import DEPLOYMENT
 from shared.settings import Settings
 
@@ -18,37 +18,19 @@ log = logging.getLogger("standings")
 OLDEST_REDIS = (7, 2)
 OLDEST_VALKEY = (8, 0)
 _LAYOUT = "1"
-_BLOCKED_LONGEST_SECONDS = 30
-# What a server that is away, starting or being replaced answers.
-_AWAY = (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.BusyLoadingError, OSError)
+# What a server that is away, starting or being replaced answers, and a cluster that is not whole.
+_AWAY = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.BusyLoadingError,
+    exceptions.ClusterError,
+    exceptions.RedisClusterException,
+    OSError,
+)
 
 
 class UnfitServer(Exception):
     """The server cannot keep what this deployment promises; says why and what to do."""
-
-
-def connect(settings: Settings) -> Redis:
-    """A client of the deployment's server. Connects when first used; commands are retried while it comes back."""
-    client = Redis.from_url(
-        settings.redis_url,
-        retry=Retry(ExponentialBackoff(cap=1, base=0.05), retries=3),
-        retry_on_error=[exceptions.ConnectionError, exceptions.TimeoutError],
-        socket_timeout=_BLOCKED_LONGEST_SECONDS,
-        max_connections=256,
-    )
-    pool = client.connection_pool
-    pool.connection_class = type("PackingConnection", (_PacksInC, pool.connection_class), {})
-    return client
-
-
-class _PacksInC:
-    """Lets hiredis write commands: a batch is one command of thousands of arguments, and the asyncio client's own
-    packing took more of the scorer's time than folding did."""
-
-    def pack_command(self, *args: Any) -> list[bytes]:
-        name, *rest = args
-        words = name.split() if isinstance(name, str) else [name]
-        return [hiredis.pack_command((*words, *rest))]
 
 
 async def wait_for(redis: Redis, every_seconds: float = 0.5) -> None:
@@ -56,7 +38,9 @@ async def wait_for(redis: Redis, every_seconds: float = 0.5) -> None:
     said = False
     while True:
         try:
-            await redis.ping()
+            await redis.exists(DEPLOYMENT)  # a cluster that is not whole answers a ping
+        except exceptions.MovedError:
+            return  # it answers, as a part of a cluster: `check` says what is wrong with that
         except _AWAY as error:
             if not said:
                 log.warning("waiting for the Redis server: %s", error)
@@ -67,9 +51,10 @@ async def wait_for(redis: Redis, every_seconds: float = 0.5) -> None:
 
 
 async def check(redis: Redis, settings: Settings) -> None:
-    """Returns if the server is fit for this deployment. Raises `UnfitServer`."""
-    info = await redis.info("server")
-    _new_enough(info)
+    """Returns if every server is fit for this deployment. Raises `UnfitServer`."""
+    for info in await _of_primaries(redis, "INFO", "server"):
+        _new_enough(info)
+        _rightly_addressed(redis, info)
     if settings.durability != "memory":
         await _durable(redis)
     await _same_deployment(redis, settings)
@@ -78,12 +63,34 @@ async def check(redis: Redis, settings: Settings) -> None:
 async def check_replicas(redis: Redis, settings: Settings) -> None:
     """Returns if there are as many replicas as events must be on. Raises `UnfitServer`."""
     if settings.durability != "replicated":
+        if settings.durability == "fsync" and address_of(settings.redis_url).kind != "server":
+            log.warning(
+                "a replica that takes over may lack what was acknowledged last: STANDINGS_DURABILITY=replicated "
+                "acknowledges only what replicas have"
+            )
         return
-    found = int((await redis.info("replication"))["connected_slaves"])
-    if found < settings.replicas:
+    for info in await _of_primaries(redis, "INFO", "replication"):
+        found = int(info["connected_slaves"])
+        if found < settings.replicas:
+            raise UnfitServer(
+                f"the server has {found} replicas, and acknowledged events must be on {settings.replicas}: connect "
+                "them, set STANDINGS_REPLICAS to how many there are, or promise less with STANDINGS_DURABILITY=fsync"
+            )
+
+
+async def _of_primaries(redis: Redis, *command: str) -> list[dict[str, Any]]:
+    """What each primary answers; the one server, if it is no cluster."""
+    cluster = cluster_of(redis)
+    if cluster is None:
+        return [await cast(Any, redis).execute_command(*command)]
+    await cluster.initialize()
+    return [await cluster.execute_command(*command, target_nodes=[node]) for node in cluster.get_primaries()]
+
+
+def _rightly_addressed(redis: Redis, info: dict[str, Any]) -> None:
+    if info.get("redis_mode", info.get("server_mode")) == "cluster" and cluster_of(redis) is None:
         raise UnfitServer(
-            f"the server has {found} replicas, and acknowledged events must be on {settings.replicas}: connect them, "
-            "set STANDINGS_REPLICAS to how many there are, or promise less with STANDINGS_DURABILITY=fsync"
+            "this server is part of a Cluster: say so with STANDINGS_REDIS_URL=redis+cluster://HOST:PORT,HOST:PORT"
         )
 
 
@@ -99,13 +106,13 @@ def _new_enough(info: dict[str, Any]) -> None:
 async def _durable(redis: Redis) -> None:
     wanted = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
     try:
-        found = cast(dict[str, str], await redis.config_get(*wanted))
+        servers = await _of_primaries(redis, "CONFIG GET", *wanted)
     except exceptions.ResponseError as error:
         raise UnfitServer(
             f"the server does not say how durable it is ({error}); allow CONFIG GET, or accept what it does "
             "with STANDINGS_DURABILITY=memory"
         ) from None
-    for name, value in wanted.items():
+    for found, (name, value) in product(servers, wanted.items()):
         if found.get(name) != value:
             raise UnfitServer(
                 f"the server has {name} {found.get(name)}, and acknowledged events could be lost: "

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.address import address_of
 
 
 class Settings(BaseSettings):
@@ -12,6 +14,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="STANDINGS_", extra="forbid", frozen=True)
 
+    # redis://, rediss:// or unix:// for one server, redis+cluster://HOST:PORT,HOST:PORT for a Cluster, and
+    # redis+sentinel://HOST:PORT,HOST:PORT/NAME for the primary that Sentinels know by this name.
     redis_url: str = "redis://127.0.0.1:6379/0"
     # Fixed when a deployment is created; every start checks it against what the data was made with.
     partitions: int = Field(default=1, ge=1, le=1024)
@@ -33,3 +37,9 @@ class Settings(BaseSettings):
     # How long entries stay in the changes stream.
     changes_kept_hours: int = Field(default=168, ge=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("redis_url")
+    @classmethod
+    def _understood(cls, url: str) -> str:
+        address_of(url)
+        return url

@@ -3,6 +3,7 @@
 from typing import cast
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from shared.codec import version_of
 
@@ -23,3 +24,12 @@ def last_of(last: object) -> int:
     """The version in the answer to `XREVRANGE key + - COUNT 1`."""
     found = cast(list[Entry], last)
     return version_of(found[0][0]) if found else 0
+
+
+async def create_group(redis: Redis, key: str, group: str) -> None:
+    """Sees to it that the group is there; a new one begins at the stream's beginning, so nothing is passed over."""
+    try:
+        await redis.xgroup_create(key, group, id="0", mkstream=True)
+    except ResponseError as error:
+        if "BUSYGROUP" not in str(error):
+            raise

@@ -49,7 +49,7 @@ _WAY_OUT = "try again later; a command with an id of its own can be repeated saf
 
 
 def problem_of_failure(
-    error: exceptions.RedisError | UnreadableEvent,
+    error: Exception,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The members of a 503 problem, and its headers."""
     found = _failure(error)
@@ -63,7 +63,7 @@ def problem_of_failure(
     return members, {"Retry-After": str(found.retry_after_seconds)}
 
 
-def _failure(error: exceptions.RedisError | UnreadableEvent) -> _Failure:
+def _failure(error: Exception) -> _Failure:
     if isinstance(error, UnreadableEvent):
         return _UNREADABLE
     if isinstance(error, NotReplicated):
@@ -75,12 +75,13 @@ def _failure(error: exceptions.RedisError | UnreadableEvent) -> _Failure:
 
 
 # redis-py takes the code off these errors' texts.
-_KINDS: dict[type[exceptions.RedisError], str] = {
+_KINDS: dict[type[Exception], str] = {
     exceptions.OutOfMemoryError: "OOM",
     exceptions.ReadOnlyError: "READONLY",
     exceptions.BusyLoadingError: "LOADING",
     exceptions.ClusterDownError: "CLUSTERDOWN",
     exceptions.MasterDownError: "MASTERDOWN",
+    exceptions.RedisClusterException: "CLUSTERDOWN",
 }
 
 

@@ -39,10 +39,16 @@ class Server:
         `limits` is shell that it is started by.
         """
         place = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory), "--save", ""]
-        arguments = [str(program()), *place, *DURABLE.split(), *self.options]
+        self._run([*place, *DURABLE.split(), *self.options, *more], limits)
+
+    def start_as_sentinel(self, configuration: Path) -> None:
+        """Starts it as a Sentinel, and returns when it answers."""
+        self._run([str(configuration), "--port", str(self.port), "--bind", "127.0.0.1", "--sentinel"], ":")
+
+    def _run(self, arguments: list[str], limits: str) -> None:
         with (self.directory / "said").open("ab") as said:
             self.process = subprocess.Popen(
-                ["/bin/sh", "-c", f'{limits}; exec "$0" "$@"', *arguments, *more],
+                ["/bin/sh", "-c", f'{limits}; exec "$0" "$@"', str(program()), *arguments],
                 stdout=said,
                 stderr=said,
             )
@@ -56,6 +62,10 @@ class Server:
             except BusyLoadingError:
                 return True
         return False
+
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self.process is not None and self.process.poll() is None
 
     def kill(self) -> None:
         """Ends it as a power cut would."""

@@ -18,13 +18,14 @@ from services.api.documents import Unwritable
 from services.api.routes import routes
 from services.api.standings import ThinPath
 from shared import problems
+from shared.connections import connect
 from shared.domain.errors import Refused
 from shared.domain.policies import Policies, Policy, read_policies
 from shared.keys import POLICIES
 from shared.log import Log
 from shared.process import run, settings_from_environment
 from shared.projections import Projections
-from shared.server import UnfitServer, check, connect, wait_for
+from shared.server import UnfitServer, check, wait_for
 from shared.serving import add_health, serve
 from shared.settings import Settings
 

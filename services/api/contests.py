@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import orjson
-from redis.exceptions import RedisError
 
 from services.api.index import Index, LedgerEntry
 from shared.codec import decode_endorsement, decode_entry, version_of
+from shared.connections import FAILURES, cluster_of
 from shared.domain.endorsement import Endorsement
 from shared.domain.errors import UnknownContest
 from shared.domain.events import Recorded
@@ -21,13 +21,14 @@ from shared.domain.times import start_of
 from shared.keys import PartitionKeys
 from shared.log import Log
 from shared.projections import Parked, Projections
-from shared.streams import Entry, entries_after
+from shared.streams import Entry, entries_after, last_of
 
 log = logging.getLogger("standings")
 
 # So many entries are read at a time, and so many taken in before others have their turn.
 _CHUNK, _TURN = 5000, 200
 _POLL_MS = 1000
+_LOOK_AROUND_SECONDS = 1.0
 
 
 class NotThereYet(Exception):
@@ -114,17 +115,23 @@ class Contests:
 
     async def follow(self) -> None:
         """Keeps every contest in memory up with its ledger, until cancelled."""
-        last = {PartitionKeys(partition).changes: "$" for partition in range(self.events.partitions)}
+        streams = [PartitionKeys(partition).changes for partition in range(self.events.partitions)]
+        # One command reads all streams of one server; on a cluster each partition may lie elsewhere.
+        together = [[stream] for stream in streams] if cluster_of(self.events.redis) else [streams]
+        async with asyncio.TaskGroup() as following:
+            for some in together:
+                following.create_task(self._follow_streams(some))
+            following.create_task(self._look_around())
+
+    async def _follow_streams(self, streams: list[str]) -> None:
+        last = dict.fromkeys(streams, "$")
         while True:
             try:
                 answer = await self.events.redis.xread(cast(Any, last), block=_POLL_MS, count=1000)
                 await self._follow(cast(list[tuple[bytes, list[Entry]]], answer or []), last)
-            except (RedisError, OSError) as error:
+            except FAILURES as error:
                 log.warning("cannot follow the changes, trying again: %s", error)
                 await asyncio.sleep(_POLL_MS / 1000)
-                await asyncio.gather(
-                    *(self._refresh(contest) for contest in list(self._held)), return_exceptions=True
-                )
 
     async def _follow(self, answer: list[tuple[bytes, list[Entry]]], last: dict[str, str]) -> None:
         changed: set[str] = set()
@@ -133,10 +140,29 @@ class Contests:
             changed |= {fields[b"contest"].decode() for _, fields in entries}
         for contest in changed & self._held.keys():
             await self._refresh_or_drop(contest)
-        if not answer:
-            # Nothing came for a while: a generation may have taken over, which publishes no changes.
-            for contest in list(self._held):
-                await self._refresh_or_drop(contest)
+
+    async def _look_around(self) -> None:
+        """Finds what no change told of: another generation that took over, or changes that a fallen server lost."""
+        while True:
+            await asyncio.sleep(_LOOK_AROUND_SECONDS)
+            with contextlib.suppress(*FAILURES):  # the followers say so
+                for contest in await self._behind():
+                    await self._refresh_or_drop(contest)
+
+    async def _behind(self) -> list[str]:
+        """The contests in memory that do not stand where their ledger does."""
+        held = {contest: one.index for contest, one in self._held.items()}
+        async with self.events.redis.pipeline(transaction=False) as pipe:
+            for contest, index in held.items():
+                keys = self.events.keys(contest)
+                pipe.get(keys.generation)
+                pipe.xrevrange(keys.ledger(index.generation), count=1)
+            answers = iter(await pipe.execute() if held else [])
+        return [
+            contest
+            for (contest, index), generation, last in zip(held.items(), answers, answers, strict=False)
+            if int(generation or 1) != index.generation or last_of(last) != index.version
+        ]
 
     async def _refresh_or_drop(self, contest: str) -> None:
         """Refreshes a contest. One whose ledger cannot be read is dropped, and the others go on."""

@@ -9,10 +9,11 @@ from redis.asyncio import Redis
 
 from services.archive.backup import Archive, Differs, Occupied
 from services.archive.files import Unusable
+from shared.connections import connect
 from shared.domain.times import format_instant
 from shared.log import Log
 from shared.process import run, settings_from_environment
-from shared.server import UnfitServer, check, connect
+from shared.server import UnfitServer, check
 from shared.settings import Settings
 
 FAILED = 1

@@ -1,6 +1,6 @@
 """The composition root of ingest: the only place where it connects, reads the clock or draws a random number."""
 
-import logging
+import asyncio
 import os
 import socket
 import time
@@ -9,16 +9,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from faststream.redis import RedisBroker
 
 from services.ingest.desk import Desk
 from services.ingest.inbox import Inbox
 from services.ingest.routes import routes
 from shared import problems
+from shared.broker import broker, keep_reading
+from shared.connections import connect
 from shared.log import Log, replicas_of
 from shared.process import run, settings_from_environment
 from shared.projections import Projections
-from shared.server import check, check_replicas, connect, wait_for
+from shared.server import check, check_replicas, wait_for
 from shared.serving import add_health, serve
 from shared.settings import Settings
 
@@ -53,13 +54,15 @@ class Ingest:
         await check(self.redis, self.settings)
         await check_replicas(self.redis, self.settings)
         await self.inbox.prepare()
-        broker = RedisBroker(self.settings.redis_url, logger=logging.getLogger("standings.stream"))
-        self.inbox.subscribe(broker)
-        await broker.start()
+        stream = broker(self.settings)
+        self.inbox.subscribe(stream)
+        await stream.start()
+        reading = asyncio.create_task(keep_reading(stream, self.inbox.prepare))
         try:
             yield
         finally:
-            await broker.stop()
+            reading.cancel()
+            await stream.stop()
             await self.redis.aclose()
 
 

@@ -13,13 +13,13 @@ from faststream.redis import RedisBroker, RedisStreamMessage, StreamSub
 from faststream.redis.parser import BinaryMessageFormatV1
 from pydantic import ValidationError
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
 
 from services.ingest.commands import COMMAND, Command
 from services.ingest.desk import Desk
 from shared.domain.errors import Invalid, NotFound, Refused
 from shared.keys import DEAD_LETTERS, INBOX, INGESTS
 from shared.problems import invalid, problem_of
+from shared.streams import create_group
 
 log = logging.getLogger("standings")
 
@@ -38,11 +38,7 @@ class Inbox:
 
     async def prepare(self) -> None:
         """Creates the consumer group at the stream's beginning, so that nothing sent before is passed over."""
-        try:
-            await self.redis.xgroup_create(INBOX, INGESTS, id="0", mkstream=True)
-        except ResponseError as error:
-            if "BUSYGROUP" not in str(error):
-                raise
+        await create_group(self.redis, INBOX, INGESTS)
 
     def subscribe(self, broker: RedisBroker) -> None:
         """Reads new messages in batches, and takes over those whose reader died."""

@@ -11,16 +11,18 @@ from typing import Any
 
 from faststream import AckPolicy
 from faststream.redis import RedisBroker, RedisStreamMessage, StreamSub
-from redis.exceptions import ResponseError
 
 from services.scorer.consume import Folder, Unfoldable
 from services.scorer.rebuild import BeingRebuilt, Rebuild, remove_abandoned
+from shared.broker import broker, keep_reading
+from shared.connections import connect
 from shared.keys import SCORERS, PartitionKeys
-from shared.log import Log
+from shared.log import Log, replicas_of
 from shared.process import Ending, run, settings_from_environment
 from shared.projections import OtherFold, Projections
-from shared.server import UnfitServer, check, connect, wait_for
+from shared.server import UnfitServer, check, wait_for
 from shared.settings import Settings
+from shared.streams import create_group
 
 log = logging.getLogger("standings")
 _POLL_MS = 1000
@@ -32,7 +34,7 @@ class Scorer:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.redis = connect(settings)
-        self.events = Log(self.redis, settings.partitions)
+        self.events = Log(self.redis, settings.partitions, replicas_of(settings))
         self.projections = Projections(self.redis, self.events)
         self.folder = Folder(
             self.events, self.projections, lambda: time.time_ns() // 1_000_000, settings.changes_kept_hours
@@ -45,18 +47,19 @@ class Scorer:
         ending = Ending()
         await wait_for(self.redis)
         await check(self.redis, self.settings)
-        for wake in self.wakes:
-            await self._create_group(wake)
-        broker = self._broker()
-        await broker.start()
+        await self._create_groups()
+        stream = self._stream()
+        await stream.start()
+        reading = asyncio.create_task(keep_reading(stream, self._create_groups))
         log.info("scoring %d partition(s) as %s", len(self.wakes), self.consumer)
         await self._look_around()
         await ending.wait()
-        await broker.stop()
+        reading.cancel()
+        await stream.stop()
         await self.redis.aclose()
 
-    def _broker(self) -> RedisBroker:
-        broker = RedisBroker(self.settings.redis_url, logger=logging.getLogger("standings.stream"))
+    def _stream(self) -> RedisBroker:
+        made = broker(self.settings)
         for wake in self.wakes:
             for idle in (None, self.settings.claim_after_ms):  # new wakes, and those of a dead scorer
                 stream = StreamSub(
@@ -68,8 +71,8 @@ class Scorer:
                     last_id=">",
                     max_records=1,
                 )
-                broker.subscriber(stream=stream, ack_policy=AckPolicy.MANUAL, no_reply=True)(self._woken)
-        return broker
+                made.subscriber(stream=stream, ack_policy=AckPolicy.MANUAL, no_reply=True)(self._woken)
+        return made
 
     async def _woken(self, message: RedisStreamMessage) -> None:
         raw = message.raw_message
@@ -93,12 +96,9 @@ class Scorer:
             with contextlib.suppress(Exception):
                 await self.redis.xclaim(wake, SCORERS, self.consumer, 0, [delivered], justid=True)
 
-    async def _create_group(self, wake: str) -> None:
-        try:
-            await self.redis.xgroup_create(wake, SCORERS, id="0", mkstream=True)
-        except ResponseError as error:
-            if "BUSYGROUP" not in str(error):
-                raise
+    async def _create_groups(self) -> None:
+        for wake in self.wakes:
+            await create_group(self.redis, wake, SCORERS)
 
     async def _look_around(self) -> None:
         """Looks at every contest once.

@@ -121,6 +121,8 @@ class Fold(NamedTuple):
             chunk = await self.events.read_before_unreadable(self.contest, book.version, CHUNK)
         except UnreadableEvent as error:
             raise Unfoldable(self.contest, book.version + 1, str(error)) from error
+        # What a replica lacks can still be lost with the primary, and what was shown of it would be taken back.
+        await self.events.confirm(self.contest)
         await self._load(book, began, first_needs(one.event for one in chunk))
         return chunk
 

@@ -7,9 +7,9 @@ import uvloop
 
 from services.scorer.consume import Folder
 from services.scorer.rebuild import Rebuild
+from shared.connections import connect
 from shared.log import Log
 from shared.projections import Projections
-from shared.server import connect
 from shared.settings import Settings
 from tests.benchmarks.events import CONTEST
 from tests.benchmarks.writing import fill

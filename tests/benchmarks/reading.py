@@ -17,9 +17,9 @@ import httpx
 import orjson
 
 from services.scorer.consume import Folder
+from shared.connections import connect
 from shared.log import Log
 from shared.projections import Projections
-from shared.server import connect
 from shared.settings import Settings
 from tests.benchmarks.events import CONTEST
 from tests.benchmarks.load import Load, load

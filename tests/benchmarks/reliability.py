@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from shared.connections import connect
 from shared.log import Log, NewEvent, Replicas
-from shared.server import connect
 from shared.settings import Settings
 from tests.benchmarks.events import CONTEST, announcement
 from tests.valkeys import replica_of, valkey

@@ -14,8 +14,8 @@ import httpx
 import redis
 
 from shared.codec import encode_event, type_of
+from shared.connections import connect
 from shared.log import Log, NewEvent
-from shared.server import connect
 from shared.settings import Settings
 from tests.benchmarks.events import CONTEST, announcement, command, opening
 

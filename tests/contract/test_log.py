@@ -9,10 +9,10 @@ import orjson
 import pytest
 from redis import Redis
 
+from shared.connections import connect
 from shared.domain.events import CandidateEntered, ContestOpened, Event
 from shared.domain.times import format_instant
 from shared.log import Log, Moved, NewEvent
-from shared.server import connect
 from shared.settings import Settings
 
 T = TypeVar("T")

@@ -11,10 +11,10 @@ from redis import Redis
 from services.ingest.desk import BatchRefused, Desk, Taken
 from services.scorer.consume import Folder, Unfoldable
 from services.scorer.rebuild import Rebuild
+from shared.connections import connect
 from shared.domain.errors import AlreadyEndorsed, EventIdReused
 from shared.log import Log
 from shared.projections import Projections, Stale
-from shared.server import connect
 from shared.settings import Settings
 from tests.builders import CONTEST, NOW, announcement, command, opening
 

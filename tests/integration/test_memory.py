@@ -3,9 +3,9 @@
 import asyncio
 
 from services.api.contests import Contests
+from shared.connections import connect
 from shared.log import Log
 from shared.projections import Projections
-from shared.server import connect
 from shared.settings import Settings
 from tests.running import Standings
 

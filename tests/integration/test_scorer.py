@@ -106,3 +106,26 @@ def test_changes_come_once_for_every_version_and_in_order(redis_url: str) -> Non
     assert versions[0] == 1
     assert all(after == before + 1 for before, after in pairwise(versions))
     assert versions[-1] == 1502
+
+
+def test_a_consumer_group_that_is_gone_is_made_again_and_nothing_is_passed_over(redis_url: str) -> None:
+    with standings(redis_url) as deployment, Redis.from_url(redis_url) as client:
+        opened(deployment)
+        client.xgroup_destroy(WAKE, "scorers")
+        client.xgroup_destroy("standings:{inbox}:inbox", "ingests")
+
+        load(deployment, 0, 10)
+        sent = {
+            "command": "announce",
+            "contest": "race",
+            "endorser": {"id": "last", "name": "L"},
+            "candidate": "ann",
+            "category": "mayor",
+            "announced_at": "2026-01-01",
+            "source": {"title": "t"},
+            "recorded_by": "test",
+        }
+        client.xadd("standings:{inbox}:inbox", {"command": orjson.dumps(sent)})
+
+        assert deployment.ask("/v1/contests/race", min_version=13, wait_ms=10_000)["version"] == 13
+        agrees_with_a_pure_fold(redis_url)

@@ -1,0 +1,52 @@
+"""The FastStream broker of a deployment's Redis: one server, a Cluster, or the primary that Sentinels name."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import quote
+
+from faststream.redis import RedisBroker, RedisClusterBroker, RedisSentinelBroker
+
+from shared.address import address_of
+from shared.connections import FAILURES
+from shared.settings import Settings
+
+_LOG = logging.getLogger("standings.stream")
+_LOOK_AGAIN_SECONDS = 1.0
+
+
+def broker(settings: Settings) -> RedisBroker:
+    """A broker that has no subscriber yet; it connects when it is started."""
+    address = address_of(settings.redis_url)
+    options: dict[str, Any] = {"logger": _LOG}
+    if address.kind == "server":
+        return RedisBroker(address.url, **options)
+    scheme = "rediss" if address.options.get("ssl") else "redis"
+    user, password = (address.options.get(name, "") for name in ("username", "password"))
+    login = f"{quote(user)}:{quote(password)}@" if password else ""
+    host, port = address.nodes[0]
+    url = f"{scheme}://{login}{host}:{port}"
+    if address.kind == "cluster":
+        return RedisClusterBroker(url, startup_nodes=address.nodes, **options)
+    return RedisSentinelBroker(url, sentinels=address.nodes, sentinel_master_name=address.primary, **options)
+
+
+async def keep_reading(stream: RedisBroker, prepare: Callable[[], Awaitable[None]]) -> None:
+    """Starts subscribers again that gave up because their consumer group was gone, until cancelled.
+
+    A replica that takes over may not have had the group yet; `prepare` creates what is missing.
+    """
+    while True:
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        stopped = [subscriber for subscriber in stream.subscribers if not subscriber.running]
+        if not stopped:
+            continue
+        try:
+            await prepare()
+            for subscriber in stopped:
+                await subscriber.start()
+        except FAILURES as error:
+            _LOG.warning("cannot read on yet: %s", error)
+        else:
+            _LOG.warning("the consumer group was gone and is there again: reading on")

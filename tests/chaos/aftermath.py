@@ -1,0 +1,136 @@
+"""When all is quiet again: what is read from the storage and the API, and given to the checker."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import httpx
+
+from shared.domain.times import start_of
+from shared.keys import SCORERS, PartitionKeys, keys_of
+from shared.streams import last_of
+from tests.chaos.checker import Entry, Found, Standing, violations, wrong_standings
+from tests.chaos.load import CONTESTS, Load
+
+_MOMENTS = 40
+
+
+@dataclass
+class Report:
+    """What happened, and what was found wrong."""
+
+    seed: int
+    acknowledged: int = 0
+    refused: int = 0
+    events: int = 0
+    cited: int = 0
+    unanswered: int = 0
+    hurt: Counter[str] = field(default_factory=Counter)
+    violations: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """For people."""
+        hurt = ", ".join(f"{what} {count}" for what, count in sorted(self.hurt.items()))
+        commands = f"{self.acknowledged} commands acknowledged ({self.events} events), {self.refused} refused"
+        return [
+            f"seed {self.seed}: {commands}, {self.unanswered} attempts unanswered, {self.cited} moments cited",
+            f"  {hurt}",
+            *(f"  VIOLATION {one}" for one in self.violations[:20]),
+            f"  {len(self.violations)} violations",
+        ]
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A deployment's storage as it stands; `redis` is a client of a server or of a cluster."""
+
+    redis: Any
+    partitions: int = 1
+
+    def settled(self, within_seconds: float) -> bool:
+        """Whether everything gets folded, and no wake is left."""
+        deadline = time.monotonic() + within_seconds
+        while time.monotonic() < deadline:
+            if all(self._level(contest) for contest in CONTESTS) and not any(
+                self._left(partition) for partition in range(self.partitions)
+            ):
+                return True
+            time.sleep(0.1)
+        return False
+
+    def _level(self, contest: str) -> bool:
+        keys = keys_of(contest, self.partitions)
+        return self._last(keys.log) == self._last(keys.ledger(1))
+
+    def _last(self, key: str) -> int:
+        return last_of(self.redis.xrevrange(key, count=1))
+
+    def _left(self, partition: int) -> int:
+        shared = PartitionKeys(partition)
+        pending = int(self.redis.xpending(shared.wake, SCORERS)["pending"])
+        return int(self.redis.xlen(shared.wake)) + int(self.redis.hlen(shared.awake)) + pending
+
+    def found(self, contest: str) -> Found:
+        """What lies there of a contest."""
+        keys = keys_of(contest, self.partitions)
+        ids = cast(dict[bytes, bytes], self.redis.hgetall(keys.ids))
+        changes = cast(list[Entry], self.redis.xrange(keys.partition.changes))
+        return Found(
+            cast(list[Entry], self.redis.xrange(keys.log)),
+            {id_.decode(): int(value.split(b" ")[0]) for id_, value in ids.items()},
+            cast(list[Entry], self.redis.xrange(keys.ledger(1))),
+            [int(fields[b"version"]) for _, fields in changes if fields[b"contest"].decode() == contest],
+        )
+
+
+async def check(storage: Storage, load: Load, report: Report, patience: float) -> None:
+    """Waits until all is folded, and adds to the report what is wrong then."""
+    await asyncio.to_thread(_check, storage, load, report, patience)
+    if not report.violations:
+        await load.look_again()
+    report.violations += [f"{address} was answered otherwise before" for address in load.cited.changed]
+    report.cited = len(load.cited.bodies)
+    report.acknowledged = sum(1 for one in load.history if one.versions)
+    report.refused = sum(1 for one in load.history if one.refused)
+
+
+def _check(storage: Storage, load: Load, report: Report, patience: float) -> None:
+    settled = storage.settled(patience)
+    if not settled:
+        report.violations.append(f"not everything was folded within {patience:g} s")
+    for contest in CONTESTS:
+        found = storage.found(contest)
+        report.events += len(found.log)
+        sent = [one for one in load.history if one.contest == contest]
+        report.violations += violations(contest, sent, found)
+        if settled:
+            said = _asked(load.api, contest, len(found.ledger), report.seed)
+            report.violations += wrong_standings(contest, found.log, said)
+
+
+def _asked(api: str, contest: str, last: int, seed: int) -> list[Standing]:
+    draw = random.Random(seed)
+    said = []
+    with httpx.Client(base_url=api, timeout=30, transport=httpx.HTTPTransport(retries=5)) as client:
+        for _ in range(_MOMENTS if last else 0):
+            version, day = draw.randint(1, last), f"2025-{draw.randint(1, 12):02d}-{draw.randint(1, 28):02d}"
+            moment = f"{day}T00:00:00Z"
+            answer = client.get(
+                f"/v1/contests/{contest}/standings",
+                params={
+                    "version": version,
+                    "valid_at": moment,
+                    "policy": "headcount",
+                    "min_version": last,
+                    "wait_ms": 10_000,
+                },
+            )
+            if answer.status_code == 404 and answer.json()["type"] == "/problems/before-the-contest":
+                continue
+            lines = answer.raise_for_status().json()["standings"]
+            scores = {line["candidate"]: line["score"] for line in lines}
+            said.append(Standing(version, start_of(moment, "UTC"), scores))
+    return said

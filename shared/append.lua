@@ -2,9 +2,9 @@
 -- KEYS  log, ids, wake, awake, contests
 -- ARGV  contest, expected version, then for each event: id, digest, type, known_at or '', data
 -- Result  {'appended', version after, known_at of the last}, or
---         {'known', 'version digest' of each event} if every id was appended before, or
---         {'wrong', version} if the log stands elsewhere. An id that is known beside new ones counts as 'wrong':
---         whoever decided has not seen it.
+--         {'known', version after} if this very append was done before, or
+--         {'wrong', version} if the log stands elsewhere. An id that is known at another version, with another digest or
+--         beside new ones counts as 'wrong': somebody else appended it, and whoever decided has not seen it.
 -- The version is the entry's id, so two writers cannot both write version n. Known time is this server's clock and
 -- never goes back; an imported contest brings its own.
 local log, ids, wake, awake, contests = unpack(KEYS)
@@ -31,19 +31,24 @@ local function instant()
     math.floor(rest / 3600), math.floor(rest % 3600 / 60), rest % 60, micros)
 end
 
-local known, found = {}, 0
+local known, as_decided = 0, 0
 for chunk = 0, events - 1, CHUNK do
   local names = {}
   for i = chunk, math.min(chunk + CHUNK, events) - 1 do names[#names + 1] = ARGV[first + i * step] end
-  for _, value in ipairs(redis.call('HMGET', ids, unpack(names))) do
-    if value then found = found + 1; known[found] = value end
+  for i, value in ipairs(redis.call('HMGET', ids, unpack(names))) do
+    if value then
+      local position = chunk + i - 1
+      local decided = string.format('%d %s', expected + position + 1, ARGV[first + position * step + 1])
+      known = known + 1
+      if value == decided then as_decided = as_decided + 1 end
+    end
   end
 end
-if found == events then return {'known', unpack(known)} end
+if as_decided == events then return {'known', expected + events} end
 
 local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
 local version = last and tonumber(string.match(last[1], '^%d+')) or 0
-if found > 0 or version ~= expected then return {'wrong', version} end
+if known > 0 or version ~= expected then return {'wrong', version} end
 
 local recorded_at, known_at = instant(), nil
 local before = ''

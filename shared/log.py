@@ -74,7 +74,8 @@ class Log:
     async def append(self, contest: str, expected: int, events: Sequence[NewEvent]) -> Appended:
         """Appends all events or none, one Lua call; when this returns they are as safe as was promised.
 
-        Appending the same events again appends nothing and answers as the first time. Raises `Moved`, and
+        Appending the same events at the same version again appends nothing and answers as the first time. Raises
+        `Moved`, also where an event's id is there as anything else than it would be now, and
         `NotReplicated`: then they may be there or not, as after any other failure of the server.
         """
         keys = self.keys(contest)
@@ -89,7 +90,7 @@ class Log:
             raise Moved
         if result[0] == b"known":
             await self.confirm(contest)
-            version = int(result[-1].split(b" ")[0])
+            version = result[1]
             return Appended(version, (await self.read(contest, version - 1, 1))[0].known_at)
         return Appended(result[1], start_of(result[2].decode(), "UTC"))
 

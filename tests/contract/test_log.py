@@ -82,6 +82,19 @@ def test_an_append_elsewhere_or_with_an_id_already_there_writes_nothing(
     with_log(any_redis_url, work)
 
 
+@pytest.mark.parametrize(("expected", "digest"), [(0, "digest"), (2, "digest"), (1, "another")])
+def test_an_event_that_somebody_else_appended_meanwhile_is_not_taken_for_ones_own(
+    any_redis_url: str, expected: int, digest: str
+) -> None:
+    async def work(log: Log) -> None:
+        await log.append("a-race", 0, new(1, 2))
+        with pytest.raises(Moved):
+            await log.append("a-race", expected, [NewEvent("id-2", entered(2), digest)])
+        assert await log.version("a-race") == 2
+
+    with_log(any_redis_url, work)
+
+
 def test_of_two_writers_of_one_version_exactly_one_writes(any_redis_url: str) -> None:
     async def work(log: Log) -> None:
         await log.append("a-race", 0, new(1, 1))

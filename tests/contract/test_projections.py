@@ -236,6 +236,24 @@ def test_a_command_sent_twice_is_recorded_once_and_answered_as_the_first_time(an
     on(any_redis_url, work)
 
 
+def test_one_command_sent_to_several_ingests_at_a_time_has_one_answer(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.desk.take(opening())
+        for n in range(10):
+            same, others = (
+                announcement(f"s{n}", f"ps{n}", id=f"same-{n}"),
+                [announcement(f"o{n}-{m}", f"po{n}-{m}", id=f"o{n}-{m}") for m in range(6)],
+            )
+            outcomes = await asyncio.gather(
+                *(bench.new_desk().take_all(CONTEST, [*others[:m], same]) for m in range(6))
+            )
+            answers = {one[-1].version for one in outcomes if isinstance(one[-1], Taken)}
+            recorded = {one.version for one in await bench.log.read(CONTEST, 0) if one.id == f"same-{n}"}
+            assert answers == recorded
+
+    on(any_redis_url, work)
+
+
 def test_of_two_ingests_that_take_the_same_endorsement_one_refuses_it(any_redis_url: str) -> None:
     async def work(bench: Bench) -> list[Any]:
         await bench.desk.take(opening())

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from shared.domain import errors
 from shared.domain.errors import Refused
-from shared.unavailable import meanings, problem_of_failure
+from shared.unavailable import FallenBehind, meanings, problem_of_failure
 
 log = logging.getLogger("standings")
 
@@ -124,6 +124,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(exceptions.RedisError)
     @app.exception_handler(exceptions.RedisClusterException)
     @app.exception_handler(errors.UnreadableEvent)
+    @app.exception_handler(FallenBehind)
     async def unavailable(_: Request, error: Exception) -> Response:
         log.error("the storage failed: %s", error)
         return answer(*problem_of_failure(error))

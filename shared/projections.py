@@ -162,6 +162,15 @@ class Projections:
             arguments += _rest_of_state(book, folded)
         return Commit(_commit_keys(self.log.keys(contest), generation), arguments)
 
+    async def hand_on(self, contest: str, delivered: str) -> None:
+        """Acknowledges the wake of a contest that is not done, and lets another follow behind those that wait."""
+        wake = self.log.keys(contest).partition.wake
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.xadd(wake, {"contest": contest})
+            pipe.xack(wake, SCORERS, delivered)
+            pipe.xdel(wake, delivered)
+            await pipe.execute()
+
     async def commit(self, commit: Commit) -> Committed:
         """Commits, all or nothing. Raises `Stale` if the projection is not where the fold began."""
         result = cast(list[Any], await self._commit(*commit))

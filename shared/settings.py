@@ -33,7 +33,9 @@ class Settings(BaseSettings):
     api_memory_mb: int = Field(default=2048, ge=1)
     policies: Path | None = None
     # After how long without a sign of life a delivery is taken over from a dead process.
-    claim_after_ms: int = Field(default=15_000, ge=100)
+    claim_after_ms: int = Field(default=5_000, ge=100)
+    # Ingest takes nothing more for a contest while so many of its events are not folded.
+    most_unfolded: int = Field(default=200_000, ge=1)
     # How long entries stay in the changes stream.
     changes_kept_hours: int = Field(default=168, ge=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -8,6 +8,13 @@ from shared.domain.errors import UnreadableEvent
 from shared.log import NotReplicated
 
 
+class FallenBehind(Exception):
+    """The scorers are too far behind a contest's log to take more for it."""
+
+    def __init__(self, contest: str, version: int, folded: int) -> None:
+        super().__init__(f"contest {contest!r} stands at version {version}, and is folded up to {folded}")
+
+
 class _Failure(NamedTuple):
     """One way to fail: the beginning of the server's error, and what it means."""
 
@@ -45,6 +52,13 @@ _UNREADABLE = _Failure(
     "the contest's log has an event that this release cannot read",
     60,
 )
+_BEHIND = _Failure(
+    "",
+    "scorers-behind",
+    "Scorers behind",
+    "the scorers are too far behind this contest's log",
+    5,
+)
 _WAY_OUT = "try again later; a command with an id of its own can be repeated safely"
 
 
@@ -66,6 +80,8 @@ def problem_of_failure(
 def _failure(error: Exception) -> _Failure:
     if isinstance(error, UnreadableEvent):
         return _UNREADABLE
+    if isinstance(error, FallenBehind):
+        return _BEHIND
     if isinstance(error, NotReplicated):
         return _NOT_REPLICATED
     for kind, begins in _KINDS.items():
@@ -87,4 +103,5 @@ _KINDS: dict[type[Exception], str] = {
 
 def meanings() -> dict[str, tuple[str, str]]:
     """Title and meaning by code."""
-    return {one.code: (one.title, one.meaning) for one in (*_FAILURES, _NOT_REPLICATED, _UNREADABLE, _OTHER)}
+    kinds = (*_FAILURES, _NOT_REPLICATED, _UNREADABLE, _BEHIND, _OTHER)
+    return {one.code: (one.title, one.meaning) for one in kinds}

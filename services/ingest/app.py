@@ -32,7 +32,11 @@ class Ingest:
         self.redis = connect(settings)
         log = Log(self.redis, settings.partitions, replicas_of(settings))
         desk = Desk(
-            log, Projections(self.redis, log), lambda: time.time_ns() // 1000, lambda: str(uuid.uuid4())
+            log,
+            Projections(self.redis, log),
+            lambda: time.time_ns() // 1000,
+            lambda: str(uuid.uuid4()),
+            settings.most_unfolded,
         )
         self.inbox = Inbox(self.redis, desk, f"{socket.gethostname()}-{os.getpid()}", settings.claim_after_ms)
         self.app = FastAPI(title="Standings: ingest", version="1", description="Takes endorsement commands.")

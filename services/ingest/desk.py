@@ -19,9 +19,11 @@ from shared.domain.errors import EventIdReused, Refused
 from shared.domain.events import ContestEvent, Event, Recorded
 from shared.log import Log, Moved, NewEvent
 from shared.projections import Projections
+from shared.unavailable import FallenBehind
 
 _CONTESTS_KEPT = 1000
 _ENDORSEMENTS_KEPT = 200_000
+_LOOKS, _LOOK_EVERY_SECONDS = 50, 0.1
 # Where a command expects the contest to stand is no part of what it says.
 _NOT_CONTENT = {"expected_version"}
 
@@ -54,11 +56,13 @@ class BatchRefused(Exception):
 
 @dataclass
 class _Contest:
-    """What the desk remembers of one contest: its book at the log's end, from which generation."""
+    """What the desk remembers of one contest: its book at the log's end, of which generation, and how far the scorers
+    were."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     book: Book | None = None
     generation: int = 1
+    folded: int = 0
 
 
 class _Sheet(NamedTuple):
@@ -75,15 +79,24 @@ class _Sheet(NamedTuple):
 
 
 class Desk:
-    """Takes commands. `clock` gives the present instant, `new_id` an event id that nobody had before."""
+    """Takes commands. `clock` gives the present instant, `new_id` an event id that nobody had before.
+
+    A contest with more than `most_unfolded` events that no scorer has folded takes nothing more.
+    """
 
     def __init__(
-        self, log: Log, projections: Projections, clock: Callable[[], int], new_id: Callable[[], str]
+        self,
+        log: Log,
+        projections: Projections,
+        clock: Callable[[], int],
+        new_id: Callable[[], str],
+        most_unfolded: int,
     ) -> None:
         self.log = log
         self.projections = projections
         self.clock = clock
         self.new_id = new_id
+        self.most_unfolded = most_unfolded
         self._contests: OrderedDict[str, _Contest] = OrderedDict()
 
     async def take(self, command: Command) -> Taken:
@@ -102,10 +115,11 @@ class Desk:
         """Takes commands for one contest in order, appended together; an outcome for each.
 
         Those that are refused leave the others be; with `whole` any refusal raises `BatchRefused`, and nothing is
-        appended.
+        appended. Waits for scorers that are far behind; raises `FallenBehind` if they stay so.
         """
         sheets = [self._sheet(command) for command in commands]
         kept = self._kept(contest)
+        await self._scorers_to_come_near(contest, kept)
         async with kept.lock:
             while True:
                 try:
@@ -115,6 +129,18 @@ class Desk:
                 except BaseException:
                     kept.book = None
                     raise
+
+    async def _scorers_to_come_near(self, contest: str, kept: _Contest) -> None:
+        """What is not folded is read whenever a book is: it must not grow without bounds."""
+        for _ in range(_LOOKS):
+            stands = kept.book.version if kept.book else await self.log.version(contest)
+            if stands - kept.folded <= self.most_unfolded:
+                return
+            kept.folded = await self.projections.version(contest, await self.projections.generation(contest))
+            if stands - kept.folded <= self.most_unfolded:
+                return
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+        raise FallenBehind(contest, stands, kept.folded)
 
     def _sheet(self, command: Command) -> _Sheet:
         if command.id is None:

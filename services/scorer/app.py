@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from faststream import AckPolicy
 from faststream.redis import RedisBroker, RedisStreamMessage, StreamSub
@@ -22,10 +22,12 @@ from shared.process import Ending, run, settings_from_environment
 from shared.projections import OtherFold, Projections
 from shared.server import UnfitServer, check, wait_for
 from shared.settings import Settings
-from shared.streams import create_group
+from shared.streams import Entry, create_group
 
 log = logging.getLogger("standings")
 _POLL_MS = 1000
+# So many contests of a partition are folded side by side: while one waits for the server, another is folded.
+_AT_ONCE = 4
 
 
 class Scorer:
@@ -71,7 +73,9 @@ class Scorer:
                     last_id=">",
                     max_records=1,
                 )
-                made.subscriber(stream=stream, ack_policy=AckPolicy.MANUAL, no_reply=True)(self._woken)
+                made.subscriber(
+                    stream=stream, ack_policy=AckPolicy.MANUAL, no_reply=True, max_workers=_AT_ONCE
+                )(self._woken)
         return made
 
     async def _woken(self, message: RedisStreamMessage) -> None:
@@ -82,7 +86,7 @@ class Scorer:
         wake = self.events.keys(contest).partition.wake
         beating = asyncio.create_task(self._stay_alive(wake, delivered))
         try:
-            await self.folder.drain(contest, delivered)
+            await self.folder.turn(contest, delivered)
         except Unfoldable as error:
             # The wake stays unacknowledged and comes back, so the contest goes on once its log can be folded.
             log.error("parked: %s", error)
@@ -106,6 +110,7 @@ class Scorer:
         Wakes those whose projection lies behind (a wake may have been lost with a server's last second), removes what
         killed rebuilds left, and says which projections were made by another fold.
         """
+        woken = await self._woken_contests()
         for contest in await self.events.contests():
             generation = await self.projections.generation(contest)
             if await remove_abandoned(self.events, self.projections, contest):
@@ -114,8 +119,17 @@ class Scorer:
                 await self.projections.refuse_other_fold(contest, generation)
             except OtherFold as other:
                 log.warning("contest %s: %s", contest, other)
-            if await self.projections.version(contest, generation) < await self.events.version(contest):
+            behind = await self.projections.version(contest, generation) < await self.events.version(contest)
+            if behind and contest not in woken:
                 await self.redis.xadd(self.events.keys(contest).partition.wake, {"contest": contest})
+
+    async def _woken_contests(self) -> set[str]:
+        """The contests that a wake is out for."""
+        found: set[str] = set()
+        for wake in self.wakes:
+            entries = cast(list[Entry], await self.redis.xrange(wake))
+            found |= {fields[b"contest"].decode() for _, fields in entries}
+        return found
 
 
 def create_app(settings: Settings) -> Scorer:

@@ -18,7 +18,8 @@ from shared.projections import Commit, Committed, OtherFold, Parked, Projections
 log = logging.getLogger("standings")
 
 CHUNK = 1000
-ENDORSEMENTS_KEPT = 200_000
+# After so many events other contests have their turn; it also bounds how large a book grows.
+TURN = 20_000
 # A commit is sent piece by piece as the server takes it: so often the fold lets the next piece go.
 _FOLDED_AT_ONCE = 100
 _MS_PER_HOUR = 3_600_000
@@ -43,8 +44,15 @@ class Folder:
         self.clock = clock
         self.kept_hours = kept_hours
 
-    async def drain(self, contest: str, delivered: str = "") -> int:
-        """Folds a contest to the end of its log and acknowledges the wake; the version reached.
+    async def drain(self, contest: str) -> int:
+        """Folds a contest to the end of its log; the version reached. Raises `Unfoldable`, as `turn` does."""
+        while (committed := await self.turn(contest)).version < committed.recorded:
+            pass
+        return committed.version
+
+    async def turn(self, contest: str, delivered: str = "") -> Committed:
+        """Folds a contest to the end of its log, or as far as others can be made to wait, and settles the wake: it is
+        acknowledged at the end, and else handed on to behind the others.
 
         Raises `Unfoldable`; every event before is committed, and it is noted that the contest is parked.
         """
@@ -52,7 +60,10 @@ class Folder:
             generation = await self.projections.generation(contest)
             fold = Fold(self.events, self.projections, contest, generation, self._oldest_change, delivered)
             try:
-                return await fold.to_the_end()
+                committed = await fold.turn()
+                if delivered and committed.version < committed.recorded:
+                    await self.projections.hand_on(contest, delivered)
+                return committed
             except Unfoldable as stuck:
                 await self.projections.park(Parked(contest, stuck.version, stuck.reason, self.clock() * 1000))
                 raise
@@ -78,7 +89,13 @@ class Fold(NamedTuple):
     delivered: str = ""
 
     async def to_the_end(self) -> int:
-        """Folds and commits all that the log has; the version reached.
+        """Folds and commits all that the log has; the version reached. Raises as `turn` does."""
+        while (committed := await self.turn()).version < committed.recorded:
+            pass
+        return committed.version
+
+    async def turn(self) -> Committed:
+        """Folds and commits what the log has, up to about `TURN` events.
 
         Raises `Unfoldable` and `Stale`; every event before is committed.
         """
@@ -86,10 +103,7 @@ class Fold(NamedTuple):
             await self.projections.refuse_other_fold(self.contest, self.generation)
         except OtherFold as other:
             raise Unfoldable(self.contest, other.version + 1, str(other)) from None
-        while True:
-            committed = await self._with_one_book()
-            if committed.version == committed.recorded:
-                return committed.version
+        return await self._with_one_book()
 
     async def _with_one_book(self) -> Committed:
         """Folds each chunk while the server commits the one before.
@@ -102,7 +116,7 @@ class Fold(NamedTuple):
         commit = await self._fold(book, began, chunk)
         while True:
             try:
-                chunk = await self._read(book, began) if _goes_on(book, chunk) else []
+                chunk = await self._read(book, began) if _goes_on(book, began, chunk) else []
             except Unfoldable:
                 await self.projections.commit(commit)
                 raise
@@ -155,6 +169,6 @@ class Fold(NamedTuple):
                 raise Stale
 
 
-def _goes_on(book: Book, chunk: Sequence[Recorded]) -> bool:
-    """Whether to read on with this book: the log may have more, and the book is not too large."""
-    return len(chunk) == CHUNK and len(book.endorsements) <= ENDORSEMENTS_KEPT
+def _goes_on(book: Book, began: int, chunk: Sequence[Recorded]) -> bool:
+    """Whether to read on with this book: the log may have more, and others were not kept waiting for long."""
+    return len(chunk) == CHUNK and book.version - began < TURN

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from services.supervisor.embedded import embedded_valkey
-from tests.benchmarks import engine, folding, reading, reliability, writing
+from tests.benchmarks import engine, folding, reading, reliability, scaling, writing
 from tests.benchmarks.load import CONNECTIONS
 from tests.running import free_port
 
-PARTS = ("writing", "reading", "engine", "reliability")
+PARTS = ("writing", "reading", "engine", "reliability", "scaling")
 _console = Console(width=110)
 
 
@@ -35,6 +35,7 @@ def main() -> None:
         "reading": lambda url: _reading(url, given.seconds),
         "engine": lambda _: _engine(),
         "reliability": lambda _: _reliability(given.events),
+        "scaling": lambda url: _scaling(url, given.events),
     }
     with tempfile.TemporaryDirectory() as data, embedded_valkey(Path(data)) as url:
         for part in given.only or PARTS:
@@ -125,6 +126,34 @@ def _reliability(events: int) -> None:
     for level in reliability.levels(events):
         table.add_row(level.name, *(f"{level.a_second[size]:,.0f}" for size in reliability.BATCHES))
     _console.print(table)
+
+
+def _scaling(url: str, events: int) -> None:
+    contests, each = 2000, 40
+    table = _table(
+        f"{contests:,} contests of {each} events and one of {events:,}, on one server and two cores",
+        "scorers",
+        "events a second",
+        "ratio",
+        "half of the tail after s",
+    )
+    rates: list[float] = []
+    for scorers in (1, 2):
+        found = scaling.spread(url, contests, each, events, scorers)
+        rates.append(found.a_second)
+        row = (
+            f"{found.a_second:,.0f}",
+            f"{found.a_second / rates[0]:.2f}",
+            f"{found.first_tail_seconds:.1f}",
+        )
+        table.add_row(str(scorers), *row)
+    _console.print(table)
+    taken_over = [scaling.takeover(url, events) for _ in range(3)]
+    _console.print(
+        "a scorer dies in the middle of a contest, and another goes on after "
+        + ", ".join(f"{seconds:.1f}" for seconds in taken_over)
+        + " s"
+    )
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -11,10 +11,10 @@ _CANDIDATES = tuple(f"candidate-{n}" for n in range(20))
 _CATEGORIES = ("governor", "senator", "representative", "mayor", "labor-union", "dnc-member")
 
 
-def opening() -> Iterator[Event]:
-    """The events that open the contest."""
+def opening(contest: str = CONTEST) -> Iterator[Event]:
+    """The events that open a contest."""
     yield ContestOpened(
-        contest=CONTEST,
+        contest=contest,
         title="Benchmark",
         timezone="America/New_York",
         clock="server",

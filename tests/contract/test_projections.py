@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import orjson
 import pytest
 from redis import Redis
 
 from services.ingest.desk import BatchRefused, Desk, Taken
+from services.scorer import consume
 from services.scorer.consume import Folder, Unfoldable
 from services.scorer.rebuild import Rebuild
 from shared.connections import connect
@@ -35,7 +36,7 @@ class Bench:
     def new_desk(self) -> Desk:
         """Another ingest."""
         ids = iter(range(1_000_000))
-        return Desk(self.log, self.projections, lambda: NOW, lambda: f"made-{id(ids)}-{next(ids)}")
+        return Desk(self.log, self.projections, lambda: NOW, lambda: f"made-{id(ids)}-{next(ids)}", 100_000)
 
     async def endorsements(self, first: int, last: int) -> None:
         """Announces these, in one batch."""
@@ -140,13 +141,36 @@ def test_the_wake_is_acknowledged_only_when_the_log_is_folded_to_its_end(any_red
         part = [book.fold(one) for one in await bench.log.read(CONTEST, 0, 2)]
         await bench.projections.commit(bench.projections.commit_of(CONTEST, 1, book, part, "0-0", delivered))
         assert (await bench.log.redis.xpending(*GROUP))["pending"] == 1
-        await bench.folder.drain(CONTEST, delivered)
+        await bench.folder.turn(CONTEST, delivered)
         assert (await bench.log.redis.xpending(*GROUP))["pending"] == 0
         assert await bench.log.redis.xlen(GROUP[0]) == 0
         await bench.endorsements(1, 1)
         assert await bench.log.redis.xlen(GROUP[0]) == 1
 
     on(any_redis_url, work)
+
+
+def test_a_contest_that_goes_on_for_long_lets_the_others_have_their_turn(
+    any_redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consume, "TURN", 1000)
+
+    async def work(bench: Bench) -> list[str]:
+        redis = bench.log.redis
+        await redis.xgroup_create(*GROUP, id="0", mkstream=True)
+        await bench.desk.take(opening())
+        await bench.endorsements(1, 3500)
+        await redis.xadd(GROUP[0], {"contest": "another"})
+        turns = []
+        while read := cast(Any, await redis.xreadgroup(GROUP[1], "one", {GROUP[0]: ">"}, count=1)):
+            delivered, fields = read[0][1][0]
+            turns.append(fields[b"contest"].decode())
+            await bench.folder.turn(turns[-1], delivered.decode())
+        assert await bench.projections.version(CONTEST, 1) == 3504
+        assert await redis.xlen(GROUP[0]) == 0
+        return turns
+
+    assert on(any_redis_url, work) == [CONTEST, "another", CONTEST, CONTEST, CONTEST]
 
 
 def test_two_scorers_on_one_contest_commit_what_one_does(any_redis_url: str) -> None:

@@ -47,6 +47,7 @@ class ContestKeys:
         self.generation = f"{prefix}:generation"
         self.building = f"{prefix}:building"
         self.certificates = f"{prefix}:certificates"
+        self.archived = f"{prefix}:archived"
         # What is being restored, until it is whole.
         self.restored_log = f"{prefix}:restored:log"
         self.restored_ids = f"{prefix}:restored:ids"

@@ -1,5 +1,6 @@
 """The log: a contest's events for good, one Redis stream, entry `<version>-0`."""
 
+import asyncio
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple, cast
@@ -7,14 +8,15 @@ from typing import Any, NamedTuple, cast
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
-from shared.codec import decode_entry, encode_event, type_of
+from shared.archive import LEDGER, LOG, Archive, Record, record_of
+from shared.codec import decode_entry, encode_event, type_of, version_of
 from shared.connections import together
 from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Event, Recorded
 from shared.domain.times import format_instant, start_of
 from shared.keys import ContestKeys, PartitionKeys, partition_of
 from shared.settings import Settings
-from shared.streams import entries_after, last_version
+from shared.streams import Entry, entries_after, last_version
 
 
 class NewEvent(NamedTuple):
@@ -59,12 +61,22 @@ def replicas_of(settings: Settings) -> Replicas | None:
 
 
 class Log:
-    """The logs of a deployment's contests. With `replicas`, what is appended is on so many of them too."""
+    """The logs of a deployment's contests. With `replicas`, what is appended is on so many of them too.
 
-    def __init__(self, redis: Redis, partitions: int, replicas: Replicas | None = None) -> None:
+    Entries that are in Redis no more are read from the `archive`.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        partitions: int,
+        replicas: Replicas | None = None,
+        archive: Archive | None = None,
+    ) -> None:
         self.redis = redis
         self.partitions = partitions
         self.replicas = replicas
+        self.archive = archive or Archive(None)
         self._append = redis.register_script(files("shared").joinpath("append.lua").read_text())
 
     def keys(self, contest: str) -> ContestKeys:
@@ -132,13 +144,12 @@ class Log:
 
     async def read(self, contest: str, after: int, count: int | None = None) -> list[Recorded]:
         """The events after a version, in order. Raises `UnreadableEvent`."""
-        entries = await entries_after(self.redis, self.keys(contest).log, after, count)
-        return [decode_entry(entry_id, fields) for entry_id, fields in entries]
+        return [decode_entry(*entry) for entry in await self.entries(contest, after, count)]
 
     async def read_before_unreadable(self, contest: str, after: int, count: int) -> list[Recorded]:
         """As `read`, and up to the first that cannot be read. Raises `UnreadableEvent` if there is none before it."""
         found: list[Recorded] = []
-        for entry_id, fields in await entries_after(self.redis, self.keys(contest).log, after, count):
+        for entry_id, fields in await self.entries(contest, after, count):
             try:
                 found.append(decode_entry(entry_id, fields))
             except UnreadableEvent:
@@ -146,6 +157,52 @@ class Log:
                     raise
                 break
         return found
+
+    async def entries(
+        self, contest: str, after: int, count: int | None = None, generation: int | None = None
+    ) -> list[Entry]:
+        """Entries of the log after a version as stored, or of a generation's ledger, in Redis or archived; in order.
+
+        Raises `Unarchived`.
+        """
+        keys = self.keys(contest)
+        stream = keys.log if generation is None else keys.ledger(generation)
+        found = await entries_after(self.redis, stream, after, count)
+        if not found or version_of(found[0][0]) == after + 1:
+            return found
+        record = await self._archived(contest, generation)
+        if record is None or after >= record.version:
+            return found
+        name = LOG if generation is None else LEDGER
+        archived = await asyncio.to_thread(self.archive.read, contest, record, name, after, count)
+        if count is not None and len(archived) == count:
+            return archived
+        left = None if count is None else count - len(archived)
+        return archived + await entries_after(self.redis, stream, record.version, left)
+
+    async def picked(
+        self, contest: str, versions: Sequence[int], generation: int | None = None
+    ) -> list[Entry]:
+        """As `entries`, but of these versions only, in their order. Raises `Unarchived`."""
+        keys = self.keys(contest)
+        stream = keys.log if generation is None else keys.ledger(generation)
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for version in versions:
+                pipe.xrange(stream, f"{version}-0", f"{version}-0")
+            answers = cast(list[list[Entry]], await pipe.execute()) if versions else []
+        found = {version: one[0] for version, one in zip(versions, answers, strict=True) if one}
+        missing = [version for version in versions if version not in found]
+        record = await self._archived(contest, generation) if missing else None
+        if record is not None:
+            name = LOG if generation is None else LEDGER
+            archived = await asyncio.to_thread(self.archive.pick, contest, record, name, missing)
+            found |= dict(zip(missing, archived, strict=True))
+        return [found[version] for version in versions]
+
+    async def _archived(self, contest: str, generation: int | None) -> Record | None:
+        """Where entries of the log, or of this generation's ledger, are archived."""
+        record = record_of(cast(bytes | None, await self.redis.get(self.keys(contest).archived)))
+        return record if record and generation in (None, record.generation) else None
 
     async def contests(self) -> list[str]:
         """Every contest of the deployment, sorted."""

@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     # Contests unused longest are dropped from the API's memory while all together hold more; asked for, they come back.
     api_memory_mb: int = Field(default=2048, ge=1)
     policies: Path | None = None
+    # The directory that `standings archive` moves old versions to, and every service reads them from.
+    archive: Path | None = None
     # After how long without a sign of life a delivery is taken over from a dead process.
     claim_after_ms: int = Field(default=5_000, ge=100)
     # Ingest takes nothing more for a contest while so many of its events are not folded.

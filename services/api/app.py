@@ -18,6 +18,7 @@ from services.api.documents import Unwritable
 from services.api.routes import routes
 from services.api.standings import ThinPath
 from shared import problems
+from shared.archive import Archive
 from shared.connections import connect
 from shared.domain.errors import Refused
 from shared.domain.policies import Policies, Policy, read_policies
@@ -39,7 +40,7 @@ class Api:
         self.settings = settings
         self.redis = connect(settings)
         self._following: asyncio.Task[None] | None = None
-        log = Log(self.redis, settings.partitions)
+        log = Log(self.redis, settings.partitions, archive=Archive(settings.archive))
         self.contests = Contests(log, Projections(self.redis, log), settings.api_memory_mb << 20)
         self.policies = _policies(settings)
         answers = Answers(self.contests, self.policies, lambda: time.time_ns() // 1000)

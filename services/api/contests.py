@@ -11,6 +11,7 @@ from typing import Any, cast
 import orjson
 
 from services.api.index import Index, LedgerEntry
+from shared.archive import Unarchived
 from shared.codec import decode_endorsement, decode_entry, version_of
 from shared.connections import FAILURES, cluster_of
 from shared.domain.endorsement import Endorsement
@@ -21,7 +22,7 @@ from shared.domain.times import start_of
 from shared.keys import PartitionKeys
 from shared.log import Log
 from shared.projections import Parked, Projections
-from shared.streams import Entry, entries_after, last_of
+from shared.streams import Entry, last_of
 
 log = logging.getLogger("standings")
 
@@ -83,17 +84,20 @@ class Contests:
         return held.index
 
     async def all(self) -> list[Index]:
-        """The index of every contest that is there; one that is just being opened is left out."""
+        """The index of every contest that is there; one that is just being opened, or cannot be read, is left out."""
         found: list[Index] = []
         for contest in await self.events.contests():
-            with contextlib.suppress(NotThereYet):
+            try:
                 found.append(await self.at(contest, 1, 0))
+            except NotThereYet:
+                pass
+            except Unarchived as error:
+                log.error("left out of the list of contests: %s", error)
         return found
 
     async def endorsements(self, index: Index, versions: Sequence[int]) -> list[Endorsement]:
         """The states that these versions gave their endorsements, in their order."""
-        ledger = self.events.keys(index.contest_id).ledger(index.generation)
-        found = await self._entries(ledger, versions)
+        found = await self.events.picked(index.contest_id, versions, index.generation)
         return [decode_endorsement(fields[b"endorsement"]) for _, fields in found]
 
     async def parked(self, contest: str) -> Parked | None:
@@ -102,16 +106,8 @@ class Contests:
 
     async def recorded(self, index: Index, versions: Sequence[int]) -> list[Recorded]:
         """The events of these versions, in their order."""
-        log = self.events.keys(index.contest_id).log
-        found = await self._entries(log, versions)
+        found = await self.events.picked(index.contest_id, versions)
         return [decode_entry(*entry) for entry in found]
-
-    async def _entries(self, stream: str, versions: Sequence[int]) -> list[Entry]:
-        async with self.events.redis.pipeline(transaction=False) as pipe:
-            for version in versions:
-                pipe.xrange(stream, f"{version}-0", f"{version}-0")
-            found = cast(list[list[Entry]], await pipe.execute()) if versions else []
-        return [entries[0] for entries in found]
 
     async def follow(self) -> None:
         """Keeps every contest in memory up with its ledger, until cancelled."""
@@ -168,7 +164,7 @@ class Contests:
         """Refreshes a contest. One whose ledger cannot be read is dropped, and the others go on."""
         try:
             await self._refresh(contest)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, Unarchived) as error:
             self._held.pop(contest, None)
             log.error("the ledger of contest %s cannot be read: %r", contest, error)
 
@@ -216,9 +212,10 @@ class Contests:
     async def _catch_up(self, held: _Held) -> None:
         async with held.lock:
             index = held.index
-            ledger = self.events.keys(index.contest_id).ledger(index.generation)
             before = index.version
-            while entries := await entries_after(self.events.redis, ledger, index.version, _CHUNK):
+            while entries := await self.events.entries(
+                index.contest_id, index.version, _CHUNK, index.generation
+            ):
                 for number, (entry_id, fields) in enumerate(entries):
                     index.append(ledger_entry(entry_id, fields))
                     if number % _TURN == 0:

@@ -1,1 +1,1 @@
-"""Backups: every contest's log in one file, and back into an empty server."""
+"""Backups of every log, and archives of old versions: files that hold what Redis held."""

@@ -1,22 +1,28 @@
-"""The composition root of backups: the only place where they connect or read the clock."""
+"""The composition root of backups and archives: the only place where they connect or read the clock."""
 
-import sys
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from redis.asyncio import Redis
 
-from services.archive.backup import Archive, Differs, Occupied
+from services.archive.backup import Backups, Differs, Occupied
 from services.archive.files import Unusable
+from services.archive.moving import Mover, NotSettled
+from shared.archive import Archive
 from shared.connections import connect
+from shared.domain.errors import UnreadableEvent
 from shared.domain.times import format_instant
 from shared.log import Log
 from shared.process import run, settings_from_environment
+from shared.projections import Projections
 from shared.server import UnfitServer, check
 from shared.settings import Settings
 
-FAILED = 1
+log = logging.getLogger("standings")
+
+FAILED, PARTLY = 1, 4
 Seen = Callable[[str, int], None]
 
 
@@ -27,7 +33,8 @@ class Archiver:
         self.settings = settings
         self.redis: Redis = connect(settings)
         now = format_instant(time.time_ns() // 1000)
-        self.archive = Archive(Log(self.redis, settings.partitions), now, seen)
+        self.log = Log(self.redis, settings.partitions, archive=Archive(settings.archive))
+        self.backups = Backups(self.log, now, seen)
 
 
 def create_app(settings: Settings, seen: Seen) -> Archiver:
@@ -47,8 +54,8 @@ def main(verb: str, file: Path, seen: Seen, report: Callable[[list[dict[str, obj
         archiver = create_app(settings, seen)
         await check(archiver.redis, settings)
         try:
-            verbs = {"backup": archiver.archive.backup, "restore": archiver.archive.restore}
-            report(await verbs.get(verb, archiver.archive.verify)(file))
+            verbs = {"backup": archiver.backups.backup, "restore": archiver.backups.restore}
+            report(await verbs.get(verb, archiver.backups.verify)(file))
         except Differs as differs:
             report(differs.found)
             failed.append(verb)
@@ -58,5 +65,33 @@ def main(verb: str, file: Path, seen: Seen, report: Callable[[list[dict[str, obj
             await archiver.redis.aclose()
 
     code = run(work(), settings.log_level)
-    sys.stderr.flush()
     return FAILED if failed else code
+
+
+def archive_main(
+    contests: Sequence[str], seen: Seen, report: Callable[[list[dict[str, object]]], None]
+) -> int:
+    """Moves contests' old versions to the directory of STANDINGS_ARCHIVE; the exit code.
+
+    `report` is told where each went. 4 if one could not be moved and stayed as it was.
+    """
+    settings = settings_from_environment()
+    left: list[str] = []
+
+    async def work() -> None:
+        if settings.archive is None:
+            raise UnfitServer("set STANDINGS_ARCHIVE to a directory that every service sees")
+        archiver = create_app(settings, seen)
+        await check(archiver.redis, settings)
+        mover = Mover(archiver.log, Projections(archiver.redis, archiver.log), settings.archive, seen)
+        for contest in contests:
+            try:
+                record = await mover.archive(contest)
+            except (NotSettled, UnreadableEvent, OSError) as error:
+                left.append(contest)
+                log.error("%s", error)
+            else:
+                report([{"contest": contest, **record._asdict()}])
+        await archiver.redis.aclose()
+
+    return run(work(), settings.log_level) or (PARTLY if left else 0)

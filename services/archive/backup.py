@@ -12,7 +12,6 @@ from services.archive.files import Backup, Entry, Unusable, Writer, written
 from shared.codec import version_of
 from shared.keys import POLICIES, ContestKeys
 from shared.log import Log
-from shared.streams import entries_after
 
 _CHUNK = 2000
 
@@ -38,7 +37,7 @@ class _Compared(NamedTuple):
     stands: int
 
 
-class Archive:
+class Backups:
     """Backups of a deployment's logs. `now` is when, `seen` is told (contest, events) as they go by."""
 
     def __init__(self, log: Log, now: str, seen: Callable[[str, int], None]) -> None:
@@ -189,7 +188,7 @@ class Archive:
     async def _read(self, contest: str, after: int, count: int) -> list[Entry]:
         """Entries of a live log, with their digests."""
         keys = self.log.keys(contest)
-        entries = await entries_after(self.log.redis, keys.log, after, count)
+        entries = await self.log.entries(contest, after, count)
         if not entries:
             return []
         ids = [fields.get(b"id", b"") for _, fields in entries]

@@ -80,18 +80,24 @@ class Writer:
 
 
 @contextmanager
-def written(path: Path) -> Iterator[IO[bytes]]:
-    """A compressed file that is put in its place, on disk, when the block ends well; else there is none."""
+def placed(path: Path) -> Iterator[IO[bytes]]:
+    """A file that is put in its place, on disk, when the block ends well; else there is none."""
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as temporary:
         try:
-            with gzip.GzipFile("", "wb", _COMPRESSION, temporary, mtime=0) as file:
-                yield cast(IO[bytes], file)
+            yield cast(IO[bytes], temporary)
             temporary.flush()
             os.fsync(temporary.fileno())
             Path(temporary.name).replace(path)
         except BaseException:
             Path(temporary.name).unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def written(path: Path) -> Iterator[IO[bytes]]:
+    """As `placed`, compressed."""
+    with placed(path) as file, gzip.GzipFile("", "wb", _COMPRESSION, file, mtime=0) as compressed:
+        yield cast(IO[bytes], compressed)
 
 
 class Backup:

@@ -1,4 +1,4 @@
-"""What the command line prints of backups."""
+"""What the command line prints of backups and archives."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,6 +40,14 @@ def show(verb: str, found: list[dict[str, Any]], json: bool) -> None:
         for one in found:
             table.add_row(one["contest"], str(one["version"]), one.get("sha256") or _compared(one))
         output.out.print(table)
+
+
+def show_moved(moved: list[dict[str, Any]], json: bool) -> None:
+    """Where each contest's old versions are now."""
+    if json:
+        output.as_json(moved)
+    for one in () if json else moved:
+        output.out.print(f"{one['contest']}: versions up to {one['version']} are in {one['file']}")
 
 
 def _compared(one: dict[str, Any]) -> str:

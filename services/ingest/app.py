@@ -14,6 +14,7 @@ from services.ingest.desk import Desk
 from services.ingest.inbox import Inbox
 from services.ingest.routes import routes
 from shared import problems
+from shared.archive import Archive
 from shared.broker import broker, keep_reading
 from shared.connections import connect
 from shared.log import Log, replicas_of
@@ -30,7 +31,7 @@ class Ingest:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.redis = connect(settings)
-        log = Log(self.redis, settings.partitions, replicas_of(settings))
+        log = Log(self.redis, settings.partitions, replicas_of(settings), Archive(settings.archive))
         desk = Desk(
             log,
             Projections(self.redis, log),

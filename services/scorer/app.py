@@ -14,6 +14,7 @@ from faststream.redis import RedisBroker, RedisStreamMessage, StreamSub
 
 from services.scorer.consume import Folder, Unfoldable
 from services.scorer.rebuild import BeingRebuilt, Rebuild, remove_abandoned
+from shared.archive import Archive
 from shared.broker import broker, keep_reading
 from shared.connections import connect
 from shared.keys import SCORERS, PartitionKeys
@@ -36,7 +37,7 @@ class Scorer:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.redis = connect(settings)
-        self.events = Log(self.redis, settings.partitions, replicas_of(settings))
+        self.events = Log(self.redis, settings.partitions, replicas_of(settings), Archive(settings.archive))
         self.projections = Projections(self.redis, self.events)
         self.folder = Folder(
             self.events, self.projections, lambda: time.time_ns() // 1_000_000, settings.changes_kept_hours

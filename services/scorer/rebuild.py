@@ -17,7 +17,6 @@ from shared.domain.times import format_instant
 from shared.keys import ContestKeys
 from shared.log import Log
 from shared.projections import Projections
-from shared.streams import entries_after
 
 _CHUNK = 5000
 # For so long a rebuild that shows no sign of life counts as one that goes on.
@@ -133,10 +132,9 @@ class Rebuild:
         return Rebuilt(contest, before, after, version, comparison)
 
     async def _posted(self, contest: str, generation: int, upto: int) -> list[Posted]:
-        ledger = self.log.keys(contest).ledger(generation)
         found: list[Posted] = []
         version = 0
-        while entries := await entries_after(self.log.redis, ledger, version, _CHUNK):
+        while entries := await self.log.entries(contest, version, _CHUNK, generation):
             for entry_id, fields in entries:
                 version = version_of(entry_id)
                 if version > upto:

@@ -116,6 +116,19 @@ def verify(file: File, json: Json = False) -> None:
     _archive("verify", file, json)
 
 
+@app.command()
+def archive(contests: Annotated[list[str], typer.Argument(metavar="CONTEST…")], json: Json = False) -> None:
+    """Move contests' old versions out of Redis to the directory of STANDINGS_ARCHIVE; they are answered as before."""
+    from services.archive.app import archive_main
+    from services.console import archiving
+
+    moved: list[dict[str, object]] = []
+    with archiving.progress("archive") as seen:
+        code = archive_main(contests, seen, moved.extend)
+    archiving.show_moved(moved, json)
+    raise typer.Exit(code)
+
+
 def _archive(verb: str, file: Path, json: bool) -> None:
     from services.archive.app import main
     from services.console import archiving

@@ -1,11 +1,10 @@
 -- Commits a fold: ledger, state, changes and the wake's acknowledgement, or nothing at all.
 -- KEYS  ledger, state, log, changes, awake, wake, parked
 -- ARGV  contest, generation, version at which the fold began, number of events, oldest change to keep ('' to publish
---       none), consumer group, wake entry or '', then for each event: id, known_at, postings, field of its subject in
---       the state, subject; then field, value, … of what else the state has
+--       none), consumer group, wake entry or '', then for each event: known_at, postings, field of its subject in the
+--       state, subject, its change as a CloudEvent; then field, value, … of what else the state has
 -- Result  {'committed', version after, log's version}, or {'moved', version} if the projection stands elsewhere.
 -- A contest that goes on is parked no more. It goes to sleep, and its wake is acknowledged, only if nothing is left to fold.
--- What can be told from the rest is put together here: receiving it cost the server more.
 local ledger, state, log, changes, awake, wake, parked = unpack(KEYS)
 local contest, generation, began, events, oldest, group, delivered = unpack(ARGV, 1, 7)
 local first, step = 8, 5
@@ -19,15 +18,6 @@ end
 
 if stands(ledger) ~= began then return {'moved', stands(ledger)} end
 
--- A CloudEvent: this version is there. Its type tells whether any count changed.
-local function change(version, id, known_at, postings)
-  return '{"specversion":"1.0","id":"' .. contest .. '/' .. version .. '/' .. generation
-    .. '","source":"/v1/contests/' .. contest
-    .. '","type":"standings.' .. (postings == '[]' and 'contest' or 'scores') .. '.changed","time":"' .. known_at
-    .. '","datacontenttype":"application/json","data":{"contest":"' .. contest .. '","version":' .. version
-    .. ',"generation":' .. generation .. ',"event":' .. cjson.encode(id) .. ',"postings":' .. postings .. '}}'
-end
-
 local changed = {}
 local function put(field, value)
   changed[#changed + 1] = field
@@ -36,14 +26,13 @@ local function put(field, value)
 end
 
 for i = 0, events - 1 do
-  local id, known_at, postings, field, subject = unpack(ARGV, first + i * step, first + i * step + 4)
+  local known_at, postings, field, subject, change = unpack(ARGV, first + i * step, first + i * step + 4)
   local version = string.format('%d', began + i + 1)
   redis.call('XADD', ledger, version .. '-0', 'known_at', known_at, 'postings', postings,
     field == 'contest' and 'contest' or 'endorsement', subject)
   put(field, subject)
   if oldest ~= '' then
-    redis.call('XADD', changes, '*', 'contest', contest, 'version', version,
-      'event', change(version, id, known_at, postings))
+    redis.call('XADD', changes, '*', 'contest', contest, 'version', version, 'event', change)
   end
 end
 for i = first + events * step, #ARGV, 2 do put(ARGV[i], ARGV[i + 1]) end

@@ -146,18 +146,19 @@ class Projections:
         generation: int,
         book: Book,
         folded: Sequence[Folded],
+        changes: Sequence[bytes],
         oldest_change: str,
         delivered: str = "",
     ) -> Commit:
         """The commit of what was folded last onto the book, which may go on before it is sent.
 
-        `oldest_change` is the entry id before which changes are dropped; '' publishes none. `delivered` is the wake
-        that is acknowledged if nothing is left to fold.
+        `changes` are the CloudEvents of what was folded, and `oldest_change` is the entry id before which older ones
+        are dropped; '' publishes none. `delivered` is the wake that is acknowledged if nothing is left to fold.
         """
         began = book.version - len(folded)
         arguments: list[Any] = [contest, generation, began, len(folded), oldest_change, SCORERS, delivered]
-        for one in folded:
-            arguments += _entry(one)
+        for one, change in zip(folded, changes, strict=True):
+            arguments += _entry(one, change)
         if folded:
             arguments += _rest_of_state(book, folded)
         return Commit(_commit_keys(self.log.keys(contest), generation), arguments)
@@ -192,15 +193,15 @@ def _commit_keys(keys: ContestKeys, generation: int) -> list[str]:
     ]
 
 
-def _entry(one: Folded) -> tuple[str | bytes, ...]:
+def _entry(one: Folded, change: bytes) -> tuple[str | bytes, ...]:
     postings = [[*posting, *one.totals[posting.candidate, posting.category]] for posting in one.postings]
     subject = one.subject
     return (
-        one.recorded.id,
         format_instant(one.recorded.known_at),
         orjson.dumps(postings),
         _CONTEST if isinstance(subject, Contest) else _endorsement_field(subject.id),
         encode_state(subject),
+        change,
     )
 
 

@@ -5,12 +5,8 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from decimal import Decimal
-from hashlib import blake2b
-from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
-from redis.asyncio import Redis
 
 from services.api.answers import Answers
 from services.api.contests import Contests, NotThereYet
@@ -20,15 +16,13 @@ from services.api.standings import ThinPath
 from shared import problems
 from shared.archive import Archive
 from shared.connections import connect
-from shared.domain.errors import Refused
-from shared.domain.policies import Policies, Policy, read_policies
-from shared.keys import POLICIES
 from shared.log import Log
 from shared.process import run, settings_from_environment
 from shared.projections import Projections
-from shared.server import UnfitServer, check, wait_for
+from shared.server import check, wait_for
 from shared.serving import add_health, serve
 from shared.settings import Settings
+from shared.weightings import policies_of, refuse_changed
 
 _CANCEL_AGAIN_SECONDS = 1.0
 
@@ -42,7 +36,7 @@ class Api:
         self._following: asyncio.Task[None] | None = None
         log = Log(self.redis, settings.partitions, archive=Archive(settings.archive))
         self.contests = Contests(log, Projections(self.redis, log), settings.api_memory_mb << 20)
-        self.policies = _policies(settings)
+        self.policies = policies_of(settings)
         answers = Answers(self.contests, self.policies, lambda: time.time_ns() // 1000)
         app = FastAPI(
             title="Standings: api", version="1", description="Who stood where, at any point in time."
@@ -68,7 +62,7 @@ class Api:
         """Follows the changes inside the block, once the server answers and is fit. Raises `UnfitServer`."""
         await wait_for(self.redis)
         await check(self.redis, self.settings)
-        await _refuse_changed(self.policies, self.redis)
+        await refuse_changed(self.policies, self.redis)
         self._following = asyncio.create_task(self.contests.follow())
         self._following.add_done_callback(_say_why)
         try:
@@ -76,46 +70,6 @@ class Api:
         finally:
             await _end(self._following)
             await self.redis.aclose()
-
-
-def _policies(settings: Settings) -> Policies:
-    if settings.policies is None:
-        return Policies()
-    try:
-        return Policies(read_policies(settings.policies.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise UnfitServer(f"STANDINGS_POLICIES: {error}") from None
-    except Refused as refusal:
-        raise UnfitServer(f"{settings.policies}: {refusal.detail}; {refusal.way_out}") from None
-
-
-async def _refuse_changed(policies: Policies, redis: Redis) -> None:
-    """Returns if every policy is what it was when its version was first served. Raises `UnfitServer`.
-
-    What was cited names the policy's version, and stays the same to the byte.
-    """
-    changed = []
-    for policy in policies:
-        name = f"{policy.id}@{policy.version}"
-        digest = blake2b(repr(_content(policy)).encode(), digest_size=16).hexdigest()
-        await cast(Any, redis.hsetnx(POLICIES, name, digest))
-        if await cast(Any, redis.hget(POLICIES, name)) != digest.encode():
-            changed.append(name)
-    if changed:
-        raise UnfitServer(
-            f"{', '.join(changed)}: not what it was when it was first served, and what was cited under it would "
-            "change: give the changed policy the next version, or bring back what it was"
-        )
-
-
-def _content(policy: Policy) -> object:
-    """All that answers under a policy depend on."""
-    weights = (policy.weights, policy.member_weights, {"default": policy.default}, policy.available)
-    return (
-        policy.title,
-        policy.source,
-        [sorted((k, str(Decimal(v).normalize())) for k, v in one.items()) for one in weights],
-    )
 
 
 async def _end(task: "asyncio.Task[None]") -> None:

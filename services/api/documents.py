@@ -9,6 +9,8 @@ from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 
+from shared.codec import exact
+
 Format = Literal["json", "csv", "ndjson", "parquet"]
 
 MEDIA_TYPES: Final[Mapping[Format, str]] = {
@@ -106,13 +108,6 @@ def _leaves(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
         yield at, encode(value).decode()
     else:
         yield at, value
-
-
-def exact(value: object) -> orjson.Fragment:
-    """A decimal as a JSON number, every digit of it: what orjson asks its `default` for."""
-    if isinstance(value, Decimal):
-        return orjson.Fragment(f"{value:f}")
-    raise TypeError(type(value).__name__)
 
 
 def _columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:

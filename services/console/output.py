@@ -6,7 +6,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from services.api.documents import exact
+from shared.codec import exact
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)

@@ -24,6 +24,7 @@ from shared.projections import OtherFold, Projections
 from shared.server import UnfitServer, check, wait_for
 from shared.settings import Settings
 from shared.streams import Entry, create_group
+from shared.weightings import policies_of, refuse_changed
 
 log = logging.getLogger("standings")
 _POLL_MS = 1000
@@ -39,8 +40,13 @@ class Scorer:
         self.redis = connect(settings)
         self.events = Log(self.redis, settings.partitions, replicas_of(settings), Archive(settings.archive))
         self.projections = Projections(self.redis, self.events)
+        self.policies = policies_of(settings)
         self.folder = Folder(
-            self.events, self.projections, lambda: time.time_ns() // 1_000_000, settings.changes_kept_hours
+            self.events,
+            self.projections,
+            lambda: time.time_ns() // 1_000_000,
+            settings.changes_kept_hours,
+            self.policies,
         )
         self.consumer = f"{socket.gethostname()}-{os.getpid()}"
         self.wakes = [PartitionKeys(partition).wake for partition in range(settings.partitions)]
@@ -50,6 +56,7 @@ class Scorer:
         ending = Ending()
         await wait_for(self.redis)
         await check(self.redis, self.settings)
+        await refuse_changed(self.policies, self.redis)
         await self._create_groups()
         stream = self._stream()
         await stream.start()
@@ -141,7 +148,11 @@ def create_app(settings: Settings) -> Scorer:
 def main() -> int:
     """Runs a scorer with the settings of the environment until it is signalled; the exit code."""
     settings = settings_from_environment()
-    return run(create_app(settings).serve(), settings.log_level)
+
+    async def service() -> None:
+        await create_app(settings).serve()
+
+    return run(service(), settings.log_level)
 
 
 def rebuild_main(contest: str | None, dry_run: bool, report: Callable[[dict[str, Any]], None]) -> int:

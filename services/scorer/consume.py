@@ -6,12 +6,16 @@ begins there, and its commit does nothing if another scorer was faster.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from shared.changes import Effect, cloud_event
 from shared.domain.book import Book, Folded, NotLoaded, first_needs
+from shared.domain.changes import Scoreboard
+from shared.domain.contest import Contest
 from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Recorded
+from shared.domain.policies import Policies, Policy
 from shared.log import Log
 from shared.projections import Commit, Committed, OtherFold, Parked, Projections, Stale
 
@@ -34,15 +38,22 @@ class Unfoldable(Exception):
 
 
 class Folder:
-    """Folds contests. `clock` gives the present in milliseconds; changes older than `kept_hours` are dropped."""
+    """Folds contests. `clock` gives the present in milliseconds; changes tell scores under the `policies`, and those
+    older than `kept_hours` are dropped."""
 
     def __init__(
-        self, events: Log, projections: Projections, clock: Callable[[], int], kept_hours: int
+        self,
+        events: Log,
+        projections: Projections,
+        clock: Callable[[], int],
+        kept_hours: int,
+        policies: Policies,
     ) -> None:
         self.events = events
         self.projections = projections
         self.clock = clock
         self.kept_hours = kept_hours
+        self.policies = policies
 
     async def drain(self, contest: str) -> int:
         """Folds a contest to the end of its log; the version reached. Raises `Unfoldable`, as `turn` does."""
@@ -58,7 +69,15 @@ class Folder:
         """
         while True:
             generation = await self.projections.generation(contest)
-            fold = Fold(self.events, self.projections, contest, generation, self._oldest_change, delivered)
+            fold = Fold(
+                self.events,
+                self.projections,
+                contest,
+                generation,
+                self._oldest_change,
+                self.policies,
+                delivered,
+            )
             try:
                 committed = await fold.turn()
                 if delivered and committed.version < committed.recorded:
@@ -77,8 +96,8 @@ class Folder:
 class Fold(NamedTuple):
     """The fold of a contest's log onto one generation of its projection.
 
-    `oldest_change` gives the entry id before which changes are dropped, '' if none are published; `delivered` is
-    the wake to acknowledge.
+    `oldest_change` gives the entry id before which changes are dropped, '' if none are published; `policies` are
+    those that changes tell scores under, and `delivered` is the wake to acknowledge.
     """
 
     events: Log
@@ -86,6 +105,7 @@ class Fold(NamedTuple):
     contest: str
     generation: int
     oldest_change: Callable[[], str]
+    policies: Iterable[Policy] = ()
     delivered: str = ""
 
     async def to_the_end(self) -> int:
@@ -112,8 +132,9 @@ class Fold(NamedTuple):
         """
         book = await self.projections.begin(self.contest, self.generation)
         began = book.version
+        publisher = Publisher(self.contest, book, self.policies)
         chunk = await self._read(book, began)
-        commit = await self._fold(book, began, chunk)
+        commit = await self._fold(book, publisher, began, chunk)
         while True:
             try:
                 chunk = await self._read(book, began) if _goes_on(book, began, chunk) else []
@@ -123,7 +144,7 @@ class Fold(NamedTuple):
             committing = asyncio.create_task(self.projections.commit(commit))
             try:
                 if chunk:
-                    commit = await self._fold(book, began, chunk)
+                    commit = await self._fold(book, publisher, began, chunk)
             finally:
                 committed = await committing
             if not chunk:
@@ -140,7 +161,9 @@ class Fold(NamedTuple):
         await self._load(book, began, first_needs(one.event for one in chunk))
         return chunk
 
-    async def _fold(self, book: Book, began: int, chunk: Sequence[Recorded]) -> Commit:
+    async def _fold(
+        self, book: Book, publisher: "Publisher", began: int, chunk: Sequence[Recorded]
+    ) -> Commit:
         """The commit of these events, which the book has taken, or of those before the first that cannot follow.
 
         Raises `Unfoldable` if there is none before it.
@@ -157,8 +180,10 @@ class Fold(NamedTuple):
                 if not folded:
                     raise Unfoldable(self.contest, chunk[0].version, str(error)) from error
                 break
+        oldest = self.oldest_change()
+        changes = [publisher.change(one) for one in folded] if oldest else [b""] * len(folded)
         return self.projections.commit_of(
-            self.contest, self.generation, book, folded, self.oldest_change(), self.delivered
+            self.contest, self.generation, book, folded, changes, oldest, self.delivered
         )
 
     async def _load(self, book: Book, began: int, needs: NotLoaded) -> None:
@@ -167,6 +192,26 @@ class Fold(NamedTuple):
             stands = await self.projections.load(self.contest, self.generation, book, needs)
             if not began <= stands <= book.version:
                 raise Stale
+
+
+class Publisher:
+    """What is published of a contest's versions, one after the other."""
+
+    def __init__(self, contest: str, book: Book, policies: Iterable[Policy]) -> None:
+        self._contest = contest
+        self._zone = book.contest.timezone if book.contest else ""
+        candidates = book.contest.candidates if book.contest else ()
+        self._scoreboard = Scoreboard(policies, candidates, book.totals)
+
+    def change(self, folded: Folded) -> bytes:
+        """The CloudEvent of the next version."""
+        subject = folded.subject
+        if isinstance(subject, Contest):
+            self._zone = subject.timezone
+            self._scoreboard.enter(subject.candidates)
+        moves = self._scoreboard.move(folded.postings)
+        effect = Effect(folded.recorded, subject, folded.postings, moves)
+        return cloud_event(self._contest, self._zone, effect)
 
 
 def _goes_on(book: Book, began: int, chunk: Sequence[Recorded]) -> bool:

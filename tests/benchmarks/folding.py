@@ -8,6 +8,7 @@ import uvloop
 from services.scorer.consume import Folder
 from services.scorer.rebuild import Rebuild
 from shared.connections import connect
+from shared.domain.policies import Policies
 from shared.log import Log
 from shared.projections import Projections
 from shared.settings import Settings
@@ -25,7 +26,7 @@ async def _fold(url: str, events: int) -> tuple[float, float]:
     client = connect(Settings(redis_url=url))
     log = Log(client, 1)
     projections = Projections(client, log)
-    folder = Folder(log, projections, lambda: time.time_ns() // 1_000_000, 1)
+    folder = Folder(log, projections, lambda: time.time_ns() // 1_000_000, 1, Policies())
     began = time.perf_counter()
     await folder.drain(CONTEST)
     folded = time.perf_counter()

@@ -18,6 +18,7 @@ import orjson
 
 from services.scorer.consume import Folder
 from shared.connections import connect
+from shared.domain.policies import Policies
 from shared.log import Log
 from shared.projections import Projections
 from shared.settings import Settings
@@ -115,7 +116,9 @@ def _processor_seconds(pid: int) -> float:
 async def _drain(url: str) -> None:
     client = connect(Settings(redis_url=url))
     log = Log(client, 1)
-    await Folder(log, Projections(client, log), lambda: time.time_ns() // 1_000_000, 1).drain(CONTEST)
+    await Folder(log, Projections(client, log), lambda: time.time_ns() // 1_000_000, 1, Policies()).drain(
+        CONTEST
+    )
     await client.aclose()
 
 

@@ -14,6 +14,7 @@ from services.scorer.consume import Folder, Unfoldable
 from services.scorer.rebuild import Rebuild
 from shared.connections import connect
 from shared.domain.errors import AlreadyEndorsed, EventIdReused
+from shared.domain.policies import Policies
 from shared.log import Log
 from shared.projections import Projections, Stale
 from shared.settings import Settings
@@ -31,7 +32,7 @@ class Bench:
         self.log = log
         self.projections = Projections(log.redis, log)
         self.desk = self.new_desk()
-        self.folder = Folder(log, self.projections, lambda: NOW // 1000, 1)
+        self.folder = Folder(log, self.projections, lambda: NOW // 1000, 1, Policies())
 
     def new_desk(self) -> Desk:
         """Another ingest."""
@@ -99,9 +100,16 @@ def test_a_change_is_a_cloud_event_whatever_the_id_of_its_event(any_redis_url: s
     on(any_redis_url, work)
 
     known_at = raw(any_redis_url, LEDGER)[4][1]["known_at"]
+    valid_at = "2020-06-01T04:00:00.000000Z"
+    governor = {
+        "fivethirtyeight-2016": 10,
+        "fivethirtyeight-2020": 8,
+        "fivethirtyeight-2024": 8,
+        "headcount": 1,
+    }
     assert orjson.loads(raw(any_redis_url, "standings:{p00}:changes")[4][1]["event"]) == {
         "specversion": "1.0",
-        "id": f"{CONTEST}/5/1",
+        "id": f"{CONTEST}/5",
         "source": f"/v1/contests/{CONTEST}",
         "type": "standings.scores.changed",
         "time": known_at,
@@ -109,9 +117,34 @@ def test_a_change_is_a_cloud_event_whatever_the_id_of_its_event(any_redis_url: s
         "data": {
             "contest": CONTEST,
             "version": 5,
-            "generation": 1,
-            "event": '"\\/%s',
-            "postings": [[1_590_984_000_000_000, "ann", "governor", 1, 0, 1, 0]],
+            "known_at": known_at,
+            "valid_at": valid_at,
+            "rewrites_since": valid_at,
+            "cause": {
+                "event": '"\\/%s',
+                "type": "endorsement.announced",
+                "endorsement": "e",
+                "endorser": {"id": "jane", "name": "Jane"},
+                "recorded_by": "test",
+                "source": {"url": "", "title": "a newspaper", "quote": "", "published": ""},
+            },
+            "postings": [
+                {"valid_at": valid_at, "candidate": "ann", "category": "governor", "delta": 1, "members": 0}
+            ],
+            "scores": [
+                {
+                    "policy": policy,
+                    "policy_version": 1,
+                    "candidate": candidate,
+                    "before": {"score": 0, "rank": 1},
+                    "after": {
+                        "score": points if candidate == "ann" else 0,
+                        "rank": 1 if candidate == "ann" else 2,
+                    },
+                }
+                for policy, points in governor.items()
+                for candidate in ("ann", "bob", "cy")
+            ],
         },
     }
 
@@ -121,7 +154,7 @@ def test_a_commit_from_elsewhere_than_where_the_projection_stands_does_nothing(a
         await bench.desk.take(opening())
         book = await bench.projections.begin(CONTEST, 1)
         folded = [book.fold(one) for one in await bench.log.read(CONTEST, 0)]
-        commit = bench.projections.commit_of(CONTEST, 1, book, folded, "0-0")
+        commit = bench.projections.commit_of(CONTEST, 1, book, folded, [b"{}"] * len(folded), "0-0")
         await bench.folder.drain(CONTEST)
         with pytest.raises(Stale):
             await bench.projections.commit(commit)
@@ -139,7 +172,9 @@ def test_the_wake_is_acknowledged_only_when_the_log_is_folded_to_its_end(any_red
         delivered = read[0][1][0][0].decode()
         book = await bench.projections.begin(CONTEST, 1)
         part = [book.fold(one) for one in await bench.log.read(CONTEST, 0, 2)]
-        await bench.projections.commit(bench.projections.commit_of(CONTEST, 1, book, part, "0-0", delivered))
+        await bench.projections.commit(
+            bench.projections.commit_of(CONTEST, 1, book, part, [b"{}"] * len(part), "0-0", delivered)
+        )
         assert (await bench.log.redis.xpending(*GROUP))["pending"] == 1
         await bench.folder.turn(CONTEST, delivered)
         assert (await bench.log.redis.xpending(*GROUP))["pending"] == 0
@@ -177,7 +212,7 @@ def test_two_scorers_on_one_contest_commit_what_one_does(any_redis_url: str) -> 
     async def work(bench: Bench) -> None:
         await bench.desk.take(opening())
         await bench.endorsements(1, 2500)
-        other = Folder(bench.log, Projections(bench.log.redis, bench.log), lambda: NOW // 1000, 1)
+        other = Folder(bench.log, Projections(bench.log.redis, bench.log), lambda: NOW // 1000, 1, Policies())
         await asyncio.gather(bench.folder.drain(CONTEST), other.drain(CONTEST), bench.folder.drain(CONTEST))
 
     on(any_redis_url, work)

@@ -1,0 +1,93 @@
+"""Changes as they are published: one CloudEvents 1.0 event in JSON for each version of a contest."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import orjson
+
+from shared.codec import exact, public_type, type_of
+from shared.domain.changes import Move, rewrites_since
+from shared.domain.contest import Contest
+from shared.domain.endorsement import Endorsement
+from shared.domain.events import ContestEvent, Recorded
+from shared.domain.postings import Posting
+from shared.domain.times import format_instant
+
+SCORES_CHANGED = "standings.scores.changed"
+CONTEST_CHANGED = "standings.contest.changed"
+
+
+class Effect(NamedTuple):
+    """What an event did: what it made of its subject, what it posted, and which scores and ranks that moved."""
+
+    recorded: Recorded
+    subject: Contest | Endorsement
+    postings: tuple[Posting, ...]
+    moves: Iterable[Move]
+
+
+def cloud_event(contest: str, zone: str, effect: Effect) -> bytes:
+    """The CloudEvent of a version: the same bytes whenever it is made. `zone` is the contest's time zone.
+
+    Source: https://github.com/cloudevents/spec, v1.0.2, JSON event format.
+    """
+    recorded, postings = effect.recorded, effect.postings
+    known_at = format_instant(recorded.known_at)
+    since = rewrites_since(postings, recorded.known_at, zone)
+    return orjson.dumps(
+        {
+            "specversion": "1.0",
+            "id": f"{contest}/{recorded.version}",
+            "source": f"/v1/contests/{contest}",
+            "type": SCORES_CHANGED if postings else CONTEST_CHANGED,
+            "time": known_at,
+            "datacontenttype": "application/json",
+            "data": {
+                "contest": contest,
+                "version": recorded.version,
+                "known_at": known_at,
+                "valid_at": format_instant(min(one.valid_at for one in postings)) if postings else None,
+                "rewrites_since": None if since is None else format_instant(since),
+                "cause": _cause(effect),
+                "postings": [_posting(one) for one in postings],
+                "scores": [_move(one) for one in effect.moves],
+            },
+        },
+        default=exact,
+    )
+
+
+def _cause(effect: Effect) -> dict[str, Any]:
+    event, subject = effect.recorded.event, effect.subject
+    cause: dict[str, Any] = {
+        "event": effect.recorded.id,
+        "type": public_type(type_of(event)),
+        "endorsement": None if isinstance(event, ContestEvent) else event.endorsement,
+        "endorser": None,
+        "recorded_by": event.recorded_by,
+        "source": event.source,
+    }
+    if isinstance(subject, Endorsement):
+        cause["endorser"] = {"id": subject.endorser.id, "name": subject.endorser.name}
+    return cause
+
+
+def _posting(one: Posting) -> dict[str, Any]:
+    return {
+        "valid_at": format_instant(one.valid_at),
+        "candidate": one.candidate,
+        "category": one.category,
+        "delta": one.delta,
+        "members": one.members,
+    }
+
+
+def _move(one: Move) -> dict[str, Any]:
+    points = one.policy.points
+    return {
+        "policy": one.policy.id,
+        "policy_version": one.policy.version,
+        "candidate": one.candidate,
+        "before": {"score": points(one.before.units), "rank": one.before.rank},
+        "after": {"score": points(one.after.units), "rank": one.after.rank},
+    }

@@ -1,0 +1,54 @@
+"""The policies of a deployment: the built-in ones and those of its file, as every service applies them."""
+
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any, cast
+
+from redis.asyncio import Redis
+
+from shared.domain.errors import Refused
+from shared.domain.policies import Policies, Policy, read_policies
+from shared.keys import POLICIES
+from shared.server import UnfitServer
+from shared.settings import Settings
+
+
+def policies_of(settings: Settings) -> Policies:
+    """Every policy. Raises `UnfitServer` on a file that cannot be used."""
+    if settings.policies is None:
+        return Policies()
+    try:
+        return Policies(read_policies(settings.policies.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UnfitServer(f"STANDINGS_POLICIES: {error}") from None
+    except Refused as refusal:
+        raise UnfitServer(f"{settings.policies}: {refusal.detail}; {refusal.way_out}") from None
+
+
+async def refuse_changed(policies: Policies, redis: Redis) -> None:
+    """Returns if every policy is what it was when its version was first served. Raises `UnfitServer`.
+
+    What was cited names the policy's version, and stays the same to the byte.
+    """
+    changed = []
+    for policy in policies:
+        name = f"{policy.id}@{policy.version}"
+        digest = blake2b(repr(_content(policy)).encode(), digest_size=16).hexdigest()
+        await cast(Any, redis.hsetnx(POLICIES, name, digest))
+        if await cast(Any, redis.hget(POLICIES, name)) != digest.encode():
+            changed.append(name)
+    if changed:
+        raise UnfitServer(
+            f"{', '.join(changed)}: not what it was when it was first served, and what was cited under it would "
+            "change: give the changed policy the next version, or bring back what it was"
+        )
+
+
+def _content(policy: Policy) -> object:
+    """All that answers under a policy depend on."""
+    weights = (policy.weights, policy.member_weights, {"default": policy.default}, policy.available)
+    return (
+        policy.title,
+        policy.source,
+        [sorted((k, str(Decimal(v).normalize())) for k, v in one.items()) for one in weights],
+    )

@@ -24,8 +24,6 @@ from shared.serving import add_health, serve
 from shared.settings import Settings
 from shared.weightings import policies_of, refuse_changed
 
-_CANCEL_AGAIN_SECONDS = 1.0
-
 
 class Api:
     """The service: its app, and the work that goes on beside it."""
@@ -68,15 +66,14 @@ class Api:
         try:
             yield
         finally:
+            self.contests.ending = True
             await _end(self._following)
             await self.redis.aclose()
 
 
 async def _end(task: "asyncio.Task[None]") -> None:
-    """Cancels a task until it has ended: a cancellation may be lost in a time-out of the Redis client."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=_CANCEL_AGAIN_SECONDS)
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def _say_why(following: "asyncio.Task[None]") -> None:

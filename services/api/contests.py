@@ -59,6 +59,8 @@ class Contests:
         self.events = events
         self.projections = projections
         self.most_bytes = most_bytes
+        # A cancellation may be lost in a time-out of the Redis client: this ends the followers too.
+        self.ending = False
         self._held: OrderedDict[str, _Held] = OrderedDict()
 
     def ready(self, contest: str) -> Index | None:
@@ -121,7 +123,7 @@ class Contests:
 
     async def _follow_streams(self, streams: list[str]) -> None:
         last = dict.fromkeys(streams, "$")
-        while True:
+        while not self.ending:
             try:
                 answer = await self.events.redis.xread(cast(Any, last), block=_POLL_MS, count=1000)
                 await self._follow(cast(list[tuple[bytes, list[Entry]]], answer or []), last)
@@ -139,7 +141,7 @@ class Contests:
 
     async def _look_around(self) -> None:
         """Finds what no change told of: another generation that took over, or changes that a fallen server lost."""
-        while True:
+        while not self.ending:
             await asyncio.sleep(_LOOK_AROUND_SECONDS)
             with contextlib.suppress(*FAILURES):  # the followers say so
                 for contest in await self._behind():

@@ -88,7 +88,7 @@ def _without_now(body: bytes) -> bytes:
     return re.sub(rb"ask for \S+ or earlier", b"", _INSTANT.sub(b"", body))
 
 
-@pytest.mark.usefixtures("contest")
+@pytest.mark.usefixtures("simulated_race")
 def test_both_answer_alike(deployment: Standings) -> None:
     async def compare() -> int:
         api = create_app(Settings(redis_url=deployment.redis_url))
@@ -108,7 +108,7 @@ def test_both_answer_alike(deployment: Standings) -> None:
     assert asyncio.run(compare()) > 500
 
 
-@pytest.mark.usefixtures("contest")
+@pytest.mark.usefixtures("simulated_race")
 def test_the_thin_path_answers_the_present_and_the_past_by_itself(deployment: Standings) -> None:
     async def unreachable(*_: object) -> None:
         raise AssertionError("the app behind was asked")

@@ -30,6 +30,7 @@ class NotAcceptable(errors.Invalid):
 _STATUS: tuple[tuple[type[Refused], int], ...] = (
     (NotAcceptable, 406),
     (errors.NotFound, 404),
+    (errors.Gone, 410),
     (errors.Conflict, 409),
     (errors.Invalid, 422),
     (Refused, 409),

@@ -19,9 +19,16 @@ _LAST_ANSWERS_SECONDS = 10
 
 
 async def serve(
-    app: ASGIApp, host: str, port: int, work: Callable[[], AbstractAsyncContextManager[None]]
+    app: ASGIApp,
+    host: str,
+    port: int,
+    work: Callable[[], AbstractAsyncContextManager[None]],
+    close: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serves an app inside its own work until signalled. Raises `UnfitServer` if the address is taken."""
+    """Serves an app inside its own work until signalled; `close` ends answers that would go on for ever.
+
+    Raises `UnfitServer` if the address is taken.
+    """
     ending = Ending()
     _refuse_taken(host, port)
     async with work():
@@ -33,6 +40,7 @@ async def serve(
         if serving.done() and not ended.done():
             serving.result()
             raise RuntimeError("the HTTP server ended by itself")
+        close()
         server.stop()  # type: ignore[no-untyped-call]
         # What is still being answered may end; a connection that is merely open is not waited for.
         await asyncio.wait({serving}, timeout=_LAST_ANSWERS_SECONDS)

@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     most_unfolded: int = Field(default=200_000, ge=1)
     # How long entries stay in the changes stream.
     changes_kept_hours: int = Field(default=168, ge=1)
+    # How long a subscription over HTTP lasts before its client has to come again.
+    subscription_seconds: int = Field(default=3600, ge=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("redis_url")

@@ -20,6 +20,12 @@ async def last_version(redis: Redis, key: str) -> int:
     return last_of(await redis.xrevrange(key, count=1))
 
 
+async def last_id(redis: Redis, key: str) -> str:
+    """The id of the last entry of any stream, `0-0` in an empty one."""
+    found = cast(list[Entry], await redis.xrevrange(key, count=1))
+    return found[0][0].decode() if found else "0-0"
+
+
 def last_of(last: object) -> int:
     """The version in the answer to `XREVRANGE key + - COUNT 1`."""
     found = cast(list[Entry], last)

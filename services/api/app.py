@@ -9,10 +9,14 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request, Response
 
 from services.api.answers import Answers
+from services.api.change_routes import change_routes
 from services.api.contests import Contests, NotThereYet
 from services.api.documents import Unwritable
+from services.api.hub import Hub
+from services.api.past import Past
 from services.api.routes import routes
 from services.api.standings import ThinPath
+from services.api.subscriptions import Subscriptions
 from shared import problems
 from shared.archive import Archive
 from shared.connections import connect
@@ -33,7 +37,8 @@ class Api:
         self.redis = connect(settings)
         self._following: asyncio.Task[None] | None = None
         log = Log(self.redis, settings.partitions, archive=Archive(settings.archive))
-        self.contests = Contests(log, Projections(self.redis, log), settings.api_memory_mb << 20)
+        self.hub = Hub()
+        self.contests = Contests(log, Projections(self.redis, log), settings.api_memory_mb << 20, self.hub)
         self.policies = policies_of(settings)
         answers = Answers(self.contests, self.policies, lambda: time.time_ns() // 1000)
         app = FastAPI(
@@ -44,6 +49,8 @@ class Api:
         app.add_exception_handler(Unwritable, _unwritable)
         add_health(app, self._ready)
         app.include_router(routes(answers))
+        subscriptions = Subscriptions(self.hub, self.contests, Past(self.contests, list(self.policies)))
+        app.include_router(change_routes(subscriptions, settings.subscription_seconds))
         self.app = ThinPath(app, answers)
 
     async def _ready(self) -> str | None:
@@ -124,6 +131,6 @@ def main() -> int:
 
     async def service() -> None:
         api = create_app(settings)
-        await serve(api.app, settings.api_host, settings.api_port, api.work)
+        await serve(api.app, settings.api_host, settings.api_port, api.work, api.hub.close)
 
     return run(service(), settings.log_level)

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import orjson
 
+from services.api.hub import Hub
 from services.api.index import Index, LedgerEntry
 from shared.archive import Unarchived
 from shared.codec import decode_endorsement, decode_entry, version_of
@@ -22,7 +23,7 @@ from shared.domain.times import start_of
 from shared.keys import PartitionKeys
 from shared.log import Log
 from shared.projections import Parked, Projections
-from shared.streams import Entry, last_of
+from shared.streams import Entry, last_id, last_of
 
 log = logging.getLogger("standings")
 
@@ -55,8 +56,9 @@ class Contests:
     Those unused longest are dropped while all together hold more than `most_bytes`, and come back when asked for.
     """
 
-    def __init__(self, events: Log, projections: Projections, most_bytes: int) -> None:
+    def __init__(self, events: Log, projections: Projections, most_bytes: int, hub: Hub) -> None:
         self.events = events
+        self.hub = hub
         self.projections = projections
         self.most_bytes = most_bytes
         # A cancellation may be lost in a time-out of the Redis client: this ends the followers too.
@@ -114,15 +116,16 @@ class Contests:
     async def follow(self) -> None:
         """Keeps every contest in memory up with its ledger, until cancelled."""
         streams = [PartitionKeys(partition).changes for partition in range(self.events.partitions)]
+        last = {stream: await last_id(self.events.redis, stream) for stream in streams}
+        self.hub.stand(last)
         # One command reads all streams of one server; on a cluster each partition may lie elsewhere.
         together = [[stream] for stream in streams] if cluster_of(self.events.redis) else [streams]
         async with asyncio.TaskGroup() as following:
             for some in together:
-                following.create_task(self._follow_streams(some))
+                following.create_task(self._follow_streams({stream: last[stream] for stream in some}))
             following.create_task(self._look_around())
 
-    async def _follow_streams(self, streams: list[str]) -> None:
-        last = dict.fromkeys(streams, "$")
+    async def _follow_streams(self, last: dict[str, str]) -> None:
         while not self.ending:
             try:
                 answer = await self.events.redis.xread(cast(Any, last), block=_POLL_MS, count=1000)
@@ -135,6 +138,7 @@ class Contests:
         changed: set[str] = set()
         for stream, entries in answer:
             last[stream.decode()] = entries[-1][0].decode()
+            self.hub.publish(stream.decode(), entries)
             changed |= {fields[b"contest"].decode() for _, fields in entries}
         for contest in changed & self._held.keys():
             await self._refresh_or_drop(contest)
@@ -226,6 +230,7 @@ class Contests:
                     index.settle()
                     await asyncio.to_thread(index.seal)
         if index.version != before:
+            self.hub.wake(index.contest_id)
             async with held.moved:
                 held.moved.notify_all()
 

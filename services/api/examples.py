@@ -91,6 +91,55 @@ TIMELINE = {
 }
 
 
+CHANGES = {
+    "contest": "us-president-2020-dem",
+    "changes": [
+        {
+            "specversion": "1.0",
+            "id": "us-president-2020-dem/103",
+            "source": "/v1/contests/us-president-2020-dem",
+            "type": "standings.scores.changed",
+            "time": "2020-04-02T14:00:00.000000Z",
+            "datacontenttype": "application/json",
+            "data": {
+                "contest": "us-president-2020-dem",
+                "version": 103,
+                "known_at": "2020-04-02T14:00:00.000000Z",
+                "valid_at": "2019-04-22T04:00:00.000000Z",
+                "rewrites_since": "2019-04-22T04:00:00.000000Z",
+                "cause": {
+                    "event": "a-1",
+                    "type": "endorsement.announced",
+                    "endorsement": "jane-roe.joe-biden",
+                    "endorser": {"id": "jane-roe", "name": "Jane Roe"},
+                    "recorded_by": "desk",
+                    "source": {"url": "", "title": "Example Times", "quote": "", "published": ""},
+                },
+                "postings": [
+                    {
+                        "valid_at": "2019-04-22T04:00:00.000000Z",
+                        "candidate": "joe-biden",
+                        "category": "governor",
+                        "delta": 1,
+                        "members": 0,
+                    }
+                ],
+                "scores": [
+                    {
+                        "policy": "fivethirtyeight-2020",
+                        "policy_version": 1,
+                        "candidate": "joe-biden",
+                        "before": {"score": 292, "rank": 1},
+                        "after": {"score": 300, "rank": 1},
+                    }
+                ],
+            },
+        }
+    ],
+    "next": "103",
+}
+
+
 PROBLEM = {
     "type": "/problems/before-the-contest",
     "title": "Before the contest",

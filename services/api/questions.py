@@ -1,5 +1,6 @@
 """What can be asked: the parameters of every route, read alike by FastAPI and by the thin path."""
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -143,3 +144,42 @@ class TimeMapQuestion(_Question):
     """The days on which something was learned."""
 
     after: Annotated[int, Field(ge=0, le=2**53, description="the version before the first one wanted")] = 0
+
+
+class AllChangesQuestion(BaseModel):
+    """Changes of every contest; all filters must fit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    contest: Annotated[
+        str | None, Field(max_length=4000, description="one, or several separated by commas")
+    ] = None
+    candidate: Candidates = None
+    policy: Annotated[
+        str | None, Field(max_length=2000, description="one, or several separated by commas")
+    ] = None
+    min_delta: Annotated[
+        Decimal | None,
+        Field(ge=0, le=10**15, description="only changes that move a score by so many points or more"),
+    ] = None
+    after: Annotated[
+        str | None, Field(max_length=4000, description="where to go on: `next` of the answer before")
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=1000, description="of one JSON answer")] = 100
+    wait_ms: Annotated[
+        int, Field(ge=0, le=30_000, description="how long a JSON answer waits for a first change")
+    ] = 0
+    format: Annotated[
+        Literal["json", "sse"] | None,
+        Field(description="as Accept would say: application/json, text/event-stream"),
+    ] = None
+
+
+class ContestChangesQuestion(AllChangesQuestion):
+    """Changes of one contest."""
+
+    contest: Literal[None] = None
+    after: Annotated[int | None, Field(ge=0, le=2**53, description="the version before the first wanted")] = (
+        None  # type: ignore[assignment]
+    )
+    from_version: Annotated[int | None, Field(ge=1, le=2**53, description="the first version wanted")] = None

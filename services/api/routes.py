@@ -30,7 +30,7 @@ EndorsementId = Annotated[str, Path(max_length=120, examples=["ed-rendell.amy-kl
 Cited = Annotated[int, Path(ge=1, le=2**53, examples=[103])]
 CitedPolicy = Annotated[str, Path(max_length=130, examples=["fivethirtyeight-2020@1"])]
 CitedTime = Annotated[str, Path(max_length=40, examples=["2019-04-22"])]
-_REFUSALS = examples.refusals(
+REFUSALS = examples.refusals(
     _404="not known, or not yet",
     _406="none of the accepted formats is one that answers have",
     _422="a parameter is not of its form",
@@ -43,7 +43,7 @@ _ROWS = examples.of(None, *examples.ROWS)
 
 def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not a decision
     """Every route of the API."""
-    router = APIRouter(prefix="/v1", responses=_REFUSALS, default_response_class=Response)
+    router = APIRouter(prefix="/v1", responses=REFUSALS, default_response_class=Response)
     contests = answers.contests
     standings_replies = StandingsReplies(answers)
     citations = Citations(answers)

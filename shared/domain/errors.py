@@ -47,6 +47,13 @@ class UnreadableTime(Invalid):
         )
 
 
+class Gone(Refused):
+    """What was there is not kept for so long."""
+
+    code = "gone"
+    title = "Gone"
+
+
 class NotFound(Refused):
     """What is named does not exist."""
 

@@ -1,0 +1,102 @@
+"""The HTTP interface of subscriptions: server-sent events, or JSON that waits."""
+
+from contextlib import ExitStack
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from services.api import examples
+from services.api.hub import Change
+from services.api.questions import AllChangesQuestion, ContestChangesQuestion
+from services.api.routes import REFUSALS, ContestId
+from services.api.streaming import EventStream
+from services.api.subscriptions import ContestFeed, Feed, FellBehind, Patience, Subscriptions, Wanted, wanted
+from shared.domain.errors import Gone, Invalid
+
+_EVENT_STREAM = "text/event-stream"
+_ANSWERS = examples.of(examples.CHANGES, _EVENT_STREAM)
+LastEventId = Annotated[
+    str | None, Header(max_length=4000, description="the id of the last server-sent event")
+]
+
+
+def change_routes(subscriptions: Subscriptions, lifetime_seconds: float) -> APIRouter:
+    """Every route of subscriptions; server-sent events end after their lifetime."""
+    router = APIRouter(prefix="/v1", responses=REFUSALS, default_response_class=Response, tags=["changes"])
+
+    async def answer(
+        request: Request, feed: Feed, question: AllChangesQuestion, more: dict[str, Any]
+    ) -> Response:
+        fits = wanted(question)
+        if _streams(request, question):
+            return EventStream(subscriptions.hub, feed, fits, lifetime_seconds)
+        return Response(await _page(feed, fits, question, more), media_type="application/json")
+
+    @router.get("/changes", responses={**_ANSWERS, **examples.refusals(_410="not kept for so long")})
+    async def all_changes(
+        request: Request,
+        question: Annotated[AllChangesQuestion, Query()],
+        last_event_id: LastEventId = None,
+    ) -> Response:
+        """Changes of every contest, as server-sent events or, with `Accept: application/json`, page by page.
+
+        They reach back as long as the deployment keeps them; those of one contest reach back to its first version.
+        """
+        feed = await subscriptions.of_all(last_event_id or question.after)
+        return await answer(request, feed, question, {})
+
+    @router.get("/contests/{contest}/changes", responses=_ANSWERS)
+    async def contest_changes(
+        request: Request,
+        contest: ContestId,
+        question: Annotated[ContestChangesQuestion, Query()],
+        last_event_id: LastEventId = None,
+    ) -> Response:
+        """A contest's changes, one for each version: from now on, or from any version on, however old.
+
+        As server-sent events their ids are versions, so `Last-Event-ID` goes on where the last connection ended.
+        """
+        feed = await subscriptions.of_contest(contest, _after(question, last_event_id))
+        return await answer(request, feed, question, {"contest": contest})
+
+    return router
+
+
+def _after(question: ContestChangesQuestion, last_event_id: str | None) -> int | None:
+    """The version behind which to begin."""
+    if last_event_id:
+        if not last_event_id.isascii() or not last_event_id.isdigit() or len(last_event_id) > 16:
+            raise Invalid("Last-Event-ID", last_event_id[:100], "not a version", "leave the header out")
+        return int(last_event_id)
+    if question.from_version is not None:
+        return question.from_version - 1
+    return question.after
+
+
+def _streams(request: Request, question: AllChangesQuestion) -> bool:
+    if question.format is not None:
+        return question.format == "sse"
+    return _EVENT_STREAM in request.headers.get("accept", "")
+
+
+async def _page(feed: Feed, fits: Wanted, question: AllChangesQuestion, more: dict[str, Any]) -> bytes:
+    """The next changes that fit, waiting for a first one."""
+    with ExitStack() as stack:
+        if isinstance(feed, ContestFeed):
+            stack.enter_context(feed)
+        fitting = await _first_that_fit(feed, fits, question)
+    changes = [orjson.Fragment(one.event) for one in fitting]
+    return orjson.dumps({**more, "changes": changes, "next": feed.cursor})
+
+
+async def _first_that_fit(feed: Feed, fits: Wanted, question: AllChangesQuestion) -> list[Change]:
+    patience = Patience(question.wait_ms / 1000)
+    while True:
+        try:
+            found = await feed.next(patience.left, question.limit)
+        except FellBehind:
+            raise Gone("after", feed.cursor, "it was too long ago", "begin anew without `after`") from None
+        fitting = [one for one in found if fits.fits(one)]
+        if fitting or not found:
+            return fitting

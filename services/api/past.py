@@ -1,0 +1,62 @@
+"""Changes made again from log and ledger: the same bytes as were published, however long ago."""
+
+from collections.abc import Sequence
+
+from services.api.contests import Contests, ledger_entry
+from services.api.hub import Change
+from services.api.index import Index
+from shared.changes import Effect, cloud_event
+from shared.codec import decode_contest, decode_endorsement, decode_entry
+from shared.domain.book import Cell, Totals
+from shared.domain.changes import Scoreboard
+from shared.domain.contest import Contest
+from shared.domain.endorsement import Endorsement
+from shared.domain.policies import Policy
+
+
+class Past:
+    """Makes changes again. Scores are told under the `policies`, as the scorers do."""
+
+    def __init__(self, contests: Contests, policies: Sequence[Policy]) -> None:
+        self._contests = contests
+        self._policies = policies
+
+    async def changes(self, index: Index, first: int, count: int) -> list[Change]:
+        """The changes of versions from `first` on, at most `count` and up to where the index stands."""
+        versions = range(first, min(first + count, index.version + 1))
+        if not versions:
+            return []
+        contest = index.contest_id
+        events = await self._contests.events.picked(contest, versions)
+        ledger = await self._contests.events.picked(contest, versions, index.generation)
+        before = index.contest(first - 1) if first > 1 else None
+        candidates = before.candidates if before else ()
+        scoreboard = Scoreboard(self._policies, candidates, _totals(index, first - 1))
+        zone = before.timezone if before else ""
+        made: list[Change] = []
+        for event, entry in zip(events, ledger, strict=True):
+            folded = ledger_entry(*entry)
+            subject = _subject(folded.contest, folded.endorsement)
+            if isinstance(subject, Contest):
+                zone = subject.timezone
+                scoreboard.enter(subject.candidates)
+            postings = tuple(posting for posting, _ in folded.postings)
+            effect = Effect(decode_entry(*event), subject, postings, scoreboard.move(postings))
+            made.append(Change(contest, folded.version, cloud_event(contest, zone, effect)))
+        return made
+
+
+def _totals(index: Index, version: int) -> dict[Cell, Totals]:
+    """Everything that was known at a version, whatever its valid time."""
+    if not version:
+        return {}
+    sums: list[int] = index.sums.all_time(version).tolist()
+    return {
+        cell: (sums[2 * number], sums[2 * number + 1])
+        for number, cell in enumerate(index.cells.names)
+        if 2 * number + 1 < len(sums)
+    }
+
+
+def _subject(contest: bytes | None, endorsement: bytes | None) -> Contest | Endorsement:
+    return decode_contest(contest) if contest is not None else decode_endorsement(endorsement or b"")

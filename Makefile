@@ -56,7 +56,7 @@ COMPILE = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS $(UV) --no-conf
 lock: ## Write requirements.lock and deploy/*.lock again from pyproject.toml (needs uv)
 	@command -v $(UV) >/dev/null || { echo 'make lock needs uv: `pip install uv`, or name it with `make lock UV=…`.' >&2; exit 1; }
 	$(COMPILE) --all-extras --output-file requirements.lock pyproject.toml
-	$(COMPILE) --no-annotate --constraint requirements.lock --extra ingest --extra scorer --extra api \
+	$(COMPILE) --no-annotate --constraint requirements.lock --extra ingest --extra scorer --extra api --extra webhooks \
 		--output-file deploy/runtime.lock pyproject.toml
 	echo hatchling | $(COMPILE) --no-annotate --constraint requirements.lock --output-file deploy/build.lock -
 

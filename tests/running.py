@@ -40,8 +40,8 @@ class Service:
 
 @contextmanager
 def service(name: str, redis_url: str, **settings: str) -> Iterator[Service]:
-    """One running service, ready; stopped at the end of the block if it still runs."""
-    port = free_port()
+    """One running service, ready; stopped at the end of the block if it still runs. Its port may be a setting."""
+    port = int(settings.get(f"{name}_port", 0)) or free_port()
     environment = {
         **os.environ,
         "STANDINGS_REDIS_URL": redis_url,

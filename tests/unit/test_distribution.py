@@ -1,4 +1,4 @@
-"""What is installed and what is built holds `services` and `shared`, whole, and those names are ours alone."""
+"""What is installed and what is built holds our packages, whole, and their names are ours alone."""
 
 import re
 import subprocess
@@ -27,7 +27,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         return archive.namelist()
 
 
-@pytest.mark.parametrize("package", ["services", "shared"])
+@pytest.mark.parametrize("package", ["services", "shared", "standings"])
 def test_no_other_distribution_owns_a_package_of_ours(package: str) -> None:
     owners = packages_distributions().get(package, [])
 
@@ -37,13 +37,13 @@ def test_no_other_distribution_owns_a_package_of_ours(package: str) -> None:
 def test_the_wheel_holds_our_packages_and_nothing_else(wheel: list[str]) -> None:
     tops = {name.split("/")[0] for name in wheel}
 
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"services", "shared"}
-    assert len(tops) == 3
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"services", "shared", "standings"}
+    assert len(tops) == 4
 
 
 @pytest.mark.parametrize("suffix", [".py", ".lua", ".toml", ".html", ".css", ".js"])
 def test_the_wheel_holds_every_file_of_our_packages(wheel: list[str], suffix: str) -> None:
-    files = [path for top in ("services", "shared") for path in (ROOT / top).rglob(f"*{suffix}")]
+    files = [path for top in ("services", "shared", "standings") for path in (ROOT / top).rglob(f"*{suffix}")]
 
     assert {path.relative_to(ROOT).as_posix() for path in files} <= set(wheel)
 

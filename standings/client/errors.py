@@ -1,0 +1,49 @@
+"""What can go wrong with a question or a subscription."""
+
+import json
+from typing import Any
+
+import httpx
+
+
+class StandingsError(Exception):
+    """Everything that this client raises by itself."""
+
+
+class Problem(StandingsError):
+    """The API refused, with an RFC 9457 problem: `code` ends its type's address, `members` is all that it says."""
+
+    def __init__(self, status: int, members: dict[str, Any]) -> None:
+        parts = [members.get("detail") or members.get("title") or f"status {status}", members.get("way_out")]
+        super().__init__("; ".join(part for part in parts if part))
+        self.status = status
+        self.members = members
+        self.code = str(members.get("type", "")).rpartition("/")[2]
+
+
+class OutOfReach(StandingsError):
+    """The API did not answer for as long as the client was told to try."""
+
+
+class Gap(StandingsError):
+    """Changes did not follow each other. Begin again from what you have: `since` the last version that you took."""
+
+    def __init__(self, contest: str, expected: int, version: int) -> None:
+        super().__init__(f"contest {contest!r}: version {expected} was due, and {version} came")
+        self.contest = contest
+        self.expected = expected
+        self.version = version
+
+
+def problem_of(response: httpx.Response) -> Problem:
+    """An answer that is no success; its body is read."""
+    try:
+        members = json.loads(response.content)
+    except ValueError:
+        members = None
+    if not isinstance(members, dict):
+        members = {
+            "title": response.reason_phrase,
+            "detail": f"{response.request.url} answered {response.status_code}",
+        }
+    return Problem(response.status_code, members)

@@ -1,0 +1,101 @@
+"""A subscription's memory: where it stands, what must come next, and how long to wait when nothing does.
+
+Both clients feed it what they read; nothing here connects, waits or looks at a clock.
+"""
+
+import random
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import httpx
+from httpx_sse import ServerSentEvent
+from pydantic import ValidationError
+
+from standings.client.errors import Gap, OutOfReach, StandingsError, problem_of
+from standings.client.models import Change
+
+# The API says that it lives every 15 seconds; a connection that is silent for longer is dead.
+TIMEOUT = httpx.Timeout(10, read=45)
+_FIRST_WAIT_SECONDS = 0.1
+_LONGEST_WAIT_SECONDS = 10.0
+_TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class Request(NamedTuple):
+    """What to ask for."""
+
+    path: str
+    parameters: dict[str, str]
+    headers: dict[str, str]
+
+
+class Following:
+    """A subscription. `after` is where it begins; without filters, each contest's versions must follow each other.
+
+    `give_up_after` is for how many seconds in a row it may be out of reach, None for ever.
+    """
+
+    def __init__(
+        self, contest: str | None, after: str, filters: Mapping[str, str], give_up_after: float | None
+    ) -> None:
+        self._path = "/v1/changes" if contest is None else f"/v1/contests/{contest}/changes"
+        self._filters = dict(filters)
+        self._complete = not filters.keys() - {"contest"}
+        self._versions = {} if contest is None else {contest: int(after)}
+        self._give_up_after = give_up_after
+        self._failures = 0
+        self._lost_at: float | None = None
+        self.cursor = after
+
+    def request(self) -> Request:
+        """The next connection to make."""
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store", "Last-Event-ID": self.cursor}
+        return Request(self._path, self._filters, headers)
+
+    def answered(self, response: httpx.Response) -> bool:
+        """Whether an answer, of which nothing but a problem's body is read, goes on with events.
+
+        Raises `Problem` if it is not worth trying again.
+        """
+        if response.is_success:
+            self._lost_at = None
+        elif response.status_code not in _TRY_AGAIN:
+            raise problem_of(response)
+        return response.is_success
+
+    def take(self, told: ServerSentEvent) -> Change | None:
+        """What a server-sent event brings, None if that is no change. Raises `Gap`."""
+        self._failures = 0
+        if told.event != "change" or not told.data:
+            if told.id and told.event != "end":
+                self.cursor = told.id  # behind what did not fit the filters
+            return None
+        change = _read(told.data)
+        last = self._versions.get(change.contest)
+        if last is not None and change.version <= last:
+            return None  # told again
+        if last is not None and self._complete and change.version != last + 1:
+            raise Gap(change.contest, last + 1, change.version)
+        self._versions[change.contest] = change.version
+        self.cursor = told.id
+        return change
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next try: a moment after an end, longer and longer while nothing comes.
+
+        `now` is the time in seconds. Raises `OutOfReach`.
+        """
+        if self._lost_at is None:
+            self._lost_at = now
+        if self._give_up_after is not None and now - self._lost_at > self._give_up_after:
+            raise OutOfReach(f"{self._path} could not be followed for {self._give_up_after} seconds")
+        longest = min(_FIRST_WAIT_SECONDS * 2.0**self._failures, _LONGEST_WAIT_SECONDS)
+        self._failures = min(self._failures + 1, 20)
+        return longest * random.uniform(0.5, 1)  # noqa: S311 - so that clients do not come all at once
+
+
+def _read(data: str) -> Change:
+    try:
+        return Change.model_validate_json(data)
+    except ValidationError as error:
+        raise StandingsError(f"a change cannot be read, this client may be too old: {error}") from error

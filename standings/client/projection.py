@@ -1,0 +1,117 @@
+"""A copy of a contest's standings at a consumer's, folded from its changes, that can prove itself against the API."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Self
+
+from pydantic import BaseModel
+
+from standings.client.errors import Gap, StandingsError
+from standings.client.models import Change, Posting, Standings
+
+# Endorsers and their members, as the API counts them.
+Counts = dict[tuple[str, str], tuple[int, int]]
+
+
+class Differs(StandingsError):
+    """A local copy and the API, or a change and the copy before it, do not say the same; each line says of what."""
+
+    def __init__(self, contest: str, version: int, differences: Iterable[str]) -> None:
+        self.differences = list(differences)
+        super().__init__(f"contest {contest!r}, version {version}: {'; '.join(self.differences)}")
+        self.contest = contest
+        self.version = version
+
+
+class Known(BaseModel):
+    """What one version posted."""
+
+    version: int
+    postings: list[Posting]
+
+
+class LocalCopy(BaseModel):
+    """What a contest's changes add up to. `model_dump_json` saves it, `model_validate_json` brings it back.
+
+    It answers for every valid time and every version that it took: `counts` of endorsers and members, and `scores` now
+    under each policy. A copy begins at version 0 and takes each change once, in order.
+    """
+
+    contest: str
+    version: int = 0
+    known: list[Known] = []
+    latest: dict[str, dict[str, Decimal]] = {}
+
+    def take(self, change: Change) -> bool:
+        """Whether this was the next change: False if it was taken before.
+
+        Raises `Gap` if one is missing before it, and `Differs` if it does not begin where the copy stands. The copy is
+        then as it was.
+        """
+        if change.contest != self.contest:
+            raise ValueError(f"a change of contest {change.contest!r} does not belong to {self.contest!r}")
+        if change.version <= self.version:
+            return False
+        if change.version != self.version + 1:
+            raise Gap(self.contest, self.version + 1, change.version)
+        self._refuse_other_beginning(change)
+        for move in change.data.scores:
+            self.latest.setdefault(move.policy, {})[move.candidate] = move.after.score
+        if change.data.postings:
+            self.known.append(Known(version=change.version, postings=change.data.postings))
+        self.version = change.version
+        return True
+
+    def scores(self, policy: str) -> dict[str, Decimal]:
+        """Each candidate's score now under a policy; those that nobody endorsed yet are left out."""
+        return dict(self.latest.get(policy, {}))
+
+    def counts(self, version: int | None = None, valid_at: datetime | None = None) -> Counts:
+        """(candidate, category) → endorsers and members, at a version and a valid time (None: the latest)."""
+        endorsers: Counter[tuple[str, str]] = Counter()
+        members: Counter[tuple[str, str]] = Counter()
+        for known in self.known:
+            if version is not None and known.version > version:
+                break
+            for one in known.postings:
+                if valid_at is None or one.valid_at <= valid_at:
+                    endorsers[one.candidate, one.category] += one.delta
+                    members[one.candidate, one.category] += one.members
+        return {cell: (count, members[cell]) for cell, count in endorsers.items() if count or members[cell]}
+
+    def check(self, standings: Standings) -> Self:
+        """Compares with what the API says of a version that the copy has: all candidates and categories, one moment.
+
+        Raises `Differs`, and `ValueError` for a version that the copy has not taken.
+        """
+        if not 1 <= standings.version <= self.version or standings.contest != self.contest:
+            raise ValueError(
+                f"the copy has contest {self.contest!r} up to version {self.version}, and this is "
+                f"{standings.contest!r} at {standings.version}"
+            )
+        there = {
+            (line.candidate, category): (count.count, count.members)
+            for line in standings.standings
+            for category, count in line.counts.items()
+            if count.count or count.members
+        }
+        here = self.counts(standings.version, standings.valid_at.instant)
+        if differences := [
+            f"{candidate}, {category}: here {here.get(cell, (0, 0))}, there {there.get(cell, (0, 0))}"
+            for cell in sorted(here.keys() | there.keys())
+            for candidate, category in [cell]
+            if here.get(cell, (0, 0)) != there.get(cell, (0, 0))
+        ]:
+            raise Differs(self.contest, standings.version, differences)
+        return self
+
+    def _refuse_other_beginning(self, change: Change) -> None:
+        if differences := [
+            f"{move.candidate} under {move.policy}: here {stands}, the change begins at {move.before.score}"
+            for move in change.data.scores
+            for stands in [self.latest.get(move.policy, {}).get(move.candidate, Decimal(0))]
+            if stands != move.before.score
+        ]:
+            raise Differs(self.contest, change.version, differences)

@@ -64,3 +64,33 @@ class ContestKeys:
 def keys_of(contest: str, partitions: int) -> ContestKeys:
     """The keys of a contest in a deployment of so many partitions."""
     return PartitionKeys(partition_of(contest, partitions)).contest(contest)
+
+
+class WebhookKeys:
+    """The keys of webhooks, all in one slot."""
+
+    hooks = "standings:{webhooks}:hooks"
+    # Counts what was registered, changed and removed.
+    revision = "standings:{webhooks}:revision"
+    # Which process delivers.
+    lead = "standings:{webhooks}:lead"
+
+    @staticmethod
+    def sent(hook: str) -> str:
+        """Up to which version of each contest it is done."""
+        return f"standings:{{webhooks}}:w:{hook}:sent"
+
+    @staticmethod
+    def retries(hook: str) -> str:
+        """What is being tried again."""
+        return f"standings:{{webhooks}}:w:{hook}:retries"
+
+    @staticmethod
+    def dead(hook: str) -> str:
+        """What was given up."""
+        return f"standings:{{webhooks}}:w:{hook}:dead"
+
+    @staticmethod
+    def attempts(hook: str) -> str:
+        """How the latest attempts went."""
+        return f"standings:{{webhooks}}:w:{hook}:attempts"

@@ -31,8 +31,9 @@ def settings_from_environment() -> Settings:
 def run(service: Coroutine[Any, Any, None], level: str) -> int:
     """Runs a service to its end; the exit code. A server or setting that is not fit is one sentence and 78."""
     logging.basicConfig(level=level, format="%(levelname)s %(message)s")
-    # FastStream says for every message that it came and went.
-    logging.getLogger("standings.stream").setLevel(max(logging.WARNING, logging.getLogger().level))
+    # FastStream says for every message that it came and went, and httpx for every request.
+    for talkative in ("standings.stream", "httpx"):
+        logging.getLogger(talkative).setLevel(max(logging.WARNING, logging.getLogger().level))
     # What is loaded stays: a collection that walks all of it over and over took a tenth of the time.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)

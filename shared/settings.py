@@ -29,6 +29,26 @@ class Settings(BaseSettings):
     ingest_port: int = Field(default=8401, ge=0, le=65_535)
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8400, ge=0, le=65_535)
+    webhooks_host: str = "127.0.0.1"
+    webhooks_port: int = Field(default=8402, ge=0, le=65_535)
+    # Where webhooks find the API.
+    api_url: str = "http://127.0.0.1:8400"
+    # Development: webhooks may go to http and to any address, the private ones of this network too.
+    webhooks_development: bool = False
+    webhook_timeout_seconds: float = Field(default=15, gt=0, le=300)
+    # The waits between tries, three days altogether; after the last a delivery becomes a dead letter.
+    webhook_retry_seconds: tuple[float, ...] = (
+        5,
+        60,
+        300,
+        1800,
+        7200,
+        18_000,
+        36_000,
+        50_400,
+        72_000,
+        86_400,
+    )
     # Contests unused longest are dropped from the API's memory while all together hold more; asked for, they come back.
     api_memory_mb: int = Field(default=2048, ge=1)
     policies: Path | None = None

@@ -194,7 +194,9 @@ def test_what_is_posted_to_ingest_is_answered_by_the_api(deployment: Deployment)
 
 
 @containers
-@pytest.mark.parametrize(("service", "count"), [("valkey", 1), ("ingest", 1), ("scorer", 2), ("api", 1)])
+@pytest.mark.parametrize(
+    ("service", "count"), [("valkey", 1), ("ingest", 1), ("scorer", 2), ("api", 1), ("webhooks", 1)]
+)
 def test_no_process_is_root_may_become_it_or_can_write_to_its_image(
     deployment: Deployment, service: str, count: int
 ) -> None:

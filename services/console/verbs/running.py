@@ -74,6 +74,14 @@ def api() -> None:
 
 
 @app.command()
+def webhooks() -> None:
+    """Run webhooks alone, configured by STANDINGS_… variables."""
+    from services.webhooks.app import main
+
+    raise typer.Exit(main())
+
+
+@app.command()
 def rebuild(
     contest: Annotated[str | None, typer.Argument(help="contest id")] = None,
     everything: Annotated[bool, typer.Option("--all", help="every contest")] = False,

@@ -1,0 +1,97 @@
+"""The composition root of webhooks: the only place where they connect, read the clock or look names up."""
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import httpx
+from fastapi import FastAPI
+
+from services.webhooks.addresses import look_up
+from services.webhooks.deliveries import Deliveries
+from services.webhooks.registry import Registry
+from services.webhooks.routes import routes
+from services.webhooks.sending import Sender
+from services.webhooks.source import Source
+from services.webhooks.store import Store
+from shared import problems
+from shared.archive import Archive
+from shared.connections import connect
+from shared.log import Log
+from shared.process import run, settings_from_environment
+from shared.server import check, wait_for
+from shared.serving import add_health, serve
+from shared.settings import Settings
+
+_API_TIMEOUT_SECONDS = 30
+
+
+class Webhooks:
+    """The service: its app, and the deliveries beside it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.redis = connect(settings)
+        self.http = httpx.AsyncClient(timeout=_API_TIMEOUT_SECONDS, trust_env=False)
+        development = settings.webhooks_development
+        self.sender = Sender(look_up, development, settings.webhook_timeout_seconds)
+        store = Store(self.redis, f"{socket.gethostname()}-{os.getpid()}")
+        log = Log(self.redis, settings.partitions, archive=Archive(settings.archive))
+        source = Source(settings.api_url, self.http, log)
+        self.deliveries = Deliveries(store, source, self.sender, settings.webhook_retry_seconds, time.time)
+        self._delivering: asyncio.Task[None] | None = None
+        registry = Registry(
+            store, source, self.sender, self.deliveries, look_up, development, lambda: datetime.now(UTC)
+        )
+        self.app = FastAPI(
+            title="Standings: webhooks", version="1", description="Sends changes to receivers."
+        )
+        problems.install(self.app)
+        add_health(self.app, self._ready)
+        self.app.include_router(routes(registry))
+
+    async def _ready(self) -> str | None:
+        if self._delivering is None or self._delivering.done():
+            return "nothing is delivered: restart the service, its log says why"
+        try:
+            await self.redis.ping()
+        except Exception as error:
+            return f"the Redis server does not answer: {error}"
+        return None
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[None]:
+        """Delivers inside the block, once the server answers and is fit. Raises `UnfitServer`."""
+        await wait_for(self.redis)
+        await check(self.redis, self.settings)
+        self._delivering = asyncio.create_task(self.deliveries.run())
+        self._delivering.add_done_callback(_say_why)
+        try:
+            yield
+        finally:
+            self._delivering.cancel()
+            await asyncio.wait({self._delivering})
+            await self.sender.aclose()
+            await self.http.aclose()
+            await self.redis.aclose()
+
+
+def _say_why(delivering: "asyncio.Task[None]") -> None:
+    if not delivering.cancelled() and (error := delivering.exception()):
+        logging.getLogger("standings").critical("webhooks are no longer delivered", exc_info=error)
+
+
+def main() -> int:
+    """Runs webhooks with the settings of the environment until it is signalled; the exit code."""
+    settings = settings_from_environment()
+
+    async def service() -> None:
+        webhooks = Webhooks(settings)
+        await serve(webhooks.app, settings.webhooks_host, settings.webhooks_port, webhooks.work)
+
+    return run(service(), settings.log_level)

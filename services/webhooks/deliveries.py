@@ -1,0 +1,254 @@
+"""Delivering: each webhook gets each contest's changes in order, one at a time, again until it takes them.
+
+One process delivers at a time. What each webhook is done with is in the store before the next change is sent, so a
+process that dies sends at most that one again.
+"""
+
+import asyncio
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import httpx
+
+from services.webhooks.hooks import Hook
+from services.webhooks.sending import Outcome, Sender
+from services.webhooks.source import Source, Told
+from services.webhooks.store import Attempt, DeadLetter, Retry, Store
+from shared.connections import FAILURES
+from standings.client import StandingsError
+
+log = logging.getLogger("standings")
+
+# What can be away for a while, and is tried again: the storage and the API.
+AWAY = (*FAILURES, httpx.HTTPError, StandingsError)
+_LEAD_EVERY_SECONDS = 1.0
+_LOOK_AROUND_SECONDS = 10.0
+_WAIT_MS = 1000
+_AT_ONCE = 64
+_AT_ONCE_A_HOOK = 8
+_GONE = 410
+_LONGEST_WAIT_SECONDS = 86_400.0
+
+
+class LeadLost(Exception):
+    """Another process delivers now."""
+
+
+class _Stop(Exception):
+    """Nothing more is sent to this webhook for now."""
+
+
+class Deliveries:
+    """`retry_seconds` are the waits between tries, after the last of which a delivery is given up; `clock` gives
+    seconds since 1970."""
+
+    def __init__(
+        self,
+        store: Store,
+        source: Source,
+        sender: Sender,
+        retry_seconds: Sequence[float],
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._source = source
+        self._sender = sender
+        self._retry_seconds = retry_seconds
+        self._clock = clock
+        self._hooks: dict[str, Hook] = {}
+        self._revision = -1
+        self._lanes: dict[tuple[str, str], _Lane] = {}
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._slots_of: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE_A_HOOK))
+
+    async def run(self) -> None:
+        """Delivers whenever no other process does, until cancelled."""
+        try:
+            while True:
+                try:
+                    if await self._store.lead():
+                        await self._deliver()
+                except* LeadLost:
+                    log.warning("another process delivers the webhooks now")
+                except* AWAY as failed:
+                    log.warning("webhooks wait: %s", failed.exceptions[0])
+                await asyncio.sleep(_LEAD_EVERY_SECONDS)
+        finally:
+            await self._store.give_way()
+
+    async def _deliver(self) -> None:
+        self._revision = -1
+        self._lanes.clear()
+        log.info("delivering webhooks")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_lead(group))
+            group.create_task(self._follow(group))
+            group.create_task(self._look_around(group))
+
+    async def _keep_lead(self, group: asyncio.TaskGroup) -> None:
+        """Also wakes webhooks that were changed."""
+        woken = -1
+        while True:
+            if not await self._store.lead():
+                raise LeadLost
+            await self._notice_changes()
+            if self._revision != woken:
+                woken = self._revision
+                await self._wake_all(group)
+            await asyncio.sleep(_LEAD_EVERY_SECONDS)
+
+    async def _notice_changes(self) -> None:
+        """Reads the webhooks again if one was changed, and stops what is on its way to that one."""
+        if (revision := await self._store.revision()) == self._revision:
+            return
+        hooks = await self._store.hooks()
+        for hook_id, contest in list(self._lanes):
+            now, before = hooks.get(hook_id), self._hooks.get(hook_id)
+            if now is None or before is None or now.changed_at != before.changed_at:
+                self._lanes.pop((hook_id, contest)).stop()
+        self._hooks, self._revision = hooks, revision
+
+    async def _follow(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            try:
+                async for contest, version in self._source.moved():
+                    for hook in self._active():
+                        if hook.wanted.wants(contest):
+                            self._wake(group, hook.id, contest, version)
+            except AWAY as error:
+                log.warning("the changes cannot be followed, trying again: %s", error)
+            await asyncio.sleep(_LEAD_EVERY_SECONDS)
+
+    async def _look_around(self, group: asyncio.TaskGroup) -> None:
+        """Finds what no change told of: it came while nobody listened."""
+        while True:
+            await asyncio.sleep(_LOOK_AROUND_SECONDS)
+            await self._wake_all(group)
+
+    async def _wake_all(self, group: asyncio.TaskGroup) -> None:
+        active = self._active()
+        versions = await self._source.versions() if active else {}
+        for hook in active:
+            sent = await self._store.sent(hook.id)
+            for contest, version in versions.items():
+                if version > sent.get(contest, 0) and hook.wanted.wants(contest):
+                    self._wake(group, hook.id, contest, version)
+
+    def _active(self) -> list[Hook]:
+        return [hook for hook in self._hooks.values() if hook.state == "active"]
+
+    def _wake(self, group: asyncio.TaskGroup, hook: str, contest: str, version: int) -> None:
+        lane = self._lanes.get((hook, contest))
+        if lane is None or lane.ended:
+            lane = self._lanes[hook, contest] = _Lane()
+            lane.task = group.create_task(self._run_lane(lane, hook, contest))
+        lane.more, lane.upto = True, version
+
+    async def _run_lane(self, lane: "_Lane", hook: str, contest: str) -> None:
+        while lane.more:
+            lane.more = False
+            try:
+                await self._send_all(lane, hook, contest)
+            except _Stop:
+                return
+            except AWAY as error:
+                log.warning("webhook %s, contest %s waits: %s", hook, contest, error)
+                await asyncio.sleep(_LEAD_EVERY_SECONDS)
+                lane.more = True
+
+    async def _send_all(self, lane: "_Lane", hook: str, contest: str) -> None:
+        """Sends what there is, in order; what was told of a moment ago is waited for."""
+        version = await self._store.sent_of(hook, contest)
+        while True:
+            wait_ms = _WAIT_MS if version < lane.upto else 0
+            wanted = (await self._hook(hook)).wanted
+            page = await self._source.after(contest, version, wanted, wait_ms=wait_ms)
+            for told in page.changes:
+                await self._send(hook, told)
+            if page.upto == version:
+                return
+            # Also behind what the filters left out.
+            version = page.upto
+            _still(await self._store.done(hook, contest, version))
+
+    async def _send(self, hook_id: str, told: Told) -> None:
+        """Sends a change until it is taken or given up. Raises `_Stop` if the webhook is to have nothing more."""
+        tried = await self._store.retry_of(hook_id, told.contest)
+        attempts = tried.attempts if tried and tried.version == told.version else 0
+        if tried and attempts:
+            await asyncio.sleep(max(tried.at - self._clock(), 0))
+        while True:
+            outcome = await self.attempt(await self._hook(hook_id), told, attempts + 1)
+            attempts += 1
+            if outcome.accepted:
+                _still(await self._store.done(hook_id, told.contest, told.version))
+                return
+            if outcome.status == _GONE:
+                await self._store.change(hook_id, _disabled)
+                raise _Stop
+            if attempts > len(self._retry_seconds):
+                log.warning(
+                    "webhook %s: gave up %s/%d: %s", hook_id, told.contest, told.version, outcome.said
+                )
+                letter = DeadLetter(
+                    contest=told.contest,
+                    version=told.version,
+                    attempts=attempts,
+                    at=self._clock(),
+                    said=outcome.said,
+                )
+                _still(await self._store.give_up(hook_id, letter))
+                return
+            wait = self._wait(attempts, outcome)
+            retry = Retry(version=told.version, attempts=attempts, at=self._clock() + wait, said=outcome.said)
+            _still(await self._store.later(hook_id, told.contest, retry))
+            await asyncio.sleep(wait)
+
+    async def attempt(self, hook: Hook, told: Told, number: int) -> Outcome:
+        """One attempt, noted."""
+        async with self._slots, self._slots_of[hook.id]:
+            outcome = await self._sender.send(hook, told.message)
+        noted = Attempt(told.contest, told.version, number, outcome.said, outcome.status, outcome.took_ms)
+        await self._store.note_attempt(hook.id, noted)
+        return outcome
+
+    async def _hook(self, hook: str) -> Hook:
+        """As it is at this moment. Raises `_Stop` if nothing is to be sent to it."""
+        await self._notice_changes()
+        found = self._hooks.get(hook)
+        if found is None or found.state != "active":
+            raise _Stop
+        return found
+
+    def _wait(self, attempts: int, outcome: Outcome) -> float:
+        """Seconds; a little more at random, so that what failed together does not come back together."""
+        wait = self._retry_seconds[attempts - 1] * random.uniform(1, 1.1)  # noqa: S311 - no secret
+        return max(wait, min(outcome.retry_after or 0, _LONGEST_WAIT_SECONDS))
+
+
+class _Lane:
+    """What goes to one webhook of one contest."""
+
+    def __init__(self) -> None:
+        self.more = False
+        self.upto = 0
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.task is not None and self.task.done()
+
+    def stop(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+
+
+def _still(leading: bool) -> None:
+    if not leading:
+        raise _Stop
+
+
+def _disabled(hook: Hook) -> Hook:
+    return hook.model_copy(update={"state": "disabled", "why": "its receiver answered 410 Gone"})

@@ -1,0 +1,73 @@
+"""Webhooks as they are registered: where changes go, which, and whether they do."""
+
+import base64
+import secrets
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,119}$")]
+# Nothing is sent to one that is unverified, paused by its owner, or disabled because its receiver said 410.
+State = Literal["unverified", "active", "paused", "disabled"]
+
+
+class Wanted(BaseModel):
+    """Which changes are sent; what is left out wants all. As the parameters of `/v1/changes`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    contests: Annotated[list[Slug], Field(min_length=1, max_length=1000)] | None = None
+    candidates: Annotated[list[Slug], Field(min_length=1, max_length=100)] | None = None
+    policies: Annotated[list[Slug], Field(min_length=1, max_length=100)] | None = None
+    min_delta: Annotated[Decimal, Field(ge=0, le=10**15)] | None = None
+
+    def wants(self, contest: str) -> bool:
+        """Whether anything of a contest is wanted."""
+        return self.contests is None or contest in self.contests
+
+    def parameters(self) -> dict[str, str]:
+        """The filters, as the API takes them beside a contest."""
+        given = {"candidate": self.candidates, "policy": self.policies}
+        found = {name: ",".join(ids) for name, ids in given.items() if ids is not None}
+        return found if self.min_delta is None else found | {"min_delta": f"{self.min_delta:f}"}
+
+
+class Secret(BaseModel):
+    """A key that messages are signed with, `until` then if another took its place."""
+
+    model_config = ConfigDict(frozen=True)
+
+    value: str
+    until: datetime | None = None
+
+
+class Hook(BaseModel):
+    """A webhook. `why` says why it is disabled."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    url: str
+    description: str
+    wanted: Wanted
+    state: State
+    why: str
+    created_at: datetime
+    changed_at: datetime
+    secrets: list[Secret]
+
+    def keys(self, now: datetime) -> list[str]:
+        """The secrets to sign with, the newest first."""
+        return [one.value for one in self.secrets if one.until is None or one.until > now]
+
+
+def new_secret() -> str:
+    """A secret for HMAC-SHA256. Source: Standard Webhooks, "Symmetric": 24 to 64 random bytes behind `whsec_`."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def new_id() -> str:
+    """A webhook's id."""
+    return "wh_" + secrets.token_hex(12)

@@ -1,0 +1,206 @@
+"""Registering webhooks, proving whose they are, and sending dead letters again."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.webhooks.addresses import NotPublic, Resolve, addresses_of, target_of
+from services.webhooks.deliveries import Deliveries
+from services.webhooks.hooks import Hook, Secret, Wanted, new_id, new_secret
+from services.webhooks.sending import Message, Outcome, Sender
+from services.webhooks.source import Source, Told
+from services.webhooks.store import Store
+from shared.domain.errors import Conflict, Invalid
+
+_LOOK_UP_SECONDS = 5
+VERIFICATION = "standings.webhook.verification"
+
+
+class NotVerified(Conflict):
+    """The receiver did not prove that the webhook's owner runs it."""
+
+    code = "webhook-not-verified"
+    title = "Webhook not verified"
+
+
+class NotDelivered(Conflict):
+    """The receiver did not take the dead letter."""
+
+    code = "webhook-not-delivered"
+    title = "Not delivered"
+
+
+class Registration(BaseModel):
+    """A new webhook."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(max_length=2000, examples=["https://example.org/standings"])
+    description: str = Field(default="", max_length=500)
+    wanted: Wanted = Wanted()
+
+
+class Change(BaseModel):
+    """What is to be otherwise; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str | None = Field(default=None, max_length=2000)
+    description: str | None = Field(default=None, max_length=500)
+    wanted: Wanted | None = None
+    paused: bool | None = None
+
+
+class Rotation(BaseModel):
+    """For how many hours messages are signed with the old key too."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    keep_old_hours: float = Field(default=24, ge=0, le=24 * 30)
+
+
+class Registry:
+    """What can be done with webhooks. `clock` gives the present in UTC."""
+
+    def __init__(
+        self,
+        store: Store,
+        source: Source,
+        sender: Sender,
+        deliveries: Deliveries,
+        resolve: Resolve,
+        development: bool,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.store = store
+        self._source = source
+        self._sender = sender
+        self._deliveries = deliveries
+        self._resolve = resolve
+        self._development = development
+        self._clock = clock
+
+    async def register(self, asked: Registration) -> Hook:
+        """A new webhook, unverified; it will have what comes after this. Raises `Invalid`."""
+        await self._refuse_url(asked.url)
+        now = self._clock()
+        hook = Hook(
+            id=new_id(),
+            url=asked.url,
+            description=asked.description,
+            wanted=asked.wanted,
+            state="unverified",
+            why="",
+            created_at=now,
+            changed_at=now,
+            secrets=[Secret(value=new_secret())],
+        )
+        await self.store.add(hook, await self._source.versions())
+        return hook
+
+    async def change(self, hook: str, asked: Change) -> Hook:
+        """Changes a webhook; another address has to be verified again. Raises `Invalid`, `NotFound` and `Changed`."""
+        if asked.url is not None:
+            await self._refuse_url(asked.url)
+
+        def to(was: Hook) -> Hook:
+            given = {"url": asked.url, "description": asked.description, "wanted": asked.wanted}
+            said = {name: value for name, value in given.items() if value is not None}
+            new = was.model_copy(update={**said, "changed_at": self._clock()})
+            if new.url != was.url:
+                return new.model_copy(update={"state": "unverified", "why": ""})
+            if asked.paused is not None and was.state != "unverified":
+                return new.model_copy(update={"state": "paused" if asked.paused else "active", "why": ""})
+            return new
+
+        return await self.store.change(hook, to, afresh=True)
+
+    async def rotate(self, hook: str, asked: Rotation) -> tuple[Hook, str]:
+        """Another key, beside which the old one is used for a while. Raises `NotFound` and `Changed`."""
+        now, secret = self._clock(), new_secret()
+        until = now + timedelta(hours=asked.keep_old_hours)
+
+        def to(was: Hook) -> Hook:
+            old = [
+                one.model_copy(update={"until": min(one.until or until, until)})
+                for one in was.secrets
+                if (one.until or until) > now
+            ]
+            return was.model_copy(update={"secrets": [Secret(value=secret), *old]})
+
+        return await self.store.change(hook, to), secret
+
+    async def verify(self, hook_id: str) -> Hook:
+        """Sends a challenge, which the receiver answers with, and lets the webhook begin or go on.
+
+        Raises `NotVerified`, `NotFound` and `Changed`.
+        """
+        hook = await self.store.hook(hook_id)
+        challenge = secrets.token_urlsafe(24)
+        body = orjson.dumps({"type": VERIFICATION, "webhook": hook.id, "challenge": challenge})
+        message = Message(f"msg_{secrets.token_hex(16)}", body, "application/json")
+        outcome = await self._sender.send(hook, message)
+        if not outcome.accepted or _answer(outcome) != challenge:
+            said = outcome.said if not outcome.accepted else "answered, but not with the challenge"
+            raise NotVerified(
+                "webhook",
+                hook.id,
+                f"{hook.url} {said}",
+                'answer the challenge with 200 and the JSON object {"challenge": "…"}, or with its plain text',
+            )
+
+        def to(was: Hook) -> Hook:
+            if was.url != hook.url:
+                return was
+            return was.model_copy(update={"state": "active", "why": "", "changed_at": self._clock()})
+
+        return await self.store.change(hook_id, to, afresh=True)
+
+    async def redeliver(self, hook_id: str, contest: str, version: int) -> Outcome:
+        """Sends a dead letter once more and takes it out.
+
+        Raises `NotDelivered`, after which it stays, and `NotFound`.
+        """
+        hook = await self.store.hook(hook_id)
+        letter = await self.store.dead_letter(hook_id, contest, version)
+        told = await self._one(contest, version)
+        outcome = await self._deliveries.attempt(hook, told, letter.attempts + 1)
+        if not outcome.accepted:
+            raise NotDelivered(
+                "letter",
+                f"{contest}/{version}",
+                f"{hook.url} {outcome.said}",
+                "see to the receiver, and try again; the letter stays where it is",
+            )
+        await self.store.drop_letter(hook_id, contest, version)
+        return outcome
+
+    async def _one(self, contest: str, version: int) -> Told:
+        page = await self._source.after(contest, version - 1, Wanted(), most=1)
+        return page.changes[0]
+
+    async def _refuse_url(self, url: str) -> None:
+        target = target_of(url, self._development)
+        try:
+            async with asyncio.timeout(_LOOK_UP_SECONDS):
+                await addresses_of(target, self._resolve, self._development)
+        except NotPublic as error:
+            raise Invalid("url", url, str(error), "give a host that the public can reach") from None
+        except (OSError, TimeoutError) as error:
+            why = str(error) or "its name is not answered for"
+            raise Invalid(
+                "url", url, f"{target.host} cannot be found: {why}", "give a host that exists"
+            ) from None
+
+
+def _answer(outcome: Outcome) -> str:
+    """What the receiver made of the challenge."""
+    try:
+        said = orjson.loads(outcome.body)
+    except orjson.JSONDecodeError:
+        return outcome.body.decode(errors="replace").strip()
+    return str(said.get("challenge", "")) if isinstance(said, dict) else str(said)

@@ -1,0 +1,122 @@
+"""The HTTP interface of webhooks."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+
+from services.webhooks.hooks import Hook, Slug
+from services.webhooks.registry import Change, Registration, Registry, Rotation
+from services.webhooks.store import DeadLetter, Retry
+
+HookId = Annotated[str, Path(pattern=r"^wh_[0-9a-f]{24}$", examples=["wh_0123456789abcdef01234567"])]
+ContestId = Annotated[Slug, Path()]
+Version = Annotated[int, Path(ge=1, le=2**53)]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    404: {"description": "no webhook, or no letter, of this name"},
+    409: {"description": "the receiver did not do its part, or the webhook was changed at this moment"},
+    422: {"description": "a field is not of its form, or the address is not one to send to"},
+    503: {"description": "the storage does not answer"},
+}
+
+
+def routes(registry: Registry) -> APIRouter:  # noqa: C901 - a list of routes, not a decision
+    """Every route of webhooks."""
+    router = APIRouter(prefix="/v1/webhooks", responses=_ANSWERS, tags=["webhooks"])
+    store = registry.store
+
+    @router.post("", status_code=201)
+    async def register(asked: Registration) -> dict[str, Any]:
+        """Registers a webhook. Its secret is in this answer only; it begins when it is verified."""
+        hook = await registry.register(asked)
+        return {**view(hook), "secret": hook.secrets[0].value}
+
+    @router.get("")
+    async def every() -> dict[str, Any]:
+        """All webhooks."""
+        return {"webhooks": [view(hook) for hook in (await store.hooks()).values()]}
+
+    @router.get("/{webhook}")
+    async def one(webhook: HookId) -> dict[str, Any]:
+        """A webhook, and what is being tried again."""
+        hook = await store.hook(webhook)
+        retries = await store.retries(webhook)
+        return {**view(hook), "retries": [_retry(contest, one) for contest, one in sorted(retries.items())]}
+
+    @router.patch("/{webhook}")
+    async def change(webhook: HookId, asked: Change) -> dict[str, Any]:
+        """Changes a webhook, pauses it or lets it go on. What waits to be tried again is tried at once."""
+        return view(await registry.change(webhook, asked))
+
+    @router.delete("/{webhook}", status_code=204)
+    async def remove(webhook: HookId) -> None:
+        """Removes a webhook with its dead letters."""
+        await store.remove(webhook)
+
+    @router.post("/{webhook}/verification")
+    async def verify(webhook: HookId) -> dict[str, Any]:
+        """Sends the receiver a challenge to answer with; the webhook is active if it does."""
+        return view(await registry.verify(webhook))
+
+    @router.post("/{webhook}/secret-rotation")
+    async def rotate(webhook: HookId, asked: Rotation) -> dict[str, Any]:
+        """Gives a new secret, in this answer only; messages are signed with the old one too for a while."""
+        hook, secret = await registry.rotate(webhook, asked)
+        return {**view(hook), "secret": secret}
+
+    @router.get("/{webhook}/attempts")
+    async def attempts(webhook: HookId, limit: Limit = 100) -> dict[str, Any]:
+        """How the latest attempts went, the latest first."""
+        await store.hook(webhook)
+        found = await store.attempts(webhook, limit)
+        return {"attempts": [{**one, "at": _instant(one["at"])} for one in found]}
+
+    @router.get("/{webhook}/dead-letters")
+    async def dead_letters(webhook: HookId) -> dict[str, Any]:
+        """What was given up after the last try, by contest and version."""
+        await store.hook(webhook)
+        return {"dead_letters": [_letter(one) for one in await store.dead_letters(webhook)]}
+
+    @router.post("/{webhook}/dead-letters/{contest}/{version}/redelivery")
+    async def redeliver(webhook: HookId, contest: ContestId, version: Version) -> dict[str, Any]:
+        """Sends a dead letter now; taken, it is no dead letter any more."""
+        outcome = await registry.redeliver(webhook, contest, version)
+        return {"contest": contest, "version": version, "outcome": outcome.said, "took_ms": outcome.took_ms}
+
+    @router.delete("/{webhook}/dead-letters/{contest}/{version}", status_code=204)
+    async def drop(webhook: HookId, contest: ContestId, version: Version) -> None:
+        """Drops a dead letter."""
+        await store.drop_letter(webhook, contest, version)
+
+    return router
+
+
+def view(hook: Hook) -> dict[str, Any]:
+    """A webhook without its secrets."""
+    shown = hook.model_dump(mode="json", exclude={"secrets"})
+    return {"webhook": shown.pop("id"), **shown, "secrets": len(hook.secrets)}
+
+
+def _retry(contest: str, one: Retry) -> dict[str, Any]:
+    return {
+        "contest": contest,
+        "version": one.version,
+        "attempts": one.attempts,
+        "next_at": _instant(one.at),
+        "outcome": one.said,
+    }
+
+
+def _letter(one: DeadLetter) -> dict[str, Any]:
+    return {
+        "contest": one.contest,
+        "version": one.version,
+        "attempts": one.attempts,
+        "given_up_at": _instant(one.at),
+        "outcome": one.said,
+    }
+
+
+def _instant(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

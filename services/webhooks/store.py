@@ -1,0 +1,215 @@
+"""Webhooks and how far each got, in Redis."""
+
+from collections.abc import Callable, Mapping
+from importlib.resources import files
+from typing import Any, Literal, NamedTuple, cast
+
+import orjson
+from pydantic import BaseModel
+from redis.asyncio import Redis
+
+from services.webhooks.hooks import Hook
+from shared.domain.errors import Conflict, NotFound
+from shared.keys import WebhookKeys
+
+# Which attempts were made is for whoever looks for a fault now; the log of events is elsewhere.
+_ATTEMPTS_KEPT = 1000
+_LEAD_MS = 10_000
+
+
+class Changed(Conflict):
+    """Somebody else changed the webhook at the same moment."""
+
+    code = "webhook-changed"
+    title = "Webhook changed"
+
+
+class Retry(BaseModel):
+    """A delivery that failed so often, and when it is tried again (seconds since 1970)."""
+
+    version: int
+    attempts: int
+    at: float
+    said: str
+
+
+class DeadLetter(BaseModel):
+    """A delivery that was given up, and why."""
+
+    contest: str
+    version: int
+    attempts: int
+    at: float
+    said: str
+
+
+class Attempt(NamedTuple):
+    """How an attempt went."""
+
+    contest: str
+    version: int
+    number: int
+    outcome: str
+    status: int | None
+    took_ms: int
+
+
+class Store:
+    """`process` names this process among those that may deliver."""
+
+    def __init__(self, redis: Redis, process: str) -> None:
+        self.redis = redis
+        self._process = process
+        self._settle = redis.register_script(_lua("settle.lua"))
+        self._replace = redis.register_script(_lua("replace.lua"))
+
+    async def hooks(self) -> dict[str, Hook]:
+        """All that are registered, the oldest first."""
+        found = cast(dict[bytes, bytes], await self.redis.hgetall(WebhookKeys.hooks))
+        hooks = sorted(
+            (Hook.model_validate_json(one) for one in found.values()), key=lambda hook: hook.created_at
+        )
+        return {hook.id: hook for hook in hooks}
+
+    async def hook(self, hook: str) -> Hook:
+        """One of them. Raises `NotFound`."""
+        return Hook.model_validate_json(await self._raw(hook))
+
+    async def add(self, hook: Hook, sent: Mapping[str, int]) -> None:
+        """A new webhook, which wants no more of these contests than what comes behind these versions."""
+        if sent:
+            await self.redis.hset(WebhookKeys.sent(hook.id), mapping=cast(Any, dict(sent)))
+        await self._replaced(hook.id, b"", hook.model_dump_json())
+
+    async def change(self, hook: str, to: Callable[[Hook], Hook], afresh: bool = False) -> Hook:
+        """Changes one; `afresh` forgets when what failed is tried again. Raises `NotFound` and `Changed`."""
+        was = await self._raw(hook)
+        becomes = to(Hook.model_validate_json(was))
+        await self._replaced(
+            hook, was, becomes.model_dump_json(), [WebhookKeys.retries(hook)] if afresh else []
+        )
+        return becomes
+
+    async def remove(self, hook: str) -> None:
+        """Removes one with all that belongs to it. Raises `NotFound` and `Changed`."""
+        keys = [
+            key(hook)
+            for key in (WebhookKeys.sent, WebhookKeys.retries, WebhookKeys.dead, WebhookKeys.attempts)
+        ]
+        await self._replaced(hook, await self._raw(hook), "", keys)
+
+    async def revision(self) -> int:
+        """Another number after every change to a webhook."""
+        return int(await self.redis.get(WebhookKeys.revision) or 0)
+
+    async def lead(self) -> bool:
+        """Whether this process is the one that delivers, for the next seconds."""
+        if await self.redis.set(WebhookKeys.lead, self._process, nx=True, px=_LEAD_MS):
+            return True
+        if await self.redis.get(WebhookKeys.lead) != self._process.encode():
+            return False
+        return bool(await self.redis.pexpire(WebhookKeys.lead, _LEAD_MS))
+
+    async def give_way(self) -> None:
+        """Lets another process deliver at once."""
+        if await self.redis.get(WebhookKeys.lead) == self._process.encode():
+            await self.redis.delete(WebhookKeys.lead)
+
+    async def sent(self, hook: str) -> dict[str, int]:
+        """Up to which version of each contest it is done."""
+        found = cast(dict[bytes, bytes], await self.redis.hgetall(WebhookKeys.sent(hook)))
+        return {contest.decode(): int(version) for contest, version in found.items()}
+
+    async def sent_of(self, hook: str, contest: str) -> int:
+        """Up to which version of a contest it is done."""
+        return int(await self.redis.hget(WebhookKeys.sent(hook), contest) or 0)
+
+    async def retries(self, hook: str) -> dict[str, Retry]:
+        """What is waiting to be tried again, by contest."""
+        found = cast(dict[bytes, bytes], await self.redis.hgetall(WebhookKeys.retries(hook)))
+        return {contest.decode(): Retry.model_validate_json(one) for contest, one in found.items()}
+
+    async def retry_of(self, hook: str, contest: str) -> Retry | None:
+        """What of a contest is waiting to be tried again."""
+        found = await self.redis.hget(WebhookKeys.retries(hook), contest)
+        return None if found is None else Retry.model_validate_json(found)
+
+    async def done(self, hook: str, contest: str, version: int) -> bool:
+        """Goes on behind a version. False: this process does not deliver any more."""
+        return await self._note(hook, contest, version, "done", "")
+
+    async def give_up(self, hook: str, letter: DeadLetter) -> bool:
+        """Lays a delivery in the dead letters and goes on behind it, in one step. False as `done`."""
+        return await self._note(hook, letter.contest, letter.version, "dead", letter.model_dump_json())
+
+    async def later(self, hook: str, contest: str, retry: Retry) -> bool:
+        """Notes when a delivery is tried again. False as `done`."""
+        return await self._note(hook, contest, retry.version, "retry", retry.model_dump_json())
+
+    async def note_attempt(self, hook: str, attempt: Attempt) -> None:
+        """Keeps how an attempt went; the latest thousand are kept."""
+        await self.redis.xadd(
+            WebhookKeys.attempts(hook),
+            {"attempt": orjson.dumps(attempt._asdict())},
+            maxlen=_ATTEMPTS_KEPT,
+            approximate=True,
+        )
+
+    async def attempts(self, hook: str, limit: int) -> list[dict[str, Any]]:
+        """How the latest attempts went, the latest first."""
+        entries: Any = await self.redis.xrevrange(WebhookKeys.attempts(hook), count=limit)
+        return [
+            {"at": int(entry_id.partition(b"-")[0]) / 1000, **orjson.loads(fields[b"attempt"])}
+            for entry_id, fields in entries
+        ]
+
+    async def dead_letters(self, hook: str) -> list[DeadLetter]:
+        """What was given up, by contest and version."""
+        found = cast(list[bytes], await self.redis.hvals(WebhookKeys.dead(hook)))
+        letters = [DeadLetter.model_validate_json(one) for one in found]
+        return sorted(letters, key=lambda letter: (letter.contest, letter.version))
+
+    async def dead_letter(self, hook: str, contest: str, version: int) -> DeadLetter:
+        """One of them. Raises `NotFound`."""
+        found = await self.redis.hget(WebhookKeys.dead(hook), f"{contest}/{version}")
+        if found is None:
+            raise _no_letter(contest, version)
+        return DeadLetter.model_validate_json(found)
+
+    async def drop_letter(self, hook: str, contest: str, version: int) -> None:
+        """Takes one out. Raises `NotFound`."""
+        if not await self.redis.hdel(WebhookKeys.dead(hook), f"{contest}/{version}"):
+            raise _no_letter(contest, version)
+
+    async def _raw(self, hook: str) -> bytes:
+        found = await self.redis.hget(WebhookKeys.hooks, hook)
+        if found is None:
+            raise NotFound("webhook", hook, f"there is no webhook {hook!r}", "see GET /v1/webhooks")
+        return cast(bytes, found)
+
+    async def _replaced(self, hook: str, was: bytes, becomes: str, removed: list[str] | None = None) -> None:
+        keys = [WebhookKeys.hooks, WebhookKeys.revision, *(removed or [])]
+        if not await self._replace(keys=keys, args=[hook, was, becomes]):
+            raise Changed(
+                "webhook", hook, f"webhook {hook!r} was changed at this moment", "read it and try again"
+            )
+
+    async def _note(
+        self, hook: str, contest: str, version: int, what: Literal["done", "dead", "retry"], json: str
+    ) -> bool:
+        of_hook = [key(hook) for key in (WebhookKeys.sent, WebhookKeys.retries, WebhookKeys.dead)]
+        return bool(
+            await self._settle(
+                keys=[WebhookKeys.lead, WebhookKeys.hooks, *of_hook],
+                args=[self._process, hook, contest, version, what, json],
+            )
+        )
+
+
+def _no_letter(contest: str, version: int) -> NotFound:
+    letter = f"{contest}/{version}"
+    return NotFound("letter", letter, f"there is no dead letter {letter!r}", "see the webhook's dead-letters")
+
+
+def _lua(name: str) -> str:
+    return files("services.webhooks").joinpath(name).read_text()

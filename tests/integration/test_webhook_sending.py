@@ -1,0 +1,177 @@
+"""One attempt against real receivers: what was checked is connected to, and its name is verified."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+import trustme
+
+from services.webhooks.addresses import Resolve, look_up
+from services.webhooks.hooks import Hook, Secret, Wanted, new_secret
+from services.webhooks.sending import MOST_READ_BYTES, Message, Outcome, Sender
+from tests.receivers import receiver
+
+MESSAGE = Message("msg_1", b'{"specversion": "1.0"}')
+KEY = new_secret()
+
+
+def hook(url: str, *secrets: Secret) -> Hook:
+    now = datetime.now(UTC)
+    return Hook(
+        id="wh_1",
+        url=url,
+        description="",
+        wanted=Wanted(),
+        state="active",
+        why="",
+        created_at=now,
+        changed_at=now,
+        secrets=list(secrets) or [Secret(value=KEY)],
+    )
+
+
+def send(url: str, resolve: Resolve = look_up, development: bool = True, *secrets: Secret) -> Outcome:
+    async def sent() -> Outcome:
+        sender = Sender(resolve, development, 2)
+        try:
+            return await sender.send(hook(url, *secrets), MESSAGE)
+        finally:
+            await sender.aclose()
+
+    return asyncio.run(sent())
+
+
+def resolving(*answers: list[str]) -> tuple[Resolve, list[str]]:
+    """A resolver that answers otherwise each time, and what it was asked."""
+    asked: list[str] = []
+
+    async def resolve(host: str, port: int) -> list[str]:
+        asked.append(host)
+        return answers[min(len(asked), len(answers)) - 1]
+
+    return resolve, asked
+
+
+def at(url: str, host: str) -> str:
+    """The URL under a name of the receiver's."""
+    return str(httpx.URL(url).copy_with(host=host))
+
+
+def test_a_name_is_looked_up_once_and_the_connection_goes_where_that_led() -> None:
+    with receiver("127.0.0.2") as first, receiver("127.0.0.1") as private:
+        resolve, asked = resolving(["127.0.0.2"], ["127.0.0.1"])
+
+        outcome = send(at(first.url, "receiver.test"), resolve)
+
+        assert outcome.accepted
+        assert asked == ["receiver.test"]
+        assert len(first.got) == 1
+        assert private.got == []
+        port = httpx.URL(first.url).port
+        assert first.got[0].headers["host"] == f"receiver.test:{port}"
+
+
+def test_a_name_that_leads_to_a_private_address_is_not_connected_to() -> None:
+    with receiver() as there:
+        for found in (["127.0.0.1"], ["8.8.8.8", "127.0.0.1"]):
+            resolve, _ = resolving(found)
+            outcome = send(at(there.url, "receiver.test").replace("http:", "https:"), resolve, False)
+            assert (outcome.status, outcome.accepted) == (None, False)
+            assert outcome.said == "receiver.test has the address 127.0.0.1, which is not public"
+        assert there.got == []
+
+
+def test_the_next_address_is_taken_where_the_first_takes_no_connection() -> None:
+    with receiver() as there:
+        resolve, _ = resolving(["127.0.0.3", "127.0.0.1"])
+
+        assert send(at(there.url, "receiver.test"), resolve).accepted
+
+
+@pytest.fixture
+def authority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> trustme.CA:
+    """A certificate authority that is trusted."""
+    made = trustme.CA()
+    made.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    return made
+
+
+def served_with(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    return context
+
+
+def test_a_certificate_is_verified_for_the_name_and_not_for_the_address(authority: trustme.CA) -> None:
+    resolve, _ = resolving(["127.0.0.1"])
+    with receiver(tls=served_with(authority.issue_cert("receiver.test"))) as there:
+        assert send(at(there.url, "receiver.test"), resolve).accepted
+        assert there.got[0].signed_by(KEY)
+        outcome = send(at(there.url, "another.test"), resolve)
+        assert "certificate verify failed" in outcome.said
+        assert len(there.got) == 1
+    with receiver(tls=served_with(trustme.CA().issue_cert("receiver.test"))) as impostor:
+        assert "certificate verify failed" in send(at(impostor.url, "receiver.test"), resolve).said
+        assert impostor.got == []
+
+
+@pytest.mark.parametrize(
+    ("behave", "said"),
+    [
+        (
+            lambda _: (301, {"Location": "http://127.0.0.1:1/"}, b""),
+            "answered 301, and redirects are not followed",
+        ),
+        (lambda _: (404, {}, b""), "answered 404"),
+        (lambda _: (200, {"Content-Length": "5000000"}, b"x" * 5_000_000), "answered 200"),
+    ],
+)
+def test_what_a_receiver_answers(behave: Callable[..., tuple[int, dict[str, str], bytes]], said: str) -> None:
+    with receiver() as there:
+        there.behave = behave
+        outcome = send(there.url)
+
+    assert outcome.said == said
+    assert len(outcome.body) <= MOST_READ_BYTES
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("120", 120), ("", None), ("soon", None), ("Wed, 01 Jan 2098 00:00:00 GMT", 1e9)]
+)
+def test_when_to_come_again(header: str, seconds: float | None) -> None:
+    with receiver() as there:
+        there.behave = lambda _: (503, {"Retry-After": header}, b"")
+        retry_after = send(there.url).retry_after
+
+    assert retry_after == seconds if seconds is None or seconds < 1e9 else (retry_after or 0) > seconds
+
+
+def test_nobody_there() -> None:
+    with receiver() as there:
+        url = there.url
+    outcome = send(url)
+
+    assert (outcome.status, outcome.accepted) == (None, False)
+    assert "connect" in outcome.said.lower()
+
+
+def test_each_key_that_is_valid_signs() -> None:
+    now = datetime.now(UTC)
+    old, older = new_secret(), new_secret()
+    keys = (
+        Secret(value=KEY),
+        Secret(value=old, until=now + timedelta(hours=1)),
+        Secret(value=older, until=now - timedelta(seconds=1)),
+    )
+    with receiver() as there:
+        send(there.url, look_up, True, *keys)
+
+    [got] = there.got
+    assert got.signed_by(KEY)
+    assert got.signed_by(old)
+    assert len(got.headers["webhook-signature"].split()) == 2

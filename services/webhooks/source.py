@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import json
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import NamedTuple
 
 import httpx
@@ -10,6 +12,7 @@ import orjson
 
 from services.webhooks.hooks import Wanted
 from services.webhooks.sending import Message
+from shared.codec import exact
 from shared.log import Log
 from standings.client import AsyncClient
 from standings.client.errors import problem_of
@@ -58,7 +61,8 @@ class Source:
         answer = await self._http.get(f"{self._url}/v1/contests/{contest}/changes", params=asked)
         if not answer.is_success:
             raise problem_of(answer)
-        page = orjson.loads(answer.content)
+        # Scores have every digit that they have, also where a float would not.
+        page = json.loads(answer.content, parse_float=Decimal)
         return Page([_told(contest, change) for change in page["changes"]], int(page["next"]))
 
     async def moved(self) -> AsyncIterator[tuple[str, int]]:
@@ -71,4 +75,4 @@ def _told(contest: str, change: dict[str, object]) -> Told:
     version = int(str(change["id"]).rpartition("/")[2])
     # Standard Webhooks signs `id.timestamp.body`: an id has no dot, and a contest's may have one.
     name = hashlib.sha256(f"{contest}/{version}".encode()).hexdigest()[:32]
-    return Told(contest, version, Message(f"msg_{name}", orjson.dumps(change)))
+    return Told(contest, version, Message(f"msg_{name}", orjson.dumps(change, default=exact)))

@@ -80,12 +80,14 @@ class Deployment:
     name: str
     image: str
     standings: Standings
+    webhooks: httpx.Client
 
     def compose(self, *verb: str) -> str:
         return ran(
             *(*self.engine.compose, "-p", self.name, "-f", str(DEPLOY / "compose.yaml"), *verb),
             STANDINGS_IMAGE=self.image,
             STANDINGS_API_PORT=str(self.standings.api.base_url.port),
+            STANDINGS_WEBHOOKS_PORT=str(self.webhooks.base_url.port),
             STANDINGS_INGEST_PORT=str(self.standings.ingest.base_url.port),
             STANDINGS_CLAIM_AFTER_MS=str(CLAIM_AFTER_MS),
         )
@@ -96,7 +98,9 @@ class Deployment:
 
     def ready(self) -> bool:
         try:
-            answers = [one.get("/readyz") for one in (self.standings.ingest, self.standings.api)]
+            answers = [
+                one.get("/readyz") for one in (self.standings.ingest, self.standings.api, self.webhooks)
+            ]
         except httpx.HTTPError:
             return False
         return all(answer.status_code == 200 for answer in answers)
@@ -125,13 +129,14 @@ class Deployment:
 @contextmanager
 def brought_up(engine: Engine, image: str) -> Iterator[Deployment]:
     """A deployment of its own; taken down with all its data, and nothing of it is left."""
-    api, ingest = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+    api, ingest, webhooks = (f"http://127.0.0.1:{free_port()}" for _ in range(3))
     with (
         httpx.Client(base_url=ingest, timeout=60) as to_ingest,
         httpx.Client(base_url=api, timeout=60) as to_api,
+        httpx.Client(base_url=webhooks, timeout=60) as to_webhooks,
     ):
         name = f"standings-test-{uuid4().hex[:8]}"
-        deployment = Deployment(engine, name, image, Standings("", to_ingest, to_api))
+        deployment = Deployment(engine, name, image, Standings("", to_ingest, to_api), to_webhooks)
         try:
             deployment.up()
             yield deployment
@@ -235,6 +240,13 @@ def test_standings_move_on_when_a_scorer_is_killed_at_work(deployment: Deploymen
         version = announced(deployment, contest, number)
 
     assert headcount(deployment, contest, version)["ann"] == 40
+
+
+@containers
+def test_webhooks_go_to_public_addresses_only(deployment: Deployment) -> None:
+    answer = deployment.webhooks.post("/v1/webhooks", json={"url": "https://valkey:6379/"})
+
+    assert (answer.status_code, answer.json()["field"]) == (422, "url")
 
 
 @containers

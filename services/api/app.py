@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request, Response
 
 from services.api.answers import Answers
+from services.api.asyncapi import asyncapi_routes
 from services.api.change_routes import change_routes
 from services.api.contests import Contests, NotThereYet
 from services.api.documents import Unwritable
@@ -49,6 +50,7 @@ class Api:
         app.add_exception_handler(Unwritable, _unwritable)
         add_health(app, self._ready)
         app.include_router(routes(answers))
+        app.include_router(asyncapi_routes())
         subscriptions = Subscriptions(self.hub, self.contests, Past(self.contests, list(self.policies)))
         app.include_router(change_routes(subscriptions, settings.subscription_seconds))
         self.app = ThinPath(app, answers)

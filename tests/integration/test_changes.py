@@ -17,6 +17,7 @@ from redis import Redis
 from services.demo import race
 from tests.running import Standings, service, standings
 from tests.servers import eventually
+from tests.unit.test_asyncapi import DOCUMENT, validator
 
 CHANGES = "standings:{p00}:changes"
 EVENT_STREAM = {"Accept": "text/event-stream"}
@@ -338,3 +339,20 @@ def test_subscribers_that_leave_are_forgotten(redis_url: str) -> None:
         eventually(lambda: deployment.api.get("/readyz").status_code == 200)
         version = batch(deployment, 0, 10)
         assert deployment.ask("/v1/contests/race", min_version=version, wait_ms=5000)["version"] == version
+
+
+def test_every_change_is_as_the_asyncapi_document_says(deployment: Standings, simulated_race: int) -> None:
+    page = deployment.api.get("/asyncapi")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert deployment.api.get("/asyncapi.json").json() == DOCUMENT
+    valid = validator("Change")
+
+    with Redis.from_url(deployment.redis_url) as client:
+        entries: Any = client.xrange(CHANGES)
+
+    assert len(entries) >= simulated_race
+    for _, fields in entries:
+        assert {name.decode() for name in fields} == DOCUMENT["components"]["schemas"]["Entry"][
+            "properties"
+        ].keys()
+        assert list(valid.iter_errors(orjson.loads(fields[b"event"]))) == []

@@ -85,7 +85,7 @@ def page() -> str:
 _STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #ccc;padding:.3rem .6rem}
 td,th{text-align:left;vertical-align:top}
-pre{background:#f4f4f4;padding:1rem;overflow:auto}code{overflow-wrap:anywhere}
+pre{background:#f4f4f4;padding:1rem;overflow:auto}td code{white-space:nowrap}h2 code{overflow-wrap:anywhere}
 @media(prefers-color-scheme:dark){body{background:#111;color:#ddd}pre{background:#222}a{color:#8cf}}"""
 
 

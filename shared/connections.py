@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import hiredis
 from redis import exceptions
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
@@ -37,7 +37,8 @@ def connect(settings: Settings) -> Redis:
     if address.kind == "sentinel":
         client = cast(Redis, cast(Any, Sentinel)(address.nodes, **options).master_for(address.primary))
     else:
-        client = Redis.from_url(address.url, **options)
+        # Requests wait for a connection when all are in use.
+        client = Redis.from_pool(BlockingConnectionPool.from_url(address.url, **options))
     pool = client.connection_pool
     pool.connection_class = type("PackingConnection", (_PacksInC, pool.connection_class), {})
     return client

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -16,6 +17,9 @@ from shared.server import UnfitServer
 
 log = logging.getLogger("standings")
 _LAST_ANSWERS_SECONDS = 10
+_WAITING_CONNECTIONS = 1024
+# Files that a service has open beside its clients' connections.
+_OTHER_FILES = 1000
 
 
 async def serve(
@@ -23,16 +27,26 @@ async def serve(
     host: str,
     port: int,
     work: Callable[[], AbstractAsyncContextManager[None]],
+    connections: int,
     close: Callable[[], None] = lambda: None,
 ) -> None:
     """Serves an app inside its own work until signalled; `close` ends answers that would go on for ever.
 
-    Raises `UnfitServer` if the address is taken.
+    More than so many connections wait until others close. Raises `UnfitServer` if the address is taken.
     """
     ending = Ending()
     _refuse_taken(host, port)
     async with work():
-        server = Server(app, host, port, interface=Interfaces.ASGINL, log_enabled=False, websockets=False)
+        server = Server(
+            app,
+            host,
+            port,
+            interface=Interfaces.ASGINL,
+            log_enabled=False,
+            websockets=False,
+            backlog=_WAITING_CONNECTIONS,
+            backpressure=_as_files_allow(connections),
+        )
         serving = asyncio.create_task(server.serve())
         log.info("listening on http://%s:%d", host, port)
         ended = asyncio.create_task(ending.wait())
@@ -44,6 +58,21 @@ async def serve(
         server.stop()  # type: ignore[no-untyped-call]
         # What is still being answered may end; a connection that is merely open is not waited for.
         await asyncio.wait({serving}, timeout=_LAST_ANSWERS_SECONDS)
+
+
+def _as_files_allow(connections: int) -> int:
+    """As many connections as this process may have files open for; it asks for as many as it may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        log.warning(
+            "this process may have %d files open: it serves %d clients at a time", soft, soft * 9 // 10
+        )
+        return soft * 9 // 10
+    return connections
 
 
 def _refuse_taken(host: str, port: int) -> None:

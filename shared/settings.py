@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     api_port: int = Field(default=8400, ge=0, le=65_535)
     webhooks_host: str = "127.0.0.1"
     webhooks_port: int = Field(default=8402, ge=0, le=65_535)
+    # How many clients a service that speaks HTTP has at a time; more wait until others leave.
+    connections: int = Field(default=10_000, ge=1, le=1_000_000)
     # Where webhooks find the API.
     api_url: str = "http://127.0.0.1:8400"
     # Development: webhooks may go to http and to any address, the private ones of this network too.

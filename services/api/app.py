@@ -133,6 +133,8 @@ def main() -> int:
 
     async def service() -> None:
         api = create_app(settings)
-        await serve(api.app, settings.api_host, settings.api_port, api.work, api.hub.close)
+        await serve(
+            api.app, settings.api_host, settings.api_port, api.work, settings.connections, api.hub.close
+        )
 
     return run(service(), settings.log_level)

@@ -80,4 +80,5 @@ def main() -> int:
     """Runs ingest with the settings of the environment until it is signalled; the exit code."""
     settings = settings_from_environment()
     ingest = create_app(settings)
-    return run(serve(ingest.app, settings.ingest_host, settings.ingest_port, ingest.work), settings.log_level)
+    serving = serve(ingest.app, settings.ingest_host, settings.ingest_port, ingest.work, settings.connections)
+    return run(serving, settings.log_level)

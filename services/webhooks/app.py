@@ -92,6 +92,8 @@ def main() -> int:
 
     async def service() -> None:
         webhooks = Webhooks(settings)
-        await serve(webhooks.app, settings.webhooks_host, settings.webhooks_port, webhooks.work)
+        await serve(
+            webhooks.app, settings.webhooks_host, settings.webhooks_port, webhooks.work, settings.connections
+        )
 
     return run(service(), settings.log_level)

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from services.supervisor.embedded import embedded_valkey
-from tests.benchmarks import engine, folding, reading, reliability, scaling, writing
+from tests.benchmarks import engine, folding, following, reading, reliability, scaling, writing
 from tests.benchmarks.load import CONNECTIONS
 from tests.running import free_port
 
-PARTS = ("writing", "reading", "engine", "reliability", "scaling")
+PARTS = ("writing", "reading", "engine", "reliability", "scaling", "following")
 _console = Console(width=110)
 
 
@@ -36,6 +36,7 @@ def main() -> None:
         "engine": lambda _: _engine(),
         "reliability": lambda _: _reliability(given.events),
         "scaling": lambda url: _scaling(url, given.events),
+        "following": lambda url: _following(url, given.seconds),
     }
     with tempfile.TemporaryDirectory() as data, embedded_valkey(Path(data)) as url:
         for part in given.only or PARTS:
@@ -154,6 +155,30 @@ def _scaling(url: str, events: int) -> None:
         + ", ".join(f"{seconds:.1f}" for seconds in taken_over)
         + " s"
     )
+
+
+def _following(url: str, seconds: float) -> None:
+    table = _table(
+        f"Server-sent events of {following.CONTESTS} contests, from ingest's acknowledgement to the client",
+        "what", "subscribers", "changes a second", "deliveries", "missing", "p50 ms", "p99 ms", "longest",
+        "processor µs a second each", "KB each",
+    )  # fmt: skip
+    for one in following.delays(url, 1000, 200, seconds * 4):
+        table.add_row(
+            one.name,
+            f"{one.subscribers:,}",
+            f"{one.changes_a_second:,.0f}",
+            f"{one.deliveries:,}",
+            f"{one.missing:,}",
+            f"{one.p50:.1f}",
+            f"{one.p99:.1f}",
+            f"{one.longest:.0f}",
+            f"{one.processor_a_subscriber:.0f}",
+            f"{one.kilobytes_a_subscriber:.0f}",
+        )
+        used = ", ".join(f"{service} {share:.0%}" for service, share in one.processor.items())
+        _console.print(f"{one.name}: of one core, {used}")
+    _console.print(table)
 
 
 def _table(title: str, *columns: str) -> Table:

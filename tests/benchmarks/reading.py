@@ -102,13 +102,13 @@ def _questions(endorsements: int) -> dict[str, list[str]]:
 
 def _measured(port: int, pid: int, paths: list[str], seconds: float) -> Answered:
     os.sched_setaffinity(pid, {0})
-    before = _processor_seconds(pid)
+    before = processor_seconds(pid)
     done: Load = load(port, paths, seconds)
-    used = _processor_seconds(pid) - before
+    used = processor_seconds(pid) - before
     return Answered(done.answers / done.seconds, used / done.answers * 1e6)
 
 
-def _processor_seconds(pid: int) -> float:
+def processor_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -339,6 +339,34 @@ def test_subscribers_that_leave_are_forgotten(redis_url: str) -> None:
         eventually(lambda: deployment.api.get("/readyz").status_code == 200)
         version = batch(deployment, 0, 10)
         assert deployment.ask("/v1/contests/race", min_version=version, wait_ms=5000)["version"] == version
+
+
+def test_hundreds_of_subscribers_leave_room_for_questions(deployment: Standings, contest: str) -> None:
+    address = urlsplit(followed(deployment))
+    asked = f"GET /v1/contests/{contest}/changes HTTP/1.1\r\nHost: t\r\nAccept: text/event-stream\r\n\r\n".encode()
+    with ExitStack() as stack:
+        subscribers = [
+            stack.enter_context(socket.create_connection((address.hostname, address.port or 80), 20))
+            for _ in range(400)
+        ]
+        for one in subscribers:
+            one.sendall(asked)
+        for one in subscribers:
+            assert b"changes follow" in read_until(one, b"changes follow")
+
+        assert announced(deployment, contest, 1) == 4
+
+        for one in subscribers:
+            assert b"id: 4\n" in read_until(one, b"\n\n")
+
+
+def read_until(connection: socket.socket, end: bytes) -> bytes:
+    read = b""
+    while end not in read:
+        more = connection.recv(1 << 16)
+        assert more, "closed"
+        read += more
+    return read
 
 
 def test_every_change_is_as_the_asyncapi_document_says(deployment: Standings, simulated_race: int) -> None:

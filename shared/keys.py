@@ -10,6 +10,9 @@ POLICIES = "standings:policies"
 INBOX = "standings:{inbox}:inbox"
 DEAD_LETTERS = "standings:{inbox}:dead"
 
+# Of every partition's changes, as an AsyncAPI document writes it: what is in braces is a parameter.
+CHANGES = "standings:{partition}:changes"
+
 SCORERS = "scorers"
 INGESTS = "ingests"
 

@@ -16,11 +16,11 @@ from faststream.specification import AsyncAPI
 from pydantic import BaseModel, Field, Json
 
 from services.api import examples
+from shared.keys import CHANGES
 from standings.client import Change
 
 _EXAMPLE: Any = examples.CHANGES["changes"][0]
 _CHANNEL = "changes"
-_ADDRESS = "standings:{partition}:changes"
 _DESCRIPTION = """One entry for every version of every contest, written in the same step as the version itself: exactly
 one, and in order within a contest. Entries are plain fields. They stay for STANDINGS_CHANGES_KEPT_HOURS; older changes
 of a contest are at /v1/contests/{contest}/changes of the API, from its first version on, to the same bytes."""
@@ -41,7 +41,7 @@ class Entry(BaseModel):
 def document() -> dict[str, Any]:
     """The AsyncAPI 3 document."""
     broker = RedisBroker("redis://localhost:6379")
-    broker.publisher(stream=_ADDRESS, title=_CHANNEL, description=_DESCRIPTION, schema=Entry)
+    broker.publisher(stream=CHANGES, title=_CHANNEL, description=_DESCRIPTION, schema=Entry)
     made = AsyncAPI(
         broker, title="Standings: changes", version="1", schema_version="3.0.0"
     ).to_specification()

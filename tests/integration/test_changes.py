@@ -306,7 +306,7 @@ def test_a_subscription_ends_when_its_time_is_up_or_the_server_ends(redis_url: s
 
 
 def test_who_reads_too_slowly_is_told_so_and_misses_nothing_by_coming_back(redis_url: str) -> None:
-    with standings(redis_url) as deployment:
+    with standings(redis_url) as deployment, Redis.from_url(redis_url) as client:
         opened(deployment)
         address = urlsplit(followed(deployment))
         with socket.create_connection((address.hostname, address.port or 80)) as slow:
@@ -315,11 +315,16 @@ def test_who_reads_too_slowly_is_told_so_and_misses_nothing_by_coming_back(redis
             read = b""
             while b"changes follow" not in read:
                 read += slow.recv(4096)
-            version = batch(deployment, 0, 9000)
-            deployment.ask("/v1/contests/race", min_version=version, wait_ms=10_000)
+            # Twice as much as the two sockets' buffers take.
+            for first in (0, 9000):
+                version = batch(deployment, first, first + 9000)
+                deployment.ask("/v1/contests/race", min_version=version, wait_ms=10_000)
+            last = client.xrevrange(CHANGES, count=1)[0][0].decode()
+            eventually(lambda: deployment.ask("/v1/changes")["next"] == last)
             while b"event: end" not in read[-1000:]:
                 more = slow.recv(1 << 20)
                 assert more, "closed without a reason"
+                assert b": alive" not in more, "had all of it"
                 read += more
 
         assert b'"reason":"too-slow"' in read

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
-from faststream.redis import RedisBroker, RedisClusterBroker, RedisSentinelBroker
+from faststream.redis import RedisBroker, RedisClusterBroker, RedisSentinelBroker, RedisStreamMessage
 
 from shared.address import address_of
 from shared.connections import FAILURES
@@ -17,9 +17,13 @@ _LOOK_AGAIN_SECONDS = 1.0
 
 
 def broker(settings: Settings) -> RedisBroker:
-    """A broker that has no subscriber yet; it connects when it is started."""
+    """A broker that has no subscriber yet; it connects when it is started.
+
+    Each subscriber's function is given what its decoder makes of a message. Nothing is injected: finding out for each
+    message what a function asks for took a fifth of a scorer's time.
+    """
     address = address_of(settings.redis_url)
-    options: dict[str, Any] = {"logger": _LOG}
+    options: dict[str, Any] = {"logger": _LOG, "apply_types": False}
     if address.kind == "server":
         return RedisBroker(address.url, **options)
     scheme = "rediss" if address.options.get("ssl") else "redis"
@@ -30,6 +34,11 @@ def broker(settings: Settings) -> RedisBroker:
     if address.kind == "cluster":
         return RedisClusterBroker(url, startup_nodes=address.nodes, **options)
     return RedisSentinelBroker(url, sentinels=address.nodes, sentinel_master_name=address.primary, **options)
+
+
+async def as_it_came(message: RedisStreamMessage) -> RedisStreamMessage:
+    """A decoder that leaves a message alone."""
+    return message
 
 
 async def keep_reading(stream: RedisBroker, prepare: Callable[[], Awaitable[None]]) -> None:

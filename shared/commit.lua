@@ -1,13 +1,15 @@
 -- Commits a fold: ledger, state, changes and the wake's acknowledgement, or nothing at all.
--- KEYS  ledger, state, log, changes, awake, wake, parked
--- ARGV  contest, generation, version at which the fold began, number of events, oldest change to keep ('' to publish
---       none), consumer group, wake entry or '', then for each event: known_at, postings, field of its subject in the
---       state, subject, its change as a CloudEvent; then field, value, … of what else the state has
--- Result  {'committed', version after, log's version}, or {'moved', version} if the projection stands elsewhere.
+-- KEYS  ledger, state, log, changes, awake, wake, parked, generation
+-- ARGV  contest, generation, version at which the fold began and its chain there, number of events, oldest change to
+--       keep ('' to publish none, as a generation does that does not answer yet), consumer group, wake entry or '',
+--       then for each event: known_at, postings, field of its subject in the state, subject, its change as a
+--       CloudEvent; then field, value, … of what else the state has
+-- Result  {'committed', version after, log's version}, or {'moved', version} if the projection is not where the fold
+--         began: it stands elsewhere, came there another way, or answers no more.
 -- A contest that goes on is parked no more. It goes to sleep, and its wake is acknowledged, only if nothing is left to fold.
-local ledger, state, log, changes, awake, wake, parked = unpack(KEYS)
-local contest, generation, began, events, oldest, group, delivered = unpack(ARGV, 1, 7)
-local first, step = 8, 5
+local ledger, state, log, changes, awake, wake, parked, answers = unpack(KEYS)
+local contest, generation, began, chain, events, oldest, group, delivered = unpack(ARGV, 1, 8)
+local first, step = 9, 5
 local PUT_AT_ONCE = 2000
 began, events = tonumber(began), tonumber(events)
 
@@ -16,7 +18,12 @@ local function stands(stream)
   return last and tonumber(string.match(last[1], '^%d+')) or 0
 end
 
-if stands(ledger) ~= began then return {'moved', stands(ledger)} end
+local function moved()
+  return stands(ledger) ~= began or (redis.call('HGET', state, 'chain') or '') ~= chain
+    or oldest ~= '' and (redis.call('GET', answers) or '1') ~= generation
+end
+
+if moved() then return {'moved', stands(ledger)} end
 
 local changed = {}
 local function put(field, value)

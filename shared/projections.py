@@ -1,6 +1,7 @@
 """The projection: ledger and state of each contest, as the scorer commits them and others read them."""
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from importlib.resources import files
 from typing import Any, NamedTuple, cast
 
@@ -15,7 +16,7 @@ from shared.keys import SCORERS, ContestKeys
 from shared.log import Log
 from shared.streams import Entry, last_of, last_version
 
-_CONTEST, _TOTALS, _KNOWN_AT, _FOLD = "contest", "totals", "known_at", "fold"
+_CONTEST, _TOTALS, _KNOWN_AT, _FOLD, _CHAIN = "contest", "totals", "known_at", "fold", "chain"
 
 
 class Stale(Exception):
@@ -40,6 +41,14 @@ class Committed(NamedTuple):
     recorded: int
 
 
+class Stands(NamedTuple):
+    """Where a generation's ledger and the log stand, and which generation answers."""
+
+    version: int
+    recorded: int
+    generation: int
+
+
 class Parked(NamedTuple):
     """A contest whose next event cannot be folded: which version that is, why, and since when (an instant)."""
 
@@ -50,10 +59,18 @@ class Parked(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """What one call commits."""
+    """What one call commits, and the chain after it."""
 
     keys: list[str]
     arguments: list[Any]
+    chain: str
+
+
+class Begun(NamedTuple):
+    """A book, and the chain where it begins: a digest of every ledger entry up to there."""
+
+    book: Book
+    chain: str
 
 
 class Projections:
@@ -66,8 +83,7 @@ class Projections:
 
     async def generation(self, contest: str) -> int:
         """The number of the generation that answers."""
-        found = await self.redis.get(self.log.keys(contest).generation)
-        return int(found) if found else 1
+        return _number(await self.redis.get(self.log.keys(contest).generation))
 
     async def version(self, contest: str, generation: int) -> int:
         """Where the generation's ledger stands."""
@@ -102,27 +118,24 @@ class Projections:
         found = cast(list[Entry], await self.redis.xrange(self.log.keys(contest).certificates))
         return [orjson.loads(fields[b"certificate"]) for _, fields in found]
 
-    async def begin(self, contest: str, generation: int) -> Book:
+    async def begin(self, contest: str, generation: int) -> Begun:
         """A book where the projection stands, with the contest and the totals, and no endorsement yet."""
         keys = self.log.keys(contest)
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.xrevrange(keys.ledger(generation), count=1)
-            pipe.hmget(keys.state(generation), [_CONTEST, _TOTALS, _KNOWN_AT])
-            last, (stored, totals, known_at) = await pipe.execute()
+            pipe.hmget(keys.state(generation), [_CONTEST, _TOTALS, _KNOWN_AT, _CHAIN])
+            last, (stored, totals, known_at, chain) = await pipe.execute()
         if not last_of(last):
-            return Book()
-        return Book(
-            last_of(last),
-            int(known_at),
-            decode_contest(stored),
-            {(c, k): (count, members) for c, k, count, members in orjson.loads(totals)},
-        )
+            return Begun(Book(), "")
+        cells = {(c, k): (count, members) for c, k, count, members in orjson.loads(totals)}
+        book = Book(last_of(last), int(known_at), decode_contest(stored), cells)
+        return Begun(book, chain.decode() if chain else "")
 
-    async def load(self, contest: str, generation: int, book: Book, needs: NotLoaded) -> int:
-        """Loads endorsements and pairs into the book. Returns the ledger's version.
+    async def load(self, contest: str, generation: int, book: Book, needs: NotLoaded) -> Stands:
+        """Loads endorsements and pairs into the book. Returns where all stood at that moment.
 
-        What is loaded is as of that version. It fits a book that stands there or later and took every event since,
-        because what the book lacks was not touched by them.
+        What is loaded is as of the ledger's version. It fits a book that stands there or later and took every event
+        since, because what the book lacks was not touched by them.
         """
         wanted = [id_ for id_ in needs.endorsements if id_ not in book.endorsements]
         pairs = [pair for pair in needs.pairs if pair not in book.pairs]
@@ -130,38 +143,52 @@ class Projections:
         fields = [_endorsement_field(id_) for id_ in wanted] + [_pair_field(pair) for pair in pairs]
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.xrevrange(keys.ledger(generation), count=1)
+            pipe.xrevrange(keys.log, count=1)
+            pipe.get(keys.generation)
             if fields:
                 pipe.hmget(keys.state(generation), fields)
-            answers = await pipe.execute()
-        found: list[bytes | None] = answers[1] if fields else []
+            ledger, log, answering, *rest = await pipe.execute()
+        found: list[bytes | None] = rest[0] if rest else []
         for id_, value in zip(wanted, found, strict=False):
             book.endorsements[id_] = decode_endorsement(value) if value else None
         for pair, value in zip(pairs, found[len(wanted) :], strict=True):
             book.pairs[pair] = tuple(value.decode().split()) if value else ()
-        return last_of(answers[0])
+        return Stands(last_of(ledger), last_of(log), _number(answering))
 
     def commit_of(
         self,
         contest: str,
         generation: int,
         book: Book,
+        chain: str,
         folded: Sequence[Folded],
         changes: Sequence[bytes],
         oldest_change: str,
         delivered: str = "",
     ) -> Commit:
-        """The commit of what was folded last onto the book, which may go on before it is sent.
+        """The commit of what was folded last onto the book, which may go on before it is sent; `chain` is from before.
 
         `changes` are the CloudEvents of what was folded, and `oldest_change` is the entry id before which older ones
         are dropped; '' publishes none. `delivered` is the wake that is acknowledged if nothing is left to fold.
         """
         began = book.version - len(folded)
-        arguments: list[Any] = [contest, generation, began, len(folded), oldest_change, SCORERS, delivered]
+        arguments: list[Any] = [
+            contest,
+            generation,
+            began,
+            chain,
+            len(folded),
+            oldest_change,
+            SCORERS,
+            delivered,
+        ]
         for one, change in zip(folded, changes, strict=True):
-            arguments += _entry(one, change)
+            entry = _entry(one)
+            chain = _linked(chain, entry)
+            arguments += (*entry, change)
         if folded:
-            arguments += _rest_of_state(book, folded)
-        return Commit(_commit_keys(self.log.keys(contest), generation), arguments)
+            arguments += [*_rest_of_state(book, folded), _CHAIN, chain]
+        return Commit(_commit_keys(self.log.keys(contest), generation), arguments, chain)
 
     async def hand_on(self, contest: str, delivered: str) -> None:
         """Acknowledges the wake of a contest that is not done, and lets another follow behind those that wait."""
@@ -174,10 +201,14 @@ class Projections:
 
     async def commit(self, commit: Commit) -> Committed:
         """Commits, all or nothing. Raises `Stale` if the projection is not where the fold began."""
-        result = cast(list[Any], await self._commit(*commit))
+        result = cast(list[Any], await self._commit(commit.keys, commit.arguments))
         if result[0] == b"moved":
             raise Stale
         return Committed(result[1], result[2])
+
+
+def _number(generation: bytes | str | None) -> int:
+    return int(generation) if generation else 1
 
 
 def _commit_keys(keys: ContestKeys, generation: int) -> list[str]:
@@ -190,10 +221,17 @@ def _commit_keys(keys: ContestKeys, generation: int) -> list[str]:
         shared.awake,
         shared.wake,
         shared.parked,
+        keys.generation,
     ]
 
 
-def _entry(one: Folded, change: bytes) -> tuple[str | bytes, ...]:
+def _linked(chain: str, entry: tuple[str, bytes, str, bytes]) -> str:
+    known_at, postings, subject, state = entry
+    said = b"\n".join((chain.encode(), known_at.encode(), postings, subject.encode(), state))
+    return blake2b(said, digest_size=16).hexdigest()
+
+
+def _entry(one: Folded) -> tuple[str, bytes, str, bytes]:
     postings = [[*posting, *one.totals[posting.candidate, posting.category]] for posting in one.postings]
     subject = one.subject
     return (
@@ -201,7 +239,6 @@ def _entry(one: Folded, change: bytes) -> tuple[str | bytes, ...]:
         orjson.dumps(postings),
         _CONTEST if isinstance(subject, Contest) else _endorsement_field(subject.id),
         encode_state(subject),
-        change,
     )
 
 

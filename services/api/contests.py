@@ -150,6 +150,9 @@ class Contests:
             with contextlib.suppress(*FAILURES):  # the followers say so
                 for contest in await self._behind():
                     await self._refresh_or_drop(contest)
+            for contest, held in self._held.items():
+                self.hub.look(contest, held.index.version)
+            self._drop_unused()
 
     async def _behind(self) -> list[str]:
         """The contests in memory that do not stand where their ledger does."""
@@ -206,7 +209,6 @@ class Contests:
         if generation != held.index.generation:
             await self._replace(held, generation)
         await self._catch_up(held)
-        self._drop_unused()
 
     async def _replace(self, held: _Held, generation: int) -> None:
         """Loads another generation beside the one that answers, and lets it take over when it is as far."""

@@ -56,6 +56,7 @@ class Channel:
         self.first = 0
         self.moved = asyncio.Event()
         self.readers = 0
+        self._stood = 0
 
     @property
     def end(self) -> int:
@@ -79,6 +80,13 @@ class Channel:
         """Wakes everyone who waits."""
         self.moved.set()
         self.moved = asyncio.Event()
+
+    def look(self, version: int) -> None:
+        """Told now and then where the ledger stands: what it had a look ago and has not come is lost on its way."""
+        if self.changes and self.end <= self._stood:
+            self.changes.clear()
+            self.wake()
+        self._stood = version
 
     def since(self, number: int, most: int) -> list[Change]:
         """Changes from this number on, if it is still kept."""
@@ -128,6 +136,11 @@ class Hub:
         channel.readers -= 1
         if not channel.readers:
             del self._contests[contest]
+
+    def look(self, contest: str, version: int) -> None:
+        """Told now and then where a contest's ledger stands."""
+        if channel := self._contests.get(contest):
+            channel.look(version)
 
     def wake(self, contest: str) -> None:
         """A contest moved in some other way than by a change that came."""

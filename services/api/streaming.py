@@ -34,13 +34,19 @@ class EventStream(Response):
         super().__init__(media_type="text/event-stream")
         self._hub, self._feed, self._wanted = hub, feed, wanted
         self._until = time.monotonic() + lifetime_seconds
+        self._sending_since: float | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as ASGI calls it
         """Sends until one side ends."""
         sending = asyncio.create_task(self._send_all(send))
         leaving = asyncio.create_task(_left(receive))
         try:
-            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            while not self._stuck():
+                ended, _ = await asyncio.wait(
+                    {sending, leaving}, timeout=_SLOWEST_SECONDS / 2, return_when=asyncio.FIRST_COMPLETED
+                )
+                if ended:
+                    break
         finally:
             for task in (sending, leaving):
                 task.cancel()
@@ -48,14 +54,18 @@ class EventStream(Response):
         if not sending.cancelled() and (error := sending.exception()):
             log.info("a subscriber was let go: %r", error)
 
+    def _stuck(self) -> bool:
+        return self._sending_since is not None and time.monotonic() - self._sending_since > _SLOWEST_SECONDS
+
     async def _send_all(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
         with contextlib.ExitStack() as stack:
             if isinstance(self._feed, contextlib.AbstractContextManager):
                 stack.enter_context(self._feed)
             async for chunk in self._chunks():
-                async with asyncio.timeout(_SLOWEST_SECONDS):
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                self._sending_since = time.monotonic()
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                self._sending_since = None
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _chunks(self) -> AsyncIterator[bytes]:

@@ -88,7 +88,8 @@ class ContestFeed:
         moved = self._channel.moved
         while not (found := await self._at_hand(most)) and not self._hub.closing:
             if not await patience.wait(moved):
-                return []
+                found = await self._in_ledger(most)  # even where nobody noticed that a change was lost
+                break
             moved = self._channel.moved
         if found:
             self._next = found[-1].version + 1
@@ -97,6 +98,11 @@ class ContestFeed:
     async def _at_hand(self, most: int) -> list[Change]:
         if found := self._channel.since(self._next, most):
             return found
+        if self._channel.changes and self._next == self._channel.end:
+            return []  # it comes through the stream, though the ledger may have it already
+        return await self._in_ledger(most)
+
+    async def _in_ledger(self, most: int) -> list[Change]:
         index = self._contests.ready(self._contest)
         if index is None:  # dropped from memory
             index = await self._contests.at(self._contest, 1, 0)

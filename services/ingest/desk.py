@@ -189,7 +189,7 @@ class Desk:
         """The book at the log's end: the projection, and what came after it."""
         while True:
             kept.generation = await self.projections.generation(contest)
-            book = await self.projections.begin(contest, kept.generation)
+            book = (await self.projections.begin(contest, kept.generation)).book
             began = book.version
             tail = await self.log.read(contest, began)
             needs = first_needs(recorded.event for recorded in tail)
@@ -213,7 +213,7 @@ class Desk:
 
     async def _fill(self, contest: str, kept: _Contest, book: Book, began: int, needs: NotLoaded) -> bool:
         """Loads into a book that is being read; False if the projection moved on meanwhile."""
-        return await self.projections.load(contest, kept.generation, book, needs) == began
+        return (await self.projections.load(contest, kept.generation, book, needs)).version == began
 
     async def _load(self, contest: str, kept: _Contest, began: int, needs: NotLoaded) -> None:
         """Loads into a book that stands at the log's end. Raises `Moved` if it no longer does.
@@ -223,8 +223,7 @@ class Desk:
         if kept.book is None:
             raise Moved
         stands = await self.projections.load(contest, kept.generation, kept.book, needs)
-        generation = await self.projections.generation(contest)
-        if await self.log.version(contest) != began or stands > began or generation != kept.generation:
+        if stands.recorded != began or stands.version > began or stands.generation != kept.generation:
             raise Moved
 
     async def _known_ids(self, contest: str, sheets: Sequence[_Sheet]) -> dict[str, tuple[int, str]]:

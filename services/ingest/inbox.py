@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from services.ingest.commands import COMMAND, Command
 from services.ingest.desk import Desk
+from shared.broker import as_it_came
 from shared.domain.errors import Invalid, NotFound, Refused
 from shared.keys import DEAD_LETTERS, INBOX, INGESTS
 from shared.problems import invalid, problem_of
@@ -60,7 +61,7 @@ class Inbox:
             last_id=">",
         )
         for stream in (new, abandoned):
-            broker.subscriber(stream=stream, ack_policy=AckPolicy.MANUAL, no_reply=True, decoder=_undecoded)(
+            broker.subscriber(stream=stream, ack_policy=AckPolicy.MANUAL, no_reply=True, decoder=as_it_came)(
                 self._read
             )
 
@@ -129,11 +130,6 @@ class Inbox:
 
 def _no_letter(letter: str) -> NotFound:
     return NotFound("letter", letter, f"there is no dead letter {letter!r}", "see GET /v1/dead-letters")
-
-
-async def _undecoded(message: RedisStreamMessage) -> bytes:
-    """Leaves the body alone, so that one that cannot be read spoils only itself."""
-    return b"" if isinstance(message.body, list) else bytes(message.body or b"")
 
 
 def _body(fields: dict[bytes, bytes]) -> bytes:

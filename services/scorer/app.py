@@ -15,7 +15,7 @@ from faststream.redis import RedisBroker, RedisStreamMessage, StreamSub
 from services.scorer.consume import Folder, Unfoldable
 from services.scorer.rebuild import BeingRebuilt, Rebuild, remove_abandoned
 from shared.archive import Archive
-from shared.broker import broker, keep_reading
+from shared.broker import as_it_came, broker, keep_reading
 from shared.connections import connect
 from shared.keys import SCORERS, PartitionKeys
 from shared.log import Log, replicas_of
@@ -82,7 +82,11 @@ class Scorer:
                     max_records=1,
                 )
                 made.subscriber(
-                    stream=stream, ack_policy=AckPolicy.MANUAL, no_reply=True, max_workers=_AT_ONCE
+                    stream=stream,
+                    ack_policy=AckPolicy.MANUAL,
+                    no_reply=True,
+                    max_workers=_AT_ONCE,
+                    decoder=as_it_came,
                 )(self._woken)
         return made
 

@@ -6,8 +6,9 @@ begins there, and its commit does nothing if another scorer was faster.
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from shared.changes import Effect, cloud_event
 from shared.domain.book import Book, Folded, NotLoaded, first_needs
@@ -24,6 +25,8 @@ log = logging.getLogger("standings")
 CHUNK = 1000
 # After so many events other contests have their turn; it also bounds how large a book grows.
 TURN = 20_000
+# So large may all folds that are kept be together; see `Fold.size`.
+_KEPT = 50_000
 # A commit is sent piece by piece as the server takes it: so often the fold lets the next piece go.
 _FOLDED_AT_ONCE = 100
 _MS_PER_HOUR = 3_600_000
@@ -39,7 +42,10 @@ class Unfoldable(Exception):
 
 class Folder:
     """Folds contests. `clock` gives the present in milliseconds; changes tell scores under the `policies`, and those
-    older than `kept_hours` are dropped."""
+    older than `kept_hours` are dropped.
+
+    Where a fold ended it is kept, and the next event of its contest goes on there without reading it all again.
+    """
 
     def __init__(
         self,
@@ -54,6 +60,8 @@ class Folder:
         self.clock = clock
         self.kept_hours = kept_hours
         self.policies = policies
+        self._kept: OrderedDict[str, Fold] = OrderedDict()
+        self._kept_size = 0
 
     async def drain(self, contest: str) -> int:
         """Folds a contest to the end of its log; the version reached. Raises `Unfoldable`, as `turn` does."""
@@ -68,45 +76,72 @@ class Folder:
         Raises `Unfoldable`; every event before is committed, and it is noted that the contest is parked.
         """
         while True:
-            generation = await self.projections.generation(contest)
-            fold = Fold(
-                self.events,
-                self.projections,
-                contest,
-                generation,
-                self._oldest_change,
-                self.policies,
-                delivered,
-            )
+            kept = self._take(contest)
+            fold = kept or await self._begin(contest)
             try:
-                committed = await fold.turn()
-                if delivered and committed.version < committed.recorded:
-                    await self.projections.hand_on(contest, delivered)
-                return committed
+                committed = await fold.turn(delivered)
             except Unfoldable as stuck:
+                if kept:
+                    continue  # it may be what is kept that does not fit
                 await self.projections.park(Parked(contest, stuck.version, stuck.reason, self.clock() * 1000))
                 raise
             except Stale:
-                log.info("contest %s: another scorer was faster, going on from where it stands", contest)
+                log.info("contest %s: its projection moved on, going on from where it stands", contest)
+                continue
+            self._keep(fold)
+            if delivered and committed.version < committed.recorded:
+                await self.projections.hand_on(contest, delivered)
+            return committed
+
+    async def _begin(self, contest: str) -> "Fold":
+        generation = await self.projections.generation(contest)
+        return Fold(self.events, self.projections, contest, generation, self._oldest_change, self.policies)
+
+    def _take(self, contest: str) -> "Fold | None":
+        """A kept fold, which is then not there for another turn beside this one."""
+        fold = self._kept.pop(contest, None)
+        self._kept_size -= fold.size if fold else 0
+        return fold
+
+    def _keep(self, fold: "Fold") -> None:
+        self._take(fold.contest)
+        self._kept[fold.contest] = fold
+        self._kept_size += fold.size
+        while self._kept_size > _KEPT:
+            self._take(next(iter(self._kept)))
 
     def _oldest_change(self) -> str:
         return f"{self.clock() - self.kept_hours * _MS_PER_HOUR}-0"
 
 
-class Fold(NamedTuple):
+class Fold:
     """The fold of a contest's log onto one generation of its projection.
 
     `oldest_change` gives the entry id before which changes are dropped, '' if none are published; `policies` are
-    those that changes tell scores under, and `delivered` is the wake to acknowledge.
+    those that changes tell scores under.
     """
 
-    events: Log
-    projections: Projections
-    contest: str
-    generation: int
-    oldest_change: Callable[[], str]
-    policies: Iterable[Policy] = ()
-    delivered: str = ""
+    def __init__(
+        self,
+        events: Log,
+        projections: Projections,
+        contest: str,
+        generation: int,
+        oldest_change: Callable[[], str],
+        policies: Iterable[Policy] = (),
+    ) -> None:
+        self.events = events
+        self.projections = projections
+        self.contest = contest
+        self.generation = generation
+        self.oldest_change = oldest_change
+        self.policies = policies
+        self._begun: _Begun | None = None
+
+    @property
+    def size(self) -> int:
+        """How much is kept for the next turn, about: the number of endorsements, and one for the rest."""
+        return 1 + len(self._begun.book.endorsements) if self._begun else 1
 
     async def to_the_end(self) -> int:
         """Folds and commits all that the log has; the version reached. Raises as `turn` does."""
@@ -114,27 +149,35 @@ class Fold(NamedTuple):
             pass
         return committed.version
 
-    async def turn(self) -> Committed:
-        """Folds and commits what the log has, up to about `TURN` events.
+    async def turn(self, delivered: str = "") -> Committed:
+        """Folds and commits what the log has, up to about `TURN` events. `delivered` is the wake to acknowledge.
 
         Raises `Unfoldable` and `Stale`; every event before is committed.
         """
+        begun = self._begun if self.size <= TURN else None
+        self._begun = None
+        begun = begun or await self._begin()
+        committed = await self._with_one_book(begun, delivered)
+        self._begun = begun
+        return committed
+
+    async def _begin(self) -> "_Begun":
         try:
             await self.projections.refuse_other_fold(self.contest, self.generation)
         except OtherFold as other:
             raise Unfoldable(self.contest, other.version + 1, str(other)) from None
-        return await self._with_one_book()
+        book, chain = await self.projections.begin(self.contest, self.generation)
+        return _Begun(book, Publisher(self.contest, book, self.policies), chain)
 
-    async def _with_one_book(self) -> Committed:
+    async def _with_one_book(self, begun: "_Begun", delivered: str) -> Committed:
         """Folds each chunk while the server commits the one before.
 
         The server does one thing at a time, so what the next chunk needs is read before the commit is sent.
         """
-        book = await self.projections.begin(self.contest, self.generation)
+        book = begun.book
         began = book.version
-        publisher = Publisher(self.contest, book, self.policies)
         chunk = await self._read(book, began)
-        commit = await self._fold(book, publisher, began, chunk)
+        commit = await self._fold(begun, began, chunk, delivered)
         while True:
             try:
                 chunk = await self._read(book, began) if _goes_on(book, began, chunk) else []
@@ -144,7 +187,7 @@ class Fold(NamedTuple):
             committing = asyncio.create_task(self.projections.commit(commit))
             try:
                 if chunk:
-                    commit = await self._fold(book, publisher, began, chunk)
+                    commit = await self._fold(begun, began, chunk, delivered)
             finally:
                 committed = await committing
             if not chunk:
@@ -161,13 +204,12 @@ class Fold(NamedTuple):
         await self._load(book, began, first_needs(one.event for one in chunk))
         return chunk
 
-    async def _fold(
-        self, book: Book, publisher: "Publisher", began: int, chunk: Sequence[Recorded]
-    ) -> Commit:
+    async def _fold(self, begun: "_Begun", began: int, chunk: Sequence[Recorded], delivered: str) -> Commit:
         """The commit of these events, which the book has taken, or of those before the first that cannot follow.
 
         Raises `Unfoldable` if there is none before it.
         """
+        book = begun.book
         folded: list[Folded] = []
         while len(folded) < len(chunk):
             await asyncio.sleep(0)
@@ -181,17 +223,28 @@ class Fold(NamedTuple):
                     raise Unfoldable(self.contest, chunk[0].version, str(error)) from error
                 break
         oldest = self.oldest_change()
-        changes = [publisher.change(one) for one in folded] if oldest else [b""] * len(folded)
-        return self.projections.commit_of(
-            self.contest, self.generation, book, folded, changes, oldest, self.delivered
+        changes = [begun.publisher.change(one) for one in folded] if oldest else [b""] * len(folded)
+        commit = self.projections.commit_of(
+            self.contest, self.generation, book, begun.chain, folded, changes, oldest, delivered
         )
+        begun.chain = commit.chain
+        return commit
 
     async def _load(self, book: Book, began: int, needs: NotLoaded) -> None:
         """Loads into a book that stands where the ledger does, or ahead of it by what is not committed yet."""
         if book.lacks(needs):
             stands = await self.projections.load(self.contest, self.generation, book, needs)
-            if not began <= stands <= book.version:
+            if not began <= stands.version <= book.version:
                 raise Stale
+
+
+@dataclass
+class _Begun:
+    """Where a fold stands: its book, what publishes the next version, and the chain so far."""
+
+    book: Book
+    publisher: "Publisher"
+    chain: str
 
 
 class Publisher:

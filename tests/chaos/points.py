@@ -21,7 +21,7 @@ from shared.projections import Projections
 
 POINTS = ("append.before", "append.after", "fold.after", "commit.before", "commit.after")
 BUGS = ("acknowledged before the write", "committed without the guard")
-_GUARD = "if stands(ledger) ~= began then return {'moved', stands(ledger)} end"
+_GUARD = "if moved() then return {'moved', stands(ledger)} end"
 # Long enough for another scorer to take the work over.
 _STALL_SECONDS = 2.0
 

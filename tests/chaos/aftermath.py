@@ -4,7 +4,9 @@ import asyncio
 import random
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -12,8 +14,10 @@ import httpx
 from shared.domain.times import start_of
 from shared.keys import SCORERS, PartitionKeys, keys_of
 from shared.streams import last_of
-from tests.chaos.checker import Entry, Found, Standing, violations, wrong_standings
+from standings.client import Change
+from tests.chaos.checker import Entry, Found, Standing, violations, wrong_notes, wrong_standings
 from tests.chaos.load import CONTESTS, Load
+from tests.chaos.subscriber import CHANGES, notes
 
 _MOMENTS = 40
 
@@ -28,6 +32,7 @@ class Report:
     events: int = 0
     cited: int = 0
     unanswered: int = 0
+    noted: dict[str, int] = field(default_factory=dict)
     hurt: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
 
@@ -37,6 +42,7 @@ class Report:
         commands = f"{self.acknowledged} commands acknowledged ({self.events} events), {self.refused} refused"
         return [
             f"seed {self.seed}: {commands}, {self.unanswered} attempts unanswered, {self.cited} moments cited",
+            f"  noted by subscribers: {', '.join(f'{name} {count}' for name, count in self.noted.items())}",
             f"  {hurt}",
             *(f"  VIOLATION {one}" for one in self.violations[:20]),
             f"  {len(self.violations)} violations",
@@ -109,6 +115,21 @@ def _check(storage: Storage, load: Load, report: Report, patience: float) -> Non
         if settled:
             said = _asked(load.api, contest, len(found.ledger), report.seed)
             report.violations += wrong_standings(contest, found.log, said)
+
+
+def check_notes(redis: Any, files: Mapping[str, Path], report: Report, patience: float) -> None:
+    """Waits until every subscriber has caught up, and adds to the report what is wrong in its notes then."""
+    entries = cast(list[Entry], redis.xrange(CHANGES))
+    told = [Change.model_validate_json(fields[b"event"]) for _, fields in entries]
+    deadline = time.monotonic() + patience
+    for name, file in files.items():
+        # One subscriber follows one contest.
+        due = [one for one in told if name != "contest" or one.contest == "north"]
+        while len(notes(file)) < len(due) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        found = notes(file)
+        report.noted[name] = len(found)
+        report.violations += [f"subscriber {name}: {wrong}" for wrong in wrong_notes(found, due)]
 
 
 def _asked(api: str, contest: str, last: int, seed: int) -> list[Standing]:

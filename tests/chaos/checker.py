@@ -10,8 +10,10 @@ from shared.codec import decode_entry, version_of
 from shared.domain.events import Recorded
 from shared.domain.postings import Posting
 from shared.domain.standings import as_of
+from standings.client import Change
 from tests.builders import Everything
 from tests.chaos.load import Sent
+from tests.chaos.subscriber import Note, digest_of
 
 Entry = tuple[bytes, dict[bytes, bytes]]
 
@@ -55,6 +57,20 @@ def _first_difference(numbers: list[int], versions: list[int]) -> str:
         if number != version:
             return f"version {number} at place {position + 1}"
     return f"{len(numbers)} entries, of {len(versions)} versions"
+
+
+def wrong_notes(noted: Sequence[Note], told: Sequence[Change]) -> list[str]:
+    """Where a subscriber did not note each of these changes once, in its contest's order, as it was told."""
+    wrong = []
+    for contest in sorted({one.contest for one in told} | {one.contest for one in noted}):
+        found = [(one.version, one.digest) for one in noted if one.contest == contest]
+        due = [(one.version, digest_of(one)) for one in told if one.contest == contest]
+        if [version for version, _ in found] != [version for version, _ in due]:
+            difference = _first_difference([version for version, _ in found], [version for version, _ in due])
+            wrong.append(f"{contest}: has {difference}")
+        elif found != due:
+            wrong.append(f"{contest}: noted otherwise than it was told")
+    return wrong
 
 
 def _acknowledged(sent: Iterable[Sent], log: Sequence[Recorded]) -> Iterable[str]:

@@ -8,7 +8,7 @@ from collections import Counter
 from tests.chaos.processes import Deployment
 
 # How often each is hurt, against the others; Valkey seldom, since everything else stands still without it.
-_WEIGHTS = {"ingest": 4, "scorer": 5, "api": 2, "valkey": 1}
+_WEIGHTS = {"ingest": 4, "scorer": 5, "api": 3, "subscriber": 5, "valkey": 1}
 _REST_SECONDS = (0.1, 0.7)
 _PAUSE_SECONDS = (0.1, 1.5)
 _REVIVED_EVERY_SECONDS = 0.1

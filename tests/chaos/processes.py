@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from services.supervisor.embedded import command, locked, socket_for, url_of
+from tests.chaos.subscriber import KINDS
 from tests.running import free_port
 
 
@@ -85,10 +86,21 @@ class Deployment:
     redis_url: str
     ingests: list[str]
     api: str
+    directory: Path
+    said: IO[bytes]
 
     def named(self, kind: str) -> list[Victim]:
-        """The victims of one kind: valkey, ingest, scorer, api."""
+        """The victims of one kind: valkey, ingest, scorer, api, subscriber."""
         return [one for one in self.victims if one.name.startswith(kind)]
+
+    def subscribe(self) -> dict[str, Path]:
+        """Adds a subscriber of each kind, and says where each writes its notes."""
+        files = {kind: self.directory / f"{kind}.notes" for kind in KINDS}
+        for kind, file in files.items():
+            told = [kind, self.api, self.redis_url, str(file)]
+            arguments = [sys.executable, "-m", "tests.chaos.subscriber", *told]
+            self.victims.append(Victim(f"subscriber-{kind}", arguments, {}, self.said))
+        return files
 
     def revive(self) -> list[str]:
         """Starts whatever is gone; their names."""
@@ -108,12 +120,12 @@ def deployed(setup: Setup, directory: Path) -> Iterator[Deployment]:
         url = url_of(socket)
         valkey = Victim("valkey", list(command(data, socket, lock).arguments), {}, said, (lock,))
         victims = [valkey]
+        stack.callback(_end, victims)
         ports = {"ingest": [free_port() for _ in range(setup.ingests)], "api": [free_port()]}
         for kind, count in (("ingest", setup.ingests), ("scorer", setup.scorers), ("api", 1)):
             victims += [_service(setup, kind, n, url, ports.get(kind, []), said) for n in range(count)]
-        for victim in victims:
-            stack.callback(victim.end)
-        deployment = Deployment(victims, url, [_url(port) for port in ports["ingest"]], _url(ports["api"][0]))
+        ingests = [_url(port) for port in ports["ingest"]]
+        deployment = Deployment(victims, url, ingests, _url(ports["api"][0]), directory, said)
         deployment.revive()
         yield deployment
 
@@ -132,6 +144,11 @@ def _service(setup: Setup, kind: str, number: int, url: str, ports: list[int], s
     if ports:
         environment[f"STANDINGS_{kind.upper()}_PORT"] = str(ports[number])
     return Victim(f"{kind}-{number}", [sys.executable, "-m", "tests.chaos.points", kind], environment, said)
+
+
+def _end(victims: list[Victim]) -> None:
+    for victim in victims:
+        victim.end()
 
 
 def _url(port: int) -> str:

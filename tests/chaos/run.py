@@ -5,7 +5,7 @@ from pathlib import Path
 
 from redis import Redis
 
-from tests.chaos.aftermath import Report, Storage, check
+from tests.chaos.aftermath import Report, Storage, check, check_notes
 from tests.chaos.load import Load
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.processes import Deployment, Setup, deployed
@@ -23,6 +23,7 @@ async def _run(setup: Setup, seconds: float, deployment: Deployment) -> Report:
     load = Load(deployment.ingests, deployment.api, setup.seed)
     nemesis = Nemesis(deployment, setup.seed)
     await load.open()
+    files = deployment.subscribe()
     raging = asyncio.create_task(nemesis.rage())
     try:
         answered = await load.run(seconds, _WORKERS, setup.patience)
@@ -36,6 +37,7 @@ async def _run(setup: Setup, seconds: float, deployment: Deployment) -> Report:
     keeping = asyncio.create_task(_keep_alive(deployment))
     with Redis.from_url(deployment.redis_url) as redis:
         await check(Storage(redis), load, report, setup.patience)
+        await asyncio.to_thread(check_notes, redis, files, report, setup.patience)
     keeping.cancel()
     return report
 

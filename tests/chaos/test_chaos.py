@@ -1,12 +1,22 @@
 """A short run of chaos, and proof that the checker finds what it is there for. `make chaos` runs for longer."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from services.api import examples
+from standings.client import Change
+from tests.chaos.checker import wrong_notes
 from tests.chaos.points import BUGS
 from tests.chaos.processes import Setup
 from tests.chaos.run import run
+from tests.chaos.subscriber import KINDS, Note, Notebook, digest_of, notes
+
+
+def change(version: int) -> Change:
+    told: Any = examples.CHANGES["changes"][0]
+    return Change.model_validate({**told, "data": {**told["data"], "contest": "race", "version": version}})
 
 
 def test_nothing_is_lost_nothing_counts_twice_and_nothing_said_changes(tmp_path: Path) -> None:
@@ -16,6 +26,8 @@ def test_nothing_is_lost_nothing_counts_twice_and_nothing_said_changes(tmp_path:
     assert report.acknowledged > 50
     assert report.cited > 5
     assert sum(report.hurt.values()) > 5
+    assert set(report.noted) == set(KINDS)
+    assert min(report.noted.values()) > 10
 
 
 def test_an_acknowledgement_before_the_write_is_found(tmp_path: Path) -> None:
@@ -36,6 +48,43 @@ def test_the_same_stalls_do_no_harm_where_the_guard_is(tmp_path: Path) -> None:
     setup = Setup(seed=5, scorers=3, deaths=0, stalls=0.3, at="fold.after")
 
     assert run(setup, 8, tmp_path).violations == []
+
+
+@pytest.mark.parametrize(
+    ("noted", "complaint"),
+    [
+        ([1, 2, 3], []),
+        ([1, 3], ["race: has version 3 at place 2"]),
+        ([1, 2], ["race: has 2 entries, of 3 versions"]),
+        ([1, 2, 2, 3], ["race: has version 2 at place 3"]),
+        ([2, 1, 3], ["race: has version 2 at place 1"]),
+    ],
+)
+def test_a_subscriber_that_missed_a_version_or_saw_one_twice_is_found(
+    noted: list[int], complaint: list[str]
+) -> None:
+    told = {version: change(version) for version in (1, 2, 3)}
+    notes = [Note("race", version, digest_of(told[version]), "") for version in noted]
+
+    assert wrong_notes(notes, list(told.values())) == complaint
+
+
+def test_a_subscriber_that_saw_something_else_is_found() -> None:
+    notes = [Note("race", 1, digest_of(change(2)), "")]
+
+    assert wrong_notes(notes, [change(1)]) == ["race: noted otherwise than it was told"]
+
+
+def test_a_line_that_a_death_cut_off_is_no_note(tmp_path: Path) -> None:
+    file = tmp_path / "notes"
+    book = Notebook(file)
+    book.note(change(1), "1")
+    file.write_bytes(file.read_bytes() + b"race 2 00")
+
+    again = Notebook(file)
+    again.note(change(2), "2")
+
+    assert [note.version for note in notes(file)] == [1, 2]
 
 
 def test_an_unknown_bug_is_not_passed_over() -> None:

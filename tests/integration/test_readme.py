@@ -86,3 +86,18 @@ def test_published_data_is_imported_and_shown_as_the_readme_says(
     assert imported.returncode == again.returncode == shown.returncode == 0, imported.stderr + shown.stderr
     assert again.stdout.count("nothing new") == 4
     assert re.search(r"Amy Klobuchar\s+│\s+44", shown.stdout)
+
+
+def test_changes_are_followed_as_the_readme_does(deployment: Standings) -> None:
+    deployment.told("/v1/contests", contest="demo-simulated-race", title="A", timezone="UTC", candidates=[])
+    program = block("python", 0).replace("http://127.0.0.1:8400", str(deployment.api.base_url))
+    deployment.ask("/v1/contests/demo-simulated-race", min_version=1, wait_ms=10_000)
+
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", program], stdout=subprocess.PIPE, text=True
+    ) as following:
+        assert following.stdout is not None
+        line = following.stdout.readline()
+        following.kill()
+
+    assert line == "1 contest.opened None\n"

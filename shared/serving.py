@@ -1,13 +1,12 @@
-"""Serving HTTP: an app beside the work of its service, and whether it is healthy."""
+"""Serving HTTP: an app beside the work of its service."""
 
 import asyncio
 import logging
 import resource
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from fastapi import FastAPI, Response
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from starlette.types import ASGIApp
@@ -82,19 +81,3 @@ def _refuse_taken(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise UnfitServer(f"cannot listen on {host}:{port}: {error.strerror}") from None
-
-
-def add_health(app: FastAPI, ready: Callable[[], Awaitable[str | None]]) -> None:
-    """`/healthz` (the process runs) and `/readyz` (`ready` gives None, or why it cannot work now)."""
-
-    @app.get("/healthz", tags=["health"])
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @app.get("/readyz", tags=["health"])
-    async def readyz(response: Response) -> dict[str, str]:
-        reason = await ready()
-        if reason is None:
-            return {"status": "ready"}
-        response.status_code = 503
-        return {"status": "not ready", "reason": reason}

@@ -1,7 +1,5 @@
 """The composition root of the API: the only place where it connects or reads the clock."""
 
-import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,11 +19,12 @@ from services.api.subscriptions import Subscriptions
 from shared import problems
 from shared.archive import Archive
 from shared.connections import connect
+from shared.health import Beside, add_health
 from shared.log import Log
 from shared.process import run, settings_from_environment
 from shared.projections import Projections
 from shared.server import check, wait_for
-from shared.serving import add_health, serve
+from shared.serving import serve
 from shared.settings import Settings
 from shared.weightings import policies_of, refuse_changed
 
@@ -36,7 +35,7 @@ class Api:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.redis = connect(settings)
-        self._following: asyncio.Task[None] | None = None
+        self._following = Beside("the changes are not followed")
         log = Log(self.redis, settings.partitions, archive=Archive(settings.archive))
         self.hub = Hub()
         self.contests = Contests(log, Projections(self.redis, log), settings.api_memory_mb << 20, self.hub)
@@ -48,21 +47,12 @@ class Api:
         problems.install(app)
         app.add_exception_handler(NotThereYet, _not_there_yet)
         app.add_exception_handler(Unwritable, _unwritable)
-        add_health(app, self._ready)
+        add_health(app, self.redis, self._following)
         app.include_router(routes(answers))
         app.include_router(asyncapi_routes())
         subscriptions = Subscriptions(self.hub, self.contests, Past(self.contests, list(self.policies)))
         app.include_router(change_routes(subscriptions, settings.subscription_seconds))
         self.app = ThinPath(app, answers)
-
-    async def _ready(self) -> str | None:
-        if self._following is None or self._following.done():
-            return "the changes are not followed: restart the service, its log says why"
-        try:
-            await self.redis.ping()
-        except Exception as error:
-            return f"the Redis server does not answer: {error}"
-        return None
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[None]:
@@ -70,24 +60,13 @@ class Api:
         await wait_for(self.redis)
         await check(self.redis, self.settings)
         await refuse_changed(self.policies, self.redis)
-        self._following = asyncio.create_task(self.contests.follow())
-        self._following.add_done_callback(_say_why)
+        self._following.start(self.contests.follow())
         try:
             yield
         finally:
             self.contests.ending = True
-            await _end(self._following)
+            await self._following.end()
             await self.redis.aclose()
-
-
-async def _end(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.wait({task})
-
-
-def _say_why(following: "asyncio.Task[None]") -> None:
-    if not following.cancelled() and (error := following.exception()):
-        logging.getLogger("standings").critical("the changes are no longer followed", exc_info=error)
 
 
 async def _not_there_yet(_: Request, error: Exception) -> Response:

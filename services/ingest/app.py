@@ -17,11 +17,12 @@ from shared import problems
 from shared.archive import Archive
 from shared.broker import broker, keep_reading
 from shared.connections import connect
+from shared.health import add_health
 from shared.log import Log, replicas_of
 from shared.process import run, settings_from_environment
 from shared.projections import Projections
 from shared.server import check, check_replicas, wait_for
-from shared.serving import add_health, serve
+from shared.serving import serve
 from shared.settings import Settings
 
 
@@ -42,15 +43,8 @@ class Ingest:
         self.inbox = Inbox(self.redis, desk, f"{socket.gethostname()}-{os.getpid()}", settings.claim_after_ms)
         self.app = FastAPI(title="Standings: ingest", version="1", description="Takes endorsement commands.")
         problems.install(self.app)
-        add_health(self.app, self._ready)
+        add_health(self.app, self.redis)
         self.app.include_router(routes(desk, self.inbox))
-
-    async def _ready(self) -> str | None:
-        try:
-            await self.redis.ping()
-        except Exception as error:
-            return f"the Redis server does not answer: {error}"
-        return None
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[None]:

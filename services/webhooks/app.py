@@ -1,7 +1,5 @@
 """The composition root of webhooks: the only place where they connect, read the clock or look names up."""
 
-import asyncio
-import logging
 import os
 import socket
 import time
@@ -22,10 +20,11 @@ from services.webhooks.store import Store
 from shared import problems
 from shared.archive import Archive
 from shared.connections import connect
+from shared.health import Beside, add_health
 from shared.log import Log
 from shared.process import run, settings_from_environment
 from shared.server import check, wait_for
-from shared.serving import add_health, serve
+from shared.serving import serve
 from shared.settings import Settings
 
 _API_TIMEOUT_SECONDS = 30
@@ -44,7 +43,7 @@ class Webhooks:
         log = Log(self.redis, settings.partitions, archive=Archive(settings.archive))
         source = Source(settings.api_url, self.http, log)
         self.deliveries = Deliveries(store, source, self.sender, settings.webhook_retry_seconds, time.time)
-        self._delivering: asyncio.Task[None] | None = None
+        self._delivering = Beside("nothing is delivered")
         registry = Registry(
             store, source, self.sender, self.deliveries, look_up, development, lambda: datetime.now(UTC)
         )
@@ -52,38 +51,22 @@ class Webhooks:
             title="Standings: webhooks", version="1", description="Sends changes to receivers."
         )
         problems.install(self.app)
-        add_health(self.app, self._ready)
+        add_health(self.app, self.redis, self._delivering)
         self.app.include_router(routes(registry))
-
-    async def _ready(self) -> str | None:
-        if self._delivering is None or self._delivering.done():
-            return "nothing is delivered: restart the service, its log says why"
-        try:
-            await self.redis.ping()
-        except Exception as error:
-            return f"the Redis server does not answer: {error}"
-        return None
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[None]:
         """Delivers inside the block, once the server answers and is fit. Raises `UnfitServer`."""
         await wait_for(self.redis)
         await check(self.redis, self.settings)
-        self._delivering = asyncio.create_task(self.deliveries.run())
-        self._delivering.add_done_callback(_say_why)
+        self._delivering.start(self.deliveries.run())
         try:
             yield
         finally:
-            self._delivering.cancel()
-            await asyncio.wait({self._delivering})
+            await self._delivering.end()
             await self.sender.aclose()
             await self.http.aclose()
             await self.redis.aclose()
-
-
-def _say_why(delivering: "asyncio.Task[None]") -> None:
-    if not delivering.cancelled() and (error := delivering.exception()):
-        logging.getLogger("standings").critical("webhooks are no longer delivered", exc_info=error)
 
 
 def main() -> int:

@@ -8,7 +8,8 @@ from fastapi import Response
 from pydantic import ValidationError
 
 from services.ingest.commands import COMMAND, Command
-from services.ingest.desk import BatchRefused, Desk, Outcome
+from services.ingest.desk import BatchRefused, Desk
+from services.ingest.sheets import Outcome
 from shared.domain.errors import Conflict, Invalid, Refused
 from shared.problems import invalid, problem_of
 

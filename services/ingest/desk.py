@@ -8,15 +8,24 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
-from services.ingest.commands import Announce, Command, Open, Switch, events_of
-from services.ingest.decide import decide, endorsement_id, known_time
-from shared.codec import public_type, type_of
+from services.ingest.commands import Command
+from services.ingest.sheets import (
+    Outcome,
+    Sheet,
+    Taken,
+    as_before,
+    decided,
+    now_known,
+    sheet_of,
+    stamped,
+    subject_of,
+    surely_needs,
+)
 from shared.domain.book import Book, NotLoaded, first_needs
-from shared.domain.errors import EventIdReused, Refused
-from shared.domain.events import ContestEvent, Event, Recorded
+from shared.domain.errors import Refused
+from shared.domain.events import Recorded
 from shared.log import Log, Moved, NewEvent
 from shared.projections import Projections
 from shared.unavailable import FallenBehind
@@ -24,26 +33,6 @@ from shared.unavailable import FallenBehind
 _CONTESTS_KEPT = 1000
 _ENDORSEMENTS_KEPT = 200_000
 _LOOKS, _LOOK_EVERY_SECONDS = 50, 0.1
-# Where a command expects the contest to stand is no part of what it says.
-_NOT_CONTENT = {"expected_version"}
-
-
-class Taken(NamedTuple):
-    """What came of a command: its events as (id, public type, version), and the endorsement it is about."""
-
-    contest: str
-    id: str
-    events: tuple[tuple[str, str, int], ...]
-    endorsement: str | None
-    known_at: int | None
-
-    @property
-    def version(self) -> int:
-        """The version of the last of its events."""
-        return self.events[-1][2]
-
-
-Outcome = Taken | Refused
 
 
 class BatchRefused(Exception):
@@ -63,19 +52,6 @@ class _Contest:
     book: Book | None = None
     generation: int = 1
     folded: int = 0
-
-
-class _Sheet(NamedTuple):
-    """One command with its events' ids. `digest` tells its content, '' where the sender chose no id."""
-
-    command: Command
-    event_ids: list[str]
-    digest: str
-
-    @property
-    def id(self) -> str:
-        """The command's own event id, which is its first event's."""
-        return self.event_ids[0]
 
 
 class Desk:
@@ -109,7 +85,7 @@ class Desk:
     async def _recalled(self, taken: Taken) -> Taken:
         """The answer to a repeated command, with what only the log remembers."""
         recorded = (await self.log.read(taken.contest, taken.version - 1, 1))[0]
-        return taken._replace(known_at=recorded.known_at, endorsement=_subject(recorded.event))
+        return taken._replace(known_at=recorded.known_at, endorsement=subject_of(recorded.event))
 
     async def take_all(self, contest: str, commands: Sequence[Command], whole: bool = False) -> list[Outcome]:
         """Takes commands for one contest in order, appended together; an outcome for each.
@@ -117,7 +93,7 @@ class Desk:
         Those that are refused leave the others be; with `whole` any refusal raises `BatchRefused`, and nothing is
         appended. Waits for scorers that are far behind; raises `FallenBehind` if they stay so.
         """
-        sheets = [self._sheet(command) for command in commands]
+        sheets = [sheet_of(command, self.new_id) for command in commands]
         kept = self._kept(contest)
         await self._scorers_to_come_near(contest, kept)
         async with kept.lock:
@@ -142,13 +118,6 @@ class Desk:
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
         raise FallenBehind(contest, stands, kept.folded)
 
-    def _sheet(self, command: Command) -> _Sheet:
-        if command.id is None:
-            return _Sheet(command, _event_ids(self.new_id(), command), "")
-        content = command.model_dump_json(exclude=_NOT_CONTENT, exclude_unset=True)
-        digest = blake2b(content.encode(), digest_size=8).hexdigest()
-        return _Sheet(command, _event_ids(command.id, command), digest)
-
     def _kept(self, contest: str) -> _Contest:
         kept = self._contests.setdefault(contest, _Contest())
         self._contests.move_to_end(contest)
@@ -159,14 +128,14 @@ class Desk:
         return kept
 
     async def _attempt(
-        self, contest: str, kept: _Contest, sheets: Sequence[_Sheet], whole: bool
+        self, contest: str, kept: _Contest, sheets: Sequence[Sheet], whole: bool
     ) -> list[Outcome]:
         if kept.book is None or len(kept.book.endorsements) > _ENDORSEMENTS_KEPT:
             kept.book = await self._read(contest, kept)
         book = kept.book
         began = book.version
         known = await self._known_ids(contest, sheets)
-        needs = _needs(sheets)
+        needs = surely_needs(sheets)
         if book.lacks(needs):
             await self._load(contest, kept, began, needs)
         outcomes, events = await self._decide(contest, kept, sheets, known)
@@ -183,7 +152,7 @@ class Desk:
             return outcomes
         appended = await self.log.append(contest, began, events)
         book.known_at = max(book.known_at, appended.known_at)
-        return [_stamped(outcome, appended.known_at) for outcome in outcomes]
+        return [stamped(outcome, appended.known_at) for outcome in outcomes]
 
     async def _read(self, contest: str, kept: _Contest) -> Book:
         """The book at the log's end: the projection, and what came after it."""
@@ -226,7 +195,7 @@ class Desk:
         if stands.recorded != began or stands.version > began or stands.generation != kept.generation:
             raise Moved
 
-    async def _known_ids(self, contest: str, sheets: Sequence[_Sheet]) -> dict[str, tuple[int, str]]:
+    async def _known_ids(self, contest: str, sheets: Sequence[Sheet]) -> dict[str, tuple[int, str]]:
         """The version and digest of every event of these commands that is in the log."""
         asked = [id_ for sheet in sheets if sheet.digest for id_ in sheet.event_ids]
         if not asked:
@@ -238,7 +207,7 @@ class Desk:
         return {id_: (int(version), digest) for id_, (version, _, digest) in parts}
 
     async def _decide(
-        self, contest: str, kept: _Contest, sheets: Sequence[_Sheet], known: dict[str, tuple[int, str]]
+        self, contest: str, kept: _Contest, sheets: Sequence[Sheet], known: dict[str, tuple[int, str]]
     ) -> tuple[list[Outcome], list[NewEvent]]:
         book = cast(Book, kept.book)
         began, now = book.version, self.clock()
@@ -246,12 +215,12 @@ class Desk:
         appended: list[NewEvent] = []
         for sheet in sheets:
             if any(id_ in known for id_ in sheet.event_ids):
-                outcomes.append(_as_before(sheet, known))
+                outcomes.append(as_before(sheet, known))
                 continue
             while True:
                 try:
-                    outcomes.append(_decided(sheet, book, now, appended))
-                    known.update(_now_known(sheet, outcomes[-1]))
+                    outcomes.append(decided(sheet, book, now, appended))
+                    known.update(now_known(sheet, outcomes[-1]))
                     break
                 except NotLoaded as needs:
                     await self._load(contest, kept, began, needs)
@@ -259,96 +228,3 @@ class Desk:
                     outcomes.append(refusal)
                     break
         return outcomes, appended
-
-
-def _decided(sheet: _Sheet, book: Book, now: int, appended: list[NewEvent]) -> Taken:
-    """Decides one command, moves the book on and adds its events to `appended`."""
-    command = sheet.command
-    events = decide(command, book, now, sheet.id)
-    given = None if command.known_at is None else known_time(command, book, now)
-    known_at = max(now, book.known_at) if given is None else given
-    numbered: list[tuple[str, str, int]] = []
-    for id_, event in zip(sheet.event_ids, events, strict=True):
-        book.take(Recorded(book.version + 1, id_, known_at, event))
-        appended.append(NewEvent(id_, event, sheet.digest, given))
-        numbered.append((id_, public_type(type_of(event)), book.version))
-    return Taken(command.contest, sheet.id, tuple(numbered), _subject(events[-1]), given)
-
-
-def _as_before(sheet: _Sheet, known: dict[str, tuple[int, str]]) -> Outcome:
-    """The answer to a command that was taken before. Refused if its id stood for something else."""
-    for id_ in sheet.event_ids:
-        version, digest = known.get(id_, (0, ""))
-        if digest != sheet.digest:
-            return EventIdReused(id_, version)
-    kinds = _kinds(sheet.command)
-    events = tuple((id_, kinds[i], known[id_][0]) for i, id_ in enumerate(sheet.event_ids))
-    return Taken(sheet.command.contest, sheet.id, events, _subject_of(sheet), None)
-
-
-def _now_known(sheet: _Sheet, outcome: Outcome) -> dict[str, tuple[int, str]]:
-    """So that the same command twice in one batch is taken once."""
-    if not sheet.digest or isinstance(outcome, Refused):
-        return {}
-    return {id_: (version, sheet.digest) for id_, _, version in outcome.events}
-
-
-def _stamped(outcome: Outcome, known_at: int) -> Outcome:
-    if isinstance(outcome, Refused) or outcome.known_at is not None:
-        return outcome
-    return outcome._replace(known_at=known_at)
-
-
-def _event_ids(own: str, command: Command) -> list[str]:
-    """The ids of a command's events: its own, then numbered ones."""
-    events = events_of(command)
-    return [own] if events == 1 else [own, *(f"{own}/{n}" for n in range(2, events + 1))]
-
-
-def _kinds(command: Command) -> list[str]:
-    match command:
-        case Open():
-            return ["contest.opened", *["candidate.entered"] * len(command.candidates)]
-        case Switch():
-            return ["endorsement.retracted", "endorsement.announced"]
-        case Announce():
-            return ["endorsement.announced", "endorsement.retracted"]
-        case _:
-            return [_KIND[command.command]]
-
-
-_KIND = {
-    "enter": "candidate.entered",
-    "withdraw": "candidate.withdrew",
-    "retract": "endorsement.retracted",
-    "correct": "endorsement.corrected",
-    "strike": "endorsement.struck",
-}
-
-
-def _subject(event: Event) -> str | None:
-    return None if isinstance(event, ContestEvent) else event.endorsement
-
-
-def _subject_of(sheet: _Sheet) -> str | None:
-    """The endorsement that a repeated command was about."""
-    command = sheet.command
-    if isinstance(command, Announce):
-        return command.endorsement or endorsement_id(command.endorser.id, command.candidate, sheet.id)
-    if isinstance(command, Switch):
-        return command.new_endorsement
-    return getattr(command, "endorsement", None)
-
-
-def _needs(sheets: Sequence[_Sheet]) -> NotLoaded:
-    """What deciding these commands surely needs, to be loaded at once; the rest is loaded when it is missed."""
-    endorsements: dict[str, None] = {}
-    pairs: dict[tuple[str, str], None] = {}
-    for sheet in sheets:
-        command = sheet.command
-        about = _subject_of(sheet) if isinstance(command, Announce) else getattr(command, "endorsement", None)
-        if about is not None:
-            endorsements[about] = None
-        if isinstance(command, Announce):
-            pairs[command.endorser.id, command.candidate] = None
-    return NotLoaded(endorsements, pairs)

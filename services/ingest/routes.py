@@ -28,8 +28,9 @@ from services.ingest.commands import (
     Withdraw,
     WithdrawFacts,
 )
-from services.ingest.desk import Desk, Taken
+from services.ingest.desk import Desk
 from services.ingest.inbox import Inbox
+from services.ingest.sheets import Taken
 from shared.domain.times import format_instant
 
 ContestId = Annotated[Slug, Path(examples=["us-president-2020-dem"])]

@@ -8,7 +8,8 @@ import orjson
 import pytest
 from redis import Redis
 
-from services.ingest.desk import BatchRefused, Desk, Taken
+from services.ingest.desk import BatchRefused, Desk
+from services.ingest.sheets import Taken
 from services.scorer import consume
 from services.scorer.consume import Folder, Unfoldable
 from services.scorer.rebuild import Rebuild

@@ -88,13 +88,12 @@ def test_a_dead_letter_is_sent_again_once_its_cause_is_gone(deployment: Standing
 
 
 def test_a_message_that_a_dead_reader_held_is_taken_over(redis_url: str) -> None:
+    with standings(redis_url) as deployment:
+        deployment.told("/v1/contests", contest="race", title="A race", timezone="UTC")
     with Redis.from_url(redis_url) as client:
-        client.xgroup_create(INBOX, "ingests", id="0", mkstream=True)
         client.xadd(INBOX, {"command": orjson.dumps(enter("race", "gil"))})
         held: Any = client.xreadgroup("ingests", "dead", {INBOX: ">"})
         assert len(held[0][1]) == 1
 
-    # Long enough for the contest to be opened before the message is taken over.
-    with standings(redis_url, claim_after_ms="3000") as deployment:
-        deployment.told("/v1/contests", contest="race", title="A race", timezone="UTC")
+    with standings(redis_url, claim_after_ms="300") as deployment:
         eventually(lambda: "gil" in candidates(deployment, "race"))

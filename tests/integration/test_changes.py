@@ -204,7 +204,9 @@ def test_json_waits_for_a_change_that_fits(deployment: Standings, contest: str) 
     path = f"/v1/contests/{contest}/changes"
     answers: list[Any] = []
     waiting = threading.Thread(
-        target=lambda: answers.append(deployment.ask(path, wait_ms=20_000, candidate="bob", min_delta=1))
+        target=lambda: answers.append(
+            deployment.ask(path, after=4, wait_ms=20_000, candidate="bob", min_delta=1)
+        )
     )
     waiting.start()
     time.sleep(0.2)  # not waited for: whether it waits is what is tested

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -64,6 +64,8 @@ class Contests:
         # A cancellation may be lost in a time-out of the Redis client: this ends the followers too.
         self.ending = False
         self._held: OrderedDict[str, _Held] = OrderedDict()
+        self._changed: set[str] = set()
+        self._some_changed = asyncio.Event()
 
     def ready(self, contest: str) -> Index | None:
         """A contest's index if it is in memory."""
@@ -123,25 +125,58 @@ class Contests:
         async with asyncio.TaskGroup() as following:
             for some in together:
                 following.create_task(self._follow_streams({stream: last[stream] for stream in some}))
+            following.create_task(self._keep_up())
             following.create_task(self._look_around())
 
     async def _follow_streams(self, last: dict[str, str]) -> None:
         while not self.ending:
             try:
                 answer = await self.events.redis.xread(cast(Any, last), block=_POLL_MS, count=1000)
-                await self._follow(cast(list[tuple[bytes, list[Entry]]], answer or []), last)
+                self._follow(cast(list[tuple[bytes, list[Entry]]], answer or []), last)
             except FAILURES as error:
                 log.warning("cannot follow the changes, trying again: %s", error)
                 await asyncio.sleep(_POLL_MS / 1000)
 
-    async def _follow(self, answer: list[tuple[bytes, list[Entry]]], last: dict[str, str]) -> None:
-        changed: set[str] = set()
+    def _follow(self, answer: list[tuple[bytes, list[Entry]]], last: dict[str, str]) -> None:
         for stream, entries in answer:
             last[stream.decode()] = entries[-1][0].decode()
             self.hub.publish(stream.decode(), entries)
-            changed |= {fields[b"contest"].decode() for _, fields in entries}
-        for contest in changed & self._held.keys():
-            await self._refresh_or_drop(contest)
+            self._changed |= {fields[b"contest"].decode() for _, fields in entries}
+        self._some_changed.set()
+
+    async def _keep_up(self) -> None:
+        """Takes in what changes told of, beside the reading of more changes."""
+        while not self.ending:
+            await self._some_changed.wait()
+            self._some_changed.clear()
+            changed, self._changed = self._changed & self._held.keys(), set()
+            with contextlib.suppress(*FAILURES):  # the followers say so, and who looks around finds it
+                await self._bring(changed)
+
+    async def _bring(self, contests: Collection[str]) -> None:
+        """Brings contests up to their ledgers, all that is usual with one question to the server."""
+        held = {contest: self._held[contest] for contest in contests}
+        asked = {contest: one.index for contest, one in held.items()}
+        async with self.events.redis.pipeline(transaction=False) as pipe:
+            for contest, index in asked.items():
+                ledger = self.events.keys(contest).ledger(index.generation)
+                pipe.xrange(ledger, min=f"({index.version}-0", count=_CHUNK)
+            answers = cast(list[list[Entry]], await pipe.execute() if asked else [])
+        for contest, entries in zip(asked, answers, strict=True):
+            if entries:
+                await self._or_drop(contest, self._continue(held[contest], asked[contest], entries))
+
+    async def _continue(self, held: _Held, asked: Index, entries: list[Entry]) -> None:
+        """Takes in what was read of this index, if it follows where the index is by now."""
+        async with held.lock:
+            index = held.index
+            follows = index is asked and version_of(entries[0][0]) == index.version + 1
+            if follows:
+                await self._take_in(index, entries)
+        if follows:
+            await self._tell(held)
+        if not follows or len(entries) == _CHUNK:
+            await self._refresh(asked.contest_id)
 
     async def _look_around(self) -> None:
         """Finds what no change told of: another generation that took over, or changes that a fallen server lost."""
@@ -149,7 +184,7 @@ class Contests:
             await asyncio.sleep(_LOOK_AROUND_SECONDS)
             with contextlib.suppress(*FAILURES):  # the followers say so
                 for contest in await self._behind():
-                    await self._refresh_or_drop(contest)
+                    await self._or_drop(contest, self._refresh(contest))
             for contest, held in self._held.items():
                 self.hub.look(contest, held.index.version)
             self._drop_unused()
@@ -169,10 +204,10 @@ class Contests:
             if int(generation or 1) != index.generation or last_of(last) != index.version
         ]
 
-    async def _refresh_or_drop(self, contest: str) -> None:
-        """Refreshes a contest. One whose ledger cannot be read is dropped, and the others go on."""
+    async def _or_drop(self, contest: str, step: Awaitable[None]) -> None:
+        """Does it. A contest whose ledger cannot be read is dropped, and the others go on."""
         try:
-            await self._refresh(contest)
+            await step
         except (ValueError, KeyError, TypeError, Unarchived) as error:
             self._held.pop(contest, None)
             log.error("the ledger of contest %s cannot be read: %r", contest, error)
@@ -209,6 +244,7 @@ class Contests:
         if generation != held.index.generation:
             await self._replace(held, generation)
         await self._catch_up(held)
+        self._drop_unused()
 
     async def _replace(self, held: _Held, generation: int) -> None:
         """Loads another generation beside the one that answers, and lets it take over when it is as far."""
@@ -221,20 +257,27 @@ class Contests:
         async with held.lock:
             index = held.index
             before = index.version
-            while entries := await self.events.entries(
-                index.contest_id, index.version, _CHUNK, index.generation
-            ):
-                for number, (entry_id, fields) in enumerate(entries):
-                    index.append(ledger_entry(entry_id, fields))
-                    if number % _TURN == 0:
-                        await asyncio.sleep(0)
-                if index.due:
-                    index.settle()
-                    await asyncio.to_thread(index.seal)
+            more = True
+            while more:
+                entries = await self.events.entries(index.contest_id, index.version, _CHUNK, index.generation)
+                await self._take_in(index, entries)
+                more = len(entries) == _CHUNK
         if index.version != before:
-            self.hub.wake(index.contest_id)
-            async with held.moved:
-                held.moved.notify_all()
+            await self._tell(held)
+
+    async def _take_in(self, index: Index, entries: Sequence[Entry]) -> None:
+        for number, (entry_id, fields) in enumerate(entries):
+            index.append(ledger_entry(entry_id, fields))
+            if number % _TURN == _TURN - 1:
+                await asyncio.sleep(0)
+        if index.due:
+            index.settle()
+            await asyncio.to_thread(index.seal)
+
+    async def _tell(self, held: _Held) -> None:
+        self.hub.wake(held.index.contest_id)
+        async with held.moved:
+            held.moved.notify_all()
 
 
 def ledger_entry(entry_id: bytes, fields: dict[bytes, bytes]) -> LedgerEntry:

@@ -56,6 +56,8 @@ class Channel:
         self.first = 0
         self.moved = asyncio.Event()
         self.readers = 0
+        # Whether somebody waits for the ledger, and not only for the next change.
+        self.behind = False
         self._stood = 0
 
     @property
@@ -78,6 +80,7 @@ class Channel:
 
     def wake(self) -> None:
         """Wakes everyone who waits."""
+        self.behind = False
         self.moved.set()
         self.moved = asyncio.Event()
 
@@ -143,8 +146,8 @@ class Hub:
             channel.look(version)
 
     def wake(self, contest: str) -> None:
-        """A contest moved in some other way than by a change that came."""
-        if channel := self._contests.get(contest):
+        """A contest's ledger was read further, which matters to those who wait for it."""
+        if (channel := self._contests.get(contest)) and channel.behind:
             channel.wake()
 
     def close(self) -> None:

@@ -100,7 +100,9 @@ class ContestFeed:
             return found
         if self._channel.changes and self._next == self._channel.end:
             return []  # it comes through the stream, though the ledger may have it already
-        return await self._in_ledger(most)
+        found = await self._in_ledger(most)
+        self._channel.behind |= not found
+        return found
 
     async def _in_ledger(self, most: int) -> list[Change]:
         index = self._contests.ready(self._contest)

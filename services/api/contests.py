@@ -75,6 +75,13 @@ class Contests:
         self._held.move_to_end(contest)
         return held.index
 
+    async def stands(self, contest: str) -> int:
+        """A contest's version, without bringing it into memory."""
+        index = self.ready(contest)
+        if index is not None:
+            return index.version
+        return await self.projections.version(contest, await self.projections.generation(contest))
+
     async def at(self, contest: str, min_version: int, wait_ms: int) -> Index:
         """A contest's index, at `min_version` or later, and at least at 1: one just opened is waited for.
 

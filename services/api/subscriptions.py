@@ -88,7 +88,7 @@ class ContestFeed:
         moved = self._channel.moved
         while not (found := await self._at_hand(most)) and not self._hub.closing:
             if not await patience.wait(moved):
-                found = await self._in_ledger(most)  # even where nobody noticed that a change was lost
+                found = await self._overlooked(most)
                 break
             moved = self._channel.moved
         if found:
@@ -103,6 +103,12 @@ class ContestFeed:
         found = await self._in_ledger(most)
         self._channel.behind |= not found
         return found
+
+    async def _overlooked(self, most: int) -> list[Change]:
+        """What is in the ledger though nobody noticed that its change was lost."""
+        if await self._contests.stands(self._contest) < self._next:
+            return []
+        return await self._in_ledger(most)
 
     async def _in_ledger(self, most: int) -> list[Change]:
         index = self._contests.ready(self._contest)

@@ -1,6 +1,7 @@
 """Subscriptions: every version exactly once, from any point on, and a reason when one ends."""
 
 import re
+import signal
 import socket
 import threading
 import time
@@ -335,6 +336,29 @@ def test_who_reads_too_slowly_is_told_so_and_misses_nothing_by_coming_back(redis
         cursor = re.findall(rb"\nid: (\S+)\n", read)[-1].decode()
         following = deployment.ask("/v1/changes", after=cursor, limit=1)["changes"][0]
         assert following["data"]["version"] == versions[-1] + 1
+
+
+def test_a_change_that_is_lost_on_its_way_comes_from_the_ledger(redis_url: str) -> None:
+    with (
+        standings(redis_url) as deployment,
+        service("api", redis_url) as api,
+        Redis.from_url(redis_url) as client,
+    ):
+        opened(deployment)
+        with listening(api.url, "/v1/contests/race/changes") as changes:
+            first = announced(deployment, "race", 1)
+            assert next(changes).id == str(first)
+            api.process.send_signal(signal.SIGSTOP)
+            version = announced(deployment, "race", 2)
+            deployment.ask("/v1/contests/race", min_version=version, wait_ms=10_000)
+            lost = client.xrevrange(CHANGES, count=1)[0]
+            assert int(lost[1][b"version"]) == version
+            client.xdel(CHANGES, lost[0])
+            api.process.send_signal(signal.SIGCONT)
+
+            assert next(changes).id == str(version)
+            assert announced(deployment, "race", 3) == version + 1
+            assert next(changes).id == str(version + 1)
 
 
 def test_subscribers_that_leave_are_forgotten(redis_url: str) -> None:

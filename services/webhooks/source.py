@@ -2,9 +2,7 @@
 
 import asyncio
 import hashlib
-import json
 from collections.abc import AsyncIterator
-from decimal import Decimal
 from typing import NamedTuple
 
 import httpx
@@ -15,7 +13,6 @@ from services.webhooks.sending import Message
 from shared.codec import exact
 from shared.log import Log
 from standings.client import AsyncClient
-from standings.client.errors import problem_of
 
 _AT_ONCE = 100
 
@@ -39,8 +36,6 @@ class Source:
     """Reads changes from the API at `url`, and from the logs how far contests have come."""
 
     def __init__(self, url: str, http: httpx.AsyncClient, events: Log) -> None:
-        self._url = url.rstrip("/")
-        self._http = http
         self._client = AsyncClient(url, http)
         self._events = events
 
@@ -57,12 +52,8 @@ class Source:
 
         Raises `httpx.TransportError`, and `Problem` where the API refuses.
         """
-        asked = {"after": str(version), "limit": str(most), "wait_ms": str(wait_ms), **wanted.parameters()}
-        answer = await self._http.get(f"{self._url}/v1/contests/{contest}/changes", params=asked)
-        if not answer.is_success:
-            raise problem_of(answer)
-        # Scores have every digit that they have, also where a float would not.
-        page = json.loads(answer.content, parse_float=Decimal)
+        asked = {"after": version, "limit": most, "wait_ms": wait_ms, **wanted.parameters()}
+        page = await self._client.ask(f"/v1/contests/{contest}/changes", **asked)
         return Page([_told(contest, change) for change in page["changes"]], int(page["next"]))
 
     async def moved(self) -> AsyncIterator[tuple[str, int]]:

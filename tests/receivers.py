@@ -1,7 +1,9 @@
 """A webhook's receiver for tests: a real server, which does as it is told."""
 
 import json
+import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -112,3 +114,27 @@ def receiver(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iter
             yield running
         finally:
             server.shutdown()
+
+
+@contextmanager
+def resetting(port: int = 0) -> Iterator[str]:
+    """The URL of a receiver that resets each connection as soon as it is there."""
+    at_once = struct.pack("ii", 1, 0)
+
+    def reset_all(listening: socket.socket) -> None:
+        while True:
+            try:
+                connected, _ = listening.accept()
+            except OSError:
+                return  # it was shut down
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+            connected.close()
+
+    with socket.create_server(("127.0.0.1", port), backlog=512) as listening:
+        taking = threading.Thread(target=reset_all, args=(listening,))
+        taking.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/hook"
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            taking.join()

@@ -72,8 +72,8 @@ class Deliveries:
                         await self._deliver()
                 except* LeadLost:
                     log.warning("another process delivers the webhooks now")
-                except* AWAY as failed:
-                    log.warning("webhooks wait: %s", failed.exceptions[0])
+                except* Exception as failed:
+                    _waits("webhooks wait", failed.exceptions[0])
                 await asyncio.sleep(_LEAD_EVERY_SECONDS)
         finally:
             await self._store.give_way()
@@ -117,8 +117,8 @@ class Deliveries:
                     for hook in self._active():
                         if hook.wanted.wants(contest):
                             self._wake(group, hook.id, contest, version)
-            except AWAY as error:
-                log.warning("the changes cannot be followed, trying again: %s", error)
+            except Exception as error:
+                _waits("the changes cannot be followed, trying again", error)
             await asyncio.sleep(_LEAD_EVERY_SECONDS)
 
     async def _look_around(self, group: asyncio.TaskGroup) -> None:
@@ -153,8 +153,8 @@ class Deliveries:
                 await self._send_all(lane, hook, contest)
             except _Stop:
                 return
-            except AWAY as error:
-                log.warning("webhook %s, contest %s waits: %s", hook, contest, error)
+            except Exception as error:
+                _waits(f"webhook {hook}, contest {contest} waits", error)
                 await asyncio.sleep(_LEAD_EVERY_SECONDS)
                 lane.more = True
 
@@ -243,6 +243,16 @@ class _Lane:
     def stop(self) -> None:
         if self.task is not None:
             self.task.cancel()
+
+
+def _waits(what: str, error: Exception) -> None:
+    """Said in a sentence for what can be away for a while, and whole for what nobody thought of."""
+    log.warning(
+        "%s: %s",
+        what,
+        str(error) or type(error).__name__,
+        exc_info=None if isinstance(error, AWAY) else error,
+    )
 
 
 def _still(leading: bool) -> None:

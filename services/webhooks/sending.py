@@ -2,6 +2,7 @@
 
 import asyncio
 import email.utils
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,8 @@ from standardwebhooks import Webhook
 from services.webhooks.addresses import NotPublic, Resolve, Target, addresses_of, target_of
 from services.webhooks.hooks import Hook
 from shared.domain.errors import Invalid
+
+log = logging.getLogger("standings")
 
 MOST_READ_BYTES = 4096
 _AGENT = "Standings-Webhooks/1"
@@ -81,7 +84,7 @@ class Sender:
         await self._http.aclose()
 
     async def send(self, hook: Hook, message: Message) -> Outcome:
-        """One attempt."""
+        """One attempt. Whatever its receiver does, it raises nothing."""
         began = time.monotonic()
 
         def took() -> int:
@@ -98,6 +101,11 @@ class Sender:
             return Outcome(None, f"no answer within {self._timeout:g} seconds", took())
         except (httpx.HTTPError, OSError, NotPublic, Invalid) as error:
             return Outcome(None, str(error) or type(error).__name__, took())
+        except Exception as error:
+            # What connects lets others through too: an AttributeError where, under uvloop, a receiver resets a
+            # connection before it is used. The others' webhooks must not end with this attempt.
+            log.warning("webhook %s: an attempt failed unexpectedly", hook.id, exc_info=True)
+            return Outcome(None, f"the attempt failed: {type(error).__name__}", took())
         return Outcome(status, "", took(), retry_after, body)
 
     def _headers(self, hook: Hook, message: Message) -> dict[str, str]:

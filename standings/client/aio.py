@@ -99,9 +99,15 @@ class AsyncClient:
 
     async def _connection(self, following: Following) -> AsyncGenerator[Change]:
         path, asked, headers = following.request()
-        async with self._http.stream(
-            "GET", self._url + path, params=asked, headers=headers, timeout=TIMEOUT
-        ) as answer:
+        async with contextlib.AsyncExitStack() as stack:
+            opening = self._http.stream(
+                "GET", self._url + path, params=asked, headers=headers, timeout=TIMEOUT
+            )
+            try:
+                answer = await stack.enter_async_context(opening)
+            except AttributeError as error:
+                # Under uvloop, what is said of a connection that is reset before it is used.
+                raise httpx.ConnectError("the connection was reset") from error
             if not answer.is_success:
                 await answer.aread()
             if following.answered(answer):

@@ -12,6 +12,7 @@ from itertools import islice
 import httpx
 import orjson
 import pytest
+import uvloop
 from redis import Redis
 
 from services.demo import race
@@ -27,6 +28,7 @@ from standings.client import (
     StandingsError,
 )
 from tests.integration.test_changes import CHANGES, announced, batch, followed, opened
+from tests.receivers import resetting
 from tests.running import Standings, free_port, service, standings
 
 DAY = date(2025, 7, 29)
@@ -190,6 +192,20 @@ def test_a_subscription_survives_the_death_of_the_api(redis_url: str) -> None:
             assert next(client.all_changes(after=cursor))[0].version == version
 
     assert versions == everywhere == list(range(1, version))
+
+
+def test_connections_that_are_reset_are_out_of_reach() -> None:
+    # Many at once under uvloop: there some are reset between connecting and the first use.
+    async def follow(client: AsyncClient) -> None:
+        with pytest.raises(OutOfReach):
+            await anext(client.changes("race", since=0, give_up_after=0.5))
+
+    async def follow_all(url: str) -> None:
+        async with AsyncClient(url) as client:
+            await asyncio.gather(*(follow(client) for _ in range(200)))
+
+    with resetting() as url:
+        uvloop.run(follow_all(url))
 
 
 def test_what_is_gone_is_a_problem(redis_url: str) -> None:

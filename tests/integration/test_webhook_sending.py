@@ -9,11 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 import trustme
+import uvloop
 
 from services.webhooks.addresses import Resolve, look_up
 from services.webhooks.hooks import Hook, Secret, Wanted, new_secret
 from services.webhooks.sending import MOST_READ_BYTES, Message, Outcome, Sender
-from tests.receivers import receiver
+from tests.receivers import receiver, resetting
 
 MESSAGE = Message("msg_1", b'{"specversion": "1.0"}')
 KEY = new_secret()
@@ -158,6 +159,25 @@ def test_nobody_there() -> None:
 
     assert (outcome.status, outcome.accepted) == (None, False)
     assert "connect" in outcome.said.lower()
+
+
+def test_connections_that_are_reset_are_outcomes() -> None:
+    # Many at once on the services' event loop: there some are reset between connecting and the first use.
+    async def sent(url: str) -> list[Outcome]:
+        sender = Sender(look_up, True, 5)
+        try:
+            found: list[Outcome] = []
+            for _ in range(10):
+                found += await asyncio.gather(*(sender.send(hook(url), MESSAGE) for _ in range(100)))
+            return found
+        finally:
+            await sender.aclose()
+
+    with resetting() as url:
+        outcomes = uvloop.run(sent(url))
+
+    assert {one.status for one in outcomes} == {None}
+    assert all(one.said for one in outcomes)
 
 
 def test_each_key_that_is_valid_signs() -> None:

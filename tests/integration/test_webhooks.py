@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.integration.test_changes import announced, batch, followed, opened
-from tests.receivers import Behave, Got, echo, receiver
+from tests.receivers import Behave, Got, echo, receiver, resetting
 from tests.running import Standings, service, standings
 from tests.servers import eventually
 
@@ -197,6 +197,25 @@ def sleepy(_: Got) -> tuple[int, dict[str, str], bytes]:
 
 def outcomes(webhooks: httpx.Client, path: str) -> list[str]:
     return [one["outcome"] for one in webhooks.get(f"{path}/attempts").json()["attempts"]]
+
+
+def test_a_receiver_that_resets_connections_fails_its_own_deliveries_only(
+    deployment: Standings, contest: str, webhooks: httpx.Client
+) -> None:
+    with receiver() as there:
+        with receiver() as gone:
+            reset = verified(webhooks, gone.url, contests=[contest])
+        verified(webhooks, there.url, contests=[contest])
+        with resetting(httpx.URL(gone.url).port or 0):
+            for n in range(3):
+                announced(deployment, contest, n)
+
+            def given_up() -> list[int]:
+                path = f"/v1/webhooks/{reset['webhook']}/dead-letters"
+                return [one["version"] for one in webhooks.get(path).json()["dead_letters"]]
+
+            eventually(lambda: sorted(given_up()) == [4, 5, 6])
+        assert there.versions() == [4, 5, 6]
 
 
 def test_a_receiver_says_when_to_come_again(

@@ -136,12 +136,12 @@ class Fold:
         self.generation = generation
         self.oldest_change = oldest_change
         self.policies = policies
-        self._begun: _Begun | None = None
+        self._progress: _Progress | None = None
 
     @property
     def size(self) -> int:
         """How much is kept for the next turn, about: the number of endorsements, and one for the rest."""
-        return 1 + len(self._begun.book.endorsements) if self._begun else 1
+        return 1 + len(self._progress.book.endorsements) if self._progress else 1
 
     async def to_the_end(self) -> int:
         """Folds and commits all that the log has; the version reached. Raises as `turn` does."""
@@ -154,30 +154,30 @@ class Fold:
 
         Raises `Unfoldable` and `Stale`; every event before is committed.
         """
-        begun = self._begun if self.size <= TURN else None
-        self._begun = None
-        begun = begun or await self._begin()
-        committed = await self._with_one_book(begun, delivered)
-        self._begun = begun
+        progress = self._progress if self.size <= TURN else None
+        self._progress = None
+        progress = progress or await self._begin()
+        committed = await self._with_one_book(progress, delivered)
+        self._progress = progress
         return committed
 
-    async def _begin(self) -> "_Begun":
+    async def _begin(self) -> "_Progress":
         try:
             await self.projections.refuse_other_fold(self.contest, self.generation)
         except OtherFold as other:
             raise Unfoldable(self.contest, other.version + 1, str(other)) from None
         book, chain = await self.projections.begin(self.contest, self.generation)
-        return _Begun(book, Publisher(self.contest, book, self.policies), chain)
+        return _Progress(book, Publisher(self.contest, book, self.policies), chain)
 
-    async def _with_one_book(self, begun: "_Begun", delivered: str) -> Committed:
+    async def _with_one_book(self, progress: "_Progress", delivered: str) -> Committed:
         """Folds each chunk while the server commits the one before.
 
         The server does one thing at a time, so what the next chunk needs is read before the commit is sent.
         """
-        book = begun.book
+        book = progress.book
         began = book.version
         chunk = await self._read(book, began)
-        commit = await self._fold(begun, began, chunk, delivered)
+        commit = await self._fold(progress, began, chunk, delivered)
         while True:
             try:
                 chunk = await self._read(book, began) if _goes_on(book, began, chunk) else []
@@ -187,7 +187,7 @@ class Fold:
             committing = asyncio.create_task(self.projections.commit(commit))
             try:
                 if chunk:
-                    commit = await self._fold(begun, began, chunk, delivered)
+                    commit = await self._fold(progress, began, chunk, delivered)
             finally:
                 committed = await committing
             if not chunk:
@@ -204,12 +204,14 @@ class Fold:
         await self._load(book, began, first_needs(one.event for one in chunk))
         return chunk
 
-    async def _fold(self, begun: "_Begun", began: int, chunk: Sequence[Recorded], delivered: str) -> Commit:
+    async def _fold(
+        self, progress: "_Progress", began: int, chunk: Sequence[Recorded], delivered: str
+    ) -> Commit:
         """The commit of these events, which the book has taken, or of those before the first that cannot follow.
 
         Raises `Unfoldable` if there is none before it.
         """
-        book = begun.book
+        book = progress.book
         folded: list[Folded] = []
         while len(folded) < len(chunk):
             await asyncio.sleep(0)
@@ -223,11 +225,11 @@ class Fold:
                     raise Unfoldable(self.contest, chunk[0].version, str(error)) from error
                 break
         oldest = self.oldest_change()
-        changes = [begun.publisher.change(one) for one in folded] if oldest else [b""] * len(folded)
+        changes = [progress.publisher.change(one) for one in folded] if oldest else [b""] * len(folded)
         commit = self.projections.commit_of(
-            self.contest, self.generation, book, begun.chain, folded, changes, oldest, delivered
+            self.contest, self.generation, book, progress.chain, folded, changes, oldest, delivered
         )
-        begun.chain = commit.chain
+        progress.chain = commit.chain
         return commit
 
     async def _load(self, book: Book, began: int, needs: NotLoaded) -> None:
@@ -239,8 +241,8 @@ class Fold:
 
 
 @dataclass
-class _Begun:
-    """Where a fold stands: its book, what publishes the next version, and the chain so far."""
+class _Progress:
+    """How far a fold has come: its book, what publishes the next version, and the chain so far."""
 
     book: Book
     publisher: "Publisher"

@@ -64,6 +64,16 @@ def raw(url: str, key: str) -> list[tuple[str, dict[str, str]]]:
         return list(entries)
 
 
+def first_postings(url: str) -> list[list[Any]]:
+    """The first posting of each version after the opening's four."""
+    return [orjson.loads(fields["postings"])[0] for _, fields in raw(url, LEDGER)[4:]]
+
+
+def totals(url: str) -> list[int]:
+    """What the candidate of each version's first posting has after it."""
+    return [posting[5] for posting in first_postings(url)]
+
+
 def test_the_ledger_has_an_entry_for_every_version_with_its_postings_and_the_totals_after(
     any_redis_url: str,
 ) -> None:
@@ -190,14 +200,8 @@ def test_a_fold_that_is_kept_does_not_go_on_where_the_same_version_came_another_
 
     on(any_redis_url, work)
 
-    entries = raw(any_redis_url, LEDGER)
-    assert [orjson.loads(fields["postings"])[0][1] for _, fields in entries[4:]] == [
-        "ann",
-        "ann",
-        "bob",
-        "bob",
-    ]
-    assert [orjson.loads(fields["postings"])[0][5] for _, fields in entries[4:]] == [1, 2, 1, 2]
+    assert [posting[1] for posting in first_postings(any_redis_url)] == ["ann", "ann", "bob", "bob"]
+    assert totals(any_redis_url) == [1, 2, 1, 2]
 
 
 def test_a_fold_that_is_kept_does_not_go_on_with_a_generation_that_was_replaced(any_redis_url: str) -> None:
@@ -226,8 +230,7 @@ def test_folds_are_kept_up_to_a_bound(any_redis_url: str, monkeypatch: pytest.Mo
 
     on(any_redis_url, work)
 
-    totals = [orjson.loads(fields["postings"])[0][5] for _, fields in raw(any_redis_url, LEDGER)[4:]]
-    assert totals == [1, 2, 3, 4, 5]
+    assert totals(any_redis_url) == [1, 2, 3, 4, 5]
 
 
 def test_the_wake_is_acknowledged_only_when_the_log_is_folded_to_its_end(any_redis_url: str) -> None:
@@ -285,7 +288,7 @@ def test_two_scorers_on_one_contest_commit_what_one_does(any_redis_url: str) -> 
 
     entries = raw(any_redis_url, LEDGER)
     assert [entry_id for entry_id, _ in entries] == [f"{n}-0" for n in range(1, 2505)]
-    assert [orjson.loads(fields["postings"])[0][5] for _, fields in entries[4:]] == list(range(1, 2501))
+    assert totals(any_redis_url) == list(range(1, 2501))
 
 
 def test_events_about_what_was_folded_while_its_commit_was_on_its_way_fold_as_any_other(
@@ -302,8 +305,7 @@ def test_events_about_what_was_folded_while_its_commit_was_on_its_way_fold_as_an
 
     on(any_redis_url, work)
 
-    totals = [orjson.loads(fields["postings"])[0][5] for _, fields in raw(any_redis_url, LEDGER)[4:]]
-    assert totals == [*range(1, 1501), *range(1499, -1, -1)]
+    assert totals(any_redis_url) == [*range(1, 1501), *range(1499, -1, -1)]
 
 
 @pytest.mark.parametrize("data", ["{}", '{"endorsement":"none","recorded_by":"test"}'])

@@ -20,7 +20,7 @@ def broker(settings: Settings) -> RedisBroker:
     """A broker that has no subscriber yet; it connects when it is started.
 
     Each subscriber's function is given what its decoder makes of a message. Nothing is injected: finding out for each
-    message what a function asks for took a fifth of a scorer's time.
+    message what a function asks for took a tenth of a scorer's time.
     """
     address = address_of(settings.redis_url)
     options: dict[str, Any] = {"logger": _LOG, "apply_types": False}

@@ -49,14 +49,16 @@ async def serve(
         serving = asyncio.create_task(server.serve())
         log.info("listening on http://%s:%d", host, port)
         ended = asyncio.create_task(ending.wait())
-        await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
-        if serving.done() and not ended.done():
-            serving.result()
-            raise RuntimeError("the HTTP server ended by itself")
-        close()
-        server.stop()  # type: ignore[no-untyped-call]
-        # What is still being answered may end; a connection that is merely open is not waited for.
-        await asyncio.wait({serving}, timeout=_LAST_ANSWERS_SECONDS)
+        try:
+            await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if serving.done() and not ended.done():
+                serving.result()
+                raise RuntimeError("the HTTP server ended by itself")
+        finally:
+            close()
+            server.stop()  # type: ignore[no-untyped-call]
+            # What is still being answered may end; a connection that is merely open is not waited for.
+            await asyncio.wait({serving}, timeout=_LAST_ANSWERS_SECONDS)
 
 
 def _as_files_allow(connections: int) -> int:

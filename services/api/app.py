@@ -19,13 +19,14 @@ from services.api.subscriptions import Subscriptions
 from shared import problems
 from shared.archive import Archive
 from shared.connections import connect
-from shared.health import Beside, add_health
+from shared.health import add_health
 from shared.log import Log
 from shared.process import run, settings_from_environment
 from shared.projections import Projections
 from shared.server import check, wait_for
 from shared.serving import serve
 from shared.settings import Settings
+from shared.tasks import beside
 from shared.weightings import policies_of, refuse_changed
 
 
@@ -35,7 +36,6 @@ class Api:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.redis = connect(settings)
-        self._following = Beside("the changes are not followed")
         log = Log(self.redis, settings.partitions, archive=Archive(settings.archive))
         self.hub = Hub()
         self.contests = Contests(log, Projections(self.redis, log), settings.api_memory_mb << 20, self.hub)
@@ -47,7 +47,7 @@ class Api:
         problems.install(app)
         app.add_exception_handler(NotThereYet, _not_there_yet)
         app.add_exception_handler(Unwritable, _unwritable)
-        add_health(app, self.redis, self._following)
+        add_health(app, self.redis)
         app.include_router(routes(answers))
         app.include_router(asyncapi_routes())
         subscriptions = Subscriptions(self.hub, self.contests, Past(self.contests, list(self.policies)))
@@ -60,12 +60,10 @@ class Api:
         await wait_for(self.redis)
         await check(self.redis, self.settings)
         await refuse_changed(self.policies, self.redis)
-        self._following.start(self.contests.follow())
         try:
-            yield
+            async with beside(self.contests.follow()):
+                yield
         finally:
-            self.contests.ending = True
-            await self._following.end()
             await self.redis.aclose()
 
 

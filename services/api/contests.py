@@ -24,6 +24,7 @@ from shared.keys import PartitionKeys
 from shared.log import Log
 from shared.projections import Parked, Projections
 from shared.streams import Entry, last_id, last_of
+from shared.tasks import side_by_side
 
 log = logging.getLogger("standings")
 
@@ -61,8 +62,6 @@ class Contests:
         self.hub = hub
         self.projections = projections
         self.most_bytes = most_bytes
-        # A cancellation may be lost in a time-out of the Redis client: this ends the followers too.
-        self.ending = False
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._changed: set[str] = set()
         self._some_changed = asyncio.Event()
@@ -129,14 +128,11 @@ class Contests:
         self.hub.stand(last)
         # One command reads all streams of one server; on a cluster each partition may lie elsewhere.
         together = [[stream] for stream in streams] if cluster_of(self.events.redis) else [streams]
-        async with asyncio.TaskGroup() as following:
-            for some in together:
-                following.create_task(self._follow_streams({stream: last[stream] for stream in some}))
-            following.create_task(self._keep_up())
-            following.create_task(self._look_around())
+        followers = [self._follow_streams({stream: last[stream] for stream in some}) for some in together]
+        await side_by_side(*followers, self._keep_up(), self._look_around())
 
     async def _follow_streams(self, last: dict[str, str]) -> None:
-        while not self.ending:
+        while True:
             try:
                 answer = await self.events.redis.xread(cast(Any, last), block=_POLL_MS, count=1000)
                 self._follow(cast(list[tuple[bytes, list[Entry]]], answer or []), last)
@@ -153,7 +149,7 @@ class Contests:
 
     async def _keep_up(self) -> None:
         """Takes in what changes told of, beside the reading of more changes."""
-        while not self.ending:
+        while True:
             await self._some_changed.wait()
             self._some_changed.clear()
             changed, self._changed = self._changed & self._held.keys(), set()
@@ -187,7 +183,7 @@ class Contests:
 
     async def _look_around(self) -> None:
         """Finds what no change told of: another generation that took over, or changes that a fallen server lost."""
-        while not self.ending:
+        while True:
             await asyncio.sleep(_LOOK_AROUND_SECONDS)
             with contextlib.suppress(*FAILURES):  # the followers say so
                 for contest in await self._behind():

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from services.api.hub import Hub
 from services.api.subscriptions import Feed, FellBehind, Wanted
+from shared.tasks import end
 
 log = logging.getLogger("standings")
 
@@ -48,9 +49,7 @@ class EventStream(Response):
                 if ended:
                     break
         finally:
-            for task in (sending, leaving):
-                task.cancel()
-            await asyncio.gather(sending, leaving, return_exceptions=True)
+            await end(sending, leaving)
         if not sending.cancelled() and (error := sending.exception()):
             log.info("a subscriber was let go: %r", error)
 

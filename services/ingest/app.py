@@ -1,6 +1,5 @@
 """The composition root of ingest: the only place where it connects, reads the clock or draws a random number."""
 
-import asyncio
 import os
 import socket
 import time
@@ -24,6 +23,7 @@ from shared.projections import Projections
 from shared.server import check, check_replicas, wait_for
 from shared.serving import serve
 from shared.settings import Settings
+from shared.tasks import beside
 
 
 class Ingest:
@@ -56,11 +56,10 @@ class Ingest:
         stream = broker(self.settings)
         self.inbox.subscribe(stream)
         await stream.start()
-        reading = asyncio.create_task(keep_reading(stream, self.inbox.prepare))
         try:
-            yield
+            async with beside(keep_reading(stream, self.inbox.prepare)):
+                yield
         finally:
-            reading.cancel()
             await stream.stop()
             await self.redis.aclose()
 

@@ -24,6 +24,7 @@ from shared.projections import OtherFold, Projections
 from shared.server import UnfitServer, check, wait_for
 from shared.settings import Settings
 from shared.streams import Entry, create_group
+from shared.tasks import beside, end
 from shared.weightings import policies_of, refuse_changed
 
 log = logging.getLogger("standings")
@@ -60,11 +61,10 @@ class Scorer:
         await self._create_groups()
         stream = self._stream()
         await stream.start()
-        reading = asyncio.create_task(keep_reading(stream, self._create_groups))
-        log.info("scoring %d partition(s) as %s", len(self.wakes), self.consumer)
-        await self._look_around()
-        await ending.wait()
-        reading.cancel()
+        async with beside(keep_reading(stream, self._create_groups)):
+            log.info("scoring %d partition(s) as %s", len(self.wakes), self.consumer)
+            await self._look_around()
+            await ending.wait()
         await stream.stop()
         await self.redis.aclose()
 
@@ -103,7 +103,7 @@ class Scorer:
             # The wake stays unacknowledged and comes back, so the contest goes on once its log can be folded.
             log.error("parked: %s", error)
         finally:
-            beating.cancel()
+            await end(beating)
 
     async def _stay_alive(self, wake: str, delivered: str) -> None:
         """Keeps the wake from being taken over while its contest is being folded."""

@@ -17,6 +17,7 @@ from shared.domain.times import format_instant
 from shared.keys import ContestKeys
 from shared.log import Log
 from shared.projections import Projections
+from shared.tasks import end
 
 _CHUNK = 5000
 # For so long a rebuild that shows no sign of life counts as one that goes on.
@@ -108,7 +109,7 @@ class Rebuild:
             await self._fold(contest, after)
             yield await self._compared(contest, before, after)
         finally:
-            living.cancel()
+            await end(living)
             if await self.projections.generation(contest) != after:
                 await remove(self.log, contest, after)
             await self.log.redis.unlink(keys.building)

@@ -20,12 +20,13 @@ from services.webhooks.store import Store
 from shared import problems
 from shared.archive import Archive
 from shared.connections import connect
-from shared.health import Beside, add_health
+from shared.health import add_health
 from shared.log import Log
 from shared.process import run, settings_from_environment
 from shared.server import check, wait_for
 from shared.serving import serve
 from shared.settings import Settings
+from shared.tasks import beside
 
 _API_TIMEOUT_SECONDS = 30
 
@@ -43,7 +44,6 @@ class Webhooks:
         log = Log(self.redis, settings.partitions, archive=Archive(settings.archive))
         source = Source(settings.api_url, self.http, log)
         self.deliveries = Deliveries(store, source, self.sender, settings.webhook_retry_seconds, time.time)
-        self._delivering = Beside("nothing is delivered")
         registry = Registry(
             store, source, self.sender, self.deliveries, look_up, development, lambda: datetime.now(UTC)
         )
@@ -51,7 +51,7 @@ class Webhooks:
             title="Standings: webhooks", version="1", description="Sends changes to receivers."
         )
         problems.install(self.app)
-        add_health(self.app, self.redis, self._delivering)
+        add_health(self.app, self.redis)
         self.app.include_router(routes(registry))
 
     @asynccontextmanager
@@ -59,11 +59,10 @@ class Webhooks:
         """Delivers inside the block, once the server answers and is fit. Raises `UnfitServer`."""
         await wait_for(self.redis)
         await check(self.redis, self.settings)
-        self._delivering.start(self.deliveries.run())
         try:
-            yield
+            async with beside(self.deliveries.run()):
+                yield
         finally:
-            await self._delivering.end()
             await self.sender.aclose()
             await self.http.aclose()
             await self.redis.aclose()

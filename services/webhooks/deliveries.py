@@ -9,6 +9,7 @@ import logging
 import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import httpx
 
@@ -17,6 +18,7 @@ from services.webhooks.sending import Outcome, Sender
 from services.webhooks.source import Source, Told
 from services.webhooks.store import Attempt, DeadLetter, Retry, Store
 from shared.connections import FAILURES
+from shared.tasks import end, side_by_side
 from standings.client import StandingsError
 
 log = logging.getLogger("standings")
@@ -60,6 +62,7 @@ class Deliveries:
         self._hooks: dict[str, Hook] = {}
         self._revision = -1
         self._lanes: dict[tuple[str, str], _Lane] = {}
+        self._sending: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._slots_of: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE_A_HOOK))
 
@@ -70,24 +73,25 @@ class Deliveries:
                 try:
                     if await self._store.lead():
                         await self._deliver()
-                except* LeadLost:
+                except LeadLost:
                     log.warning("another process delivers the webhooks now")
-                except* Exception as failed:
-                    _waits("webhooks wait", failed.exceptions[0])
+                except Exception as error:
+                    _waits("webhooks wait", error)
                 await asyncio.sleep(_LEAD_EVERY_SECONDS)
         finally:
-            await self._store.give_way()
+            with suppress(*FAILURES):  # the lease then ends by itself
+                await self._store.give_way()
 
     async def _deliver(self) -> None:
         self._revision = -1
         self._lanes.clear()
         log.info("delivering webhooks")
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_lead(group))
-            group.create_task(self._follow(group))
-            group.create_task(self._look_around(group))
+        try:
+            await side_by_side(self._keep_lead(), self._follow(), self._look_around())
+        finally:
+            await end(*self._sending)
 
-    async def _keep_lead(self, group: asyncio.TaskGroup) -> None:
+    async def _keep_lead(self) -> None:
         """Also wakes webhooks that were changed."""
         woken = -1
         while True:
@@ -96,7 +100,7 @@ class Deliveries:
             await self._notice_changes()
             if self._revision != woken:
                 woken = self._revision
-                await self._wake_all(group)
+                await self._wake_all()
             await asyncio.sleep(_LEAD_EVERY_SECONDS)
 
     async def _notice_changes(self) -> None:
@@ -110,40 +114,42 @@ class Deliveries:
                 self._lanes.pop((hook_id, contest)).stop()
         self._hooks, self._revision = hooks, revision
 
-    async def _follow(self, group: asyncio.TaskGroup) -> None:
+    async def _follow(self) -> None:
         while True:
             try:
                 async for contest, version in self._source.moved():
                     for hook in self._active():
                         if hook.wanted.wants(contest):
-                            self._wake(group, hook.id, contest, version)
+                            self._wake(hook.id, contest, version)
             except Exception as error:
                 _waits("the changes cannot be followed, trying again", error)
             await asyncio.sleep(_LEAD_EVERY_SECONDS)
 
-    async def _look_around(self, group: asyncio.TaskGroup) -> None:
+    async def _look_around(self) -> None:
         """Finds what no change told of: it came while nobody listened."""
         while True:
             await asyncio.sleep(_LOOK_AROUND_SECONDS)
-            await self._wake_all(group)
+            await self._wake_all()
 
-    async def _wake_all(self, group: asyncio.TaskGroup) -> None:
+    async def _wake_all(self) -> None:
         active = self._active()
         versions = await self._source.versions() if active else {}
         for hook in active:
             sent = await self._store.sent(hook.id)
             for contest, version in versions.items():
                 if version > sent.get(contest, 0) and hook.wanted.wants(contest):
-                    self._wake(group, hook.id, contest, version)
+                    self._wake(hook.id, contest, version)
 
     def _active(self) -> list[Hook]:
         return [hook for hook in self._hooks.values() if hook.state == "active"]
 
-    def _wake(self, group: asyncio.TaskGroup, hook: str, contest: str, version: int) -> None:
+    def _wake(self, hook: str, contest: str, version: int) -> None:
         lane = self._lanes.get((hook, contest))
         if lane is None or lane.ended:
             lane = self._lanes[hook, contest] = _Lane()
-            lane.task = group.create_task(self._run_lane(lane, hook, contest))
+            lane.task = asyncio.create_task(self._run_lane(lane, hook, contest))
+            self._sending.add(lane.task)
+            lane.task.add_done_callback(self._sending.discard)
         lane.more, lane.upto = True, version
 
     async def _run_lane(self, lane: "_Lane", hook: str, contest: str) -> None:
@@ -163,24 +169,24 @@ class Deliveries:
         version = await self._store.sent_of(hook, contest)
         while True:
             wait_ms = _WAIT_MS if version < lane.upto else 0
-            wanted = (await self._hook(hook)).wanted
+            wanted = (await self._hook(lane, hook)).wanted
             page = await self._source.after(contest, version, wanted, wait_ms=wait_ms)
             for told in page.changes:
-                await self._send(hook, told)
+                await self._send(lane, hook, told)
             if page.upto == version:
                 return
             # Also behind what the filters left out.
             version = page.upto
             _still(await self._store.done(hook, contest, version))
 
-    async def _send(self, hook_id: str, told: Told) -> None:
+    async def _send(self, lane: "_Lane", hook_id: str, told: Told) -> None:
         """Sends a change until it is taken or given up. Raises `_Stop` if the webhook is to have nothing more."""
         tried = await self._store.retry_of(hook_id, told.contest)
         attempts = tried.attempts if tried and tried.version == told.version else 0
         if tried and attempts:
             await asyncio.sleep(max(tried.at - self._clock(), 0))
         while True:
-            outcome = await self.attempt(await self._hook(hook_id), told, attempts + 1)
+            outcome = await self.attempt(await self._hook(lane, hook_id), told, attempts + 1)
             attempts += 1
             if outcome.accepted:
                 _still(await self._store.done(hook_id, told.contest, told.version))
@@ -214,11 +220,11 @@ class Deliveries:
         await self._store.note_attempt(hook.id, noted)
         return outcome
 
-    async def _hook(self, hook: str) -> Hook:
+    async def _hook(self, lane: "_Lane", hook: str) -> Hook:
         """As it is at this moment. Raises `_Stop` if nothing is to be sent to it."""
         await self._notice_changes()
         found = self._hooks.get(hook)
-        if found is None or found.state != "active":
+        if lane.stopped or found is None or found.state != "active":
             raise _Stop
         return found
 
@@ -234,6 +240,7 @@ class _Lane:
     def __init__(self) -> None:
         self.more = False
         self.upto = 0
+        self.stopped = False
         self.task: asyncio.Task[None] | None = None
 
     @property
@@ -241,6 +248,8 @@ class _Lane:
         return self.task is not None and self.task.done()
 
     def stop(self) -> None:
+        """Ends it at once, or before its next attempt if the cancellation is lost."""
+        self.stopped = True
         if self.task is not None:
             self.task.cancel()
 

@@ -361,6 +361,16 @@ def test_a_change_that_is_lost_on_its_way_comes_from_the_ledger(redis_url: str) 
             assert next(changes).id == str(version + 1)
 
 
+def test_an_api_that_cannot_follow_the_changes_ends_to_be_started_again(
+    redis_url: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Redis.from_url(redis_url) as client, service("api", redis_url) as api:
+        client.xadd(CHANGES, {"written": "by nobody of ours"})
+
+        assert api.process.wait(20) == 1
+    assert "KeyError: b'contest'" in capfd.readouterr().err
+
+
 def test_subscribers_that_leave_are_forgotten(redis_url: str) -> None:
     with standings(redis_url) as deployment:
         opened(deployment)

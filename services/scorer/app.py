@@ -61,9 +61,9 @@ class Scorer:
         await self._create_groups()
         stream = self._stream()
         await stream.start()
+        log.info("scoring %d partition(s) as %s", len(self.wakes), self.consumer)
+        await self._look_around()
         async with beside(keep_reading(stream, self._create_groups)):
-            log.info("scoring %d partition(s) as %s", len(self.wakes), self.consumer)
-            await self._look_around()
             await ending.wait()
         await stream.stop()
         await self.redis.aclose()

@@ -54,6 +54,11 @@ def through(nodes: Cluster, harm: Callable[[], None], seconds: float) -> Report:
         load = Load([str(deployment.ingest.base_url)], str(deployment.api.base_url), seed=3)
         report = Report(seed=3)
         await load.open()
+        # A scorer that is still starting while a primary dies ends, and nobody here starts it again.
+        opened = [f"/v1/contests/{contest}" for contest in CONTESTS]
+        await asyncio.to_thread(
+            eventually, lambda: all(deployment.api.get(path).status_code == 200 for path in opened)
+        )
         answering = asyncio.create_task(load.run(seconds, workers=4, patience=60))
         await asyncio.sleep(seconds / 4)
         await asyncio.to_thread(harm)

@@ -6,6 +6,7 @@ import hiredis
 from redis import exceptions
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialBackoff
@@ -40,18 +41,30 @@ def connect(settings: Settings) -> Redis:
         # Requests wait for a connection when all are in use.
         client = Redis.from_pool(BlockingConnectionPool.from_url(address.url, **options))
     pool = client.connection_pool
-    pool.connection_class = type("PackingConnection", (_PacksInC, pool.connection_class), {})
+    pool.connection_class = _ours(pool.connection_class)
     return client
 
 
-class _PacksInC:
-    """Lets hiredis write commands: a batch is one command of thousands of arguments, and the asyncio client's own
-    packing took more of the scorer's time than folding did."""
+class _Ours(AbstractConnection):
+    """What a connection does otherwise than the asyncio client's own."""
 
     def pack_command(self, *args: Any) -> list[bytes]:
+        """Lets hiredis write commands: a batch is one command of thousands of arguments, and the client's own packing
+        took more of the scorer's time than folding did."""
         name, *rest = args
         words = name.split() if isinstance(name, str) else [name]
         return [hiredis.pack_command((*words, *rest))]
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        """Sends. A connection that was closed in the meantime is a lost connection; uvloop raises a `RuntimeError`."""
+        try:
+            await super().send_packed_command(command, check_health)
+        except RuntimeError as error:
+            raise exceptions.ConnectionError(f"the connection was closed: {error}") from error
+
+
+def _ours(connection_class: type[AbstractConnection]) -> type[AbstractConnection]:
+    return type("Connection", (_Ours, connection_class), {})
 
 
 class Cluster(RedisCluster):
@@ -59,6 +72,11 @@ class Cluster(RedisCluster):
 
     def __init__(self, *, node_options: dict[str, Any], **options: Any) -> None:
         super().__init__(**options)
+        # The options of every node to come, and those that are there already.
+        of_nodes = cast(dict[str, Any], self.get_connection_kwargs())
+        of_nodes["connection_class"] = _ours(of_nodes["connection_class"])
+        for node in self.startup_nodes:
+            node.connection_class = of_nodes["connection_class"]
         self._node_options = node_options
         self._clients: dict[tuple[str, int], Redis] = {}
 
@@ -67,9 +85,12 @@ class Cluster(RedisCluster):
         node = self.get_node_from_key(key)
         if node is None:
             raise exceptions.ConnectionError(f"no node is known to have {key}")
-        return self._clients.setdefault(
-            (node.host, int(node.port)), Redis(host=node.host, port=int(node.port), **self._node_options)
-        )
+        at = node.host, int(node.port)
+        if at not in self._clients:
+            self._clients[at] = Redis(host=at[0], port=at[1], **self._node_options)
+            pool = self._clients[at].connection_pool
+            pool.connection_class = _ours(pool.connection_class)
+        return self._clients[at]
 
     async def look_again(self) -> None:
         """Asks the nodes anew which slots they have."""

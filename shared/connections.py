@@ -33,7 +33,14 @@ def connect(settings: Settings) -> Redis:
     }
     if address.kind == "cluster":
         nodes = [ClusterNode(host, port) for host, port in address.nodes]
-        return cast(Redis, Cluster(startup_nodes=nodes, node_options=address.options, **options))
+        return cast(
+            Redis,
+            Cluster(
+                startup_nodes=nodes,
+                node_options={"socket_timeout": _BLOCKED_LONGEST_SECONDS, **address.options},
+                **options,
+            ),
+        )
     options["retry_on_error"] = [exceptions.ConnectionError, exceptions.TimeoutError]
     if address.kind == "sentinel":
         client = cast(Redis, cast(Any, Sentinel)(address.nodes, **options).master_for(address.primary))

@@ -24,7 +24,8 @@ class Settings(BaseSettings):
     durability: Literal["fsync", "replicated", "memory"] = "fsync"
     replicas: int = Field(default=1, ge=1, le=16)
     # For so long replicas are waited for before the answer is that the event may be lost with the primary.
-    replica_timeout_ms: int = Field(default=1000, ge=1, le=60_000)
+    # Shorter than a command may go unanswered, which `connect` says.
+    replica_timeout_ms: int = Field(default=1000, ge=1, le=20_000)
     ingest_host: str = "127.0.0.1"
     ingest_port: int = Field(default=8401, ge=0, le=65_535)
     api_host: str = "127.0.0.1"

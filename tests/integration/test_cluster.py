@@ -150,11 +150,12 @@ def test_a_cluster_that_is_addressed_as_one_server_is_refused(
 def test_an_acknowledgement_waits_for_the_replica_of_the_partition(mortal_nodes: Cluster) -> None:
     nodes = mortal_nodes
 
-    def opened(ingest: Service, contest: str) -> int:
+    def opened(ingest: Service, contest: str) -> httpx.Response:
         body = {"contest": contest, "title": "A", "timezone": "UTC", "candidates": [], "recorded_by": "t"}
-        return httpx.post(f"{ingest.url}/v1/contests", json=body, timeout=30).status_code
+        return httpx.post(f"{ingest.url}/v1/contests", json=body, timeout=30)
 
-    with service("ingest", nodes.url, **{**SETTINGS, "replica_timeout_ms": "300"}) as ingest:
+    # Longer than a connection of the Redis client waits for an answer if nobody tells it to.
+    with service("ingest", nodes.url, **{**SETTINGS, "replica_timeout_ms": "5500"}) as ingest:
         here = nodes.owner(keys_of("race-1", PARTITIONS).log)
         elsewhere = next(
             name
@@ -163,5 +164,6 @@ def test_an_acknowledgement_waits_for_the_replica_of_the_partition(mortal_nodes:
         )
         nodes.replicas[nodes.primaries.index(here)].kill()
 
-        assert opened(ingest, "race-1") == 503
-        assert opened(ingest, elsewhere) == 201
+        refused = opened(ingest, "race-1")
+        assert (refused.status_code, refused.json()["type"]) == (503, "/problems/storage-not-replicated")
+        assert opened(ingest, elsewhere).status_code == 201

@@ -48,7 +48,7 @@ async def keep_reading(stream: RedisBroker, prepare: Callable[[], Awaitable[None
     """
     while True:
         await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-        stopped = [subscriber for subscriber in stream.subscribers if not subscriber.running]
+        stopped = [subscriber for subscriber in stream.subscribers if _has_stopped(subscriber)]
         if not stopped:
             continue
         try:
@@ -59,3 +59,8 @@ async def keep_reading(stream: RedisBroker, prepare: Callable[[], Awaitable[None
             _LOG.warning("cannot read on yet: %s", error)
         else:
             _LOG.warning("the consumer group was gone and is there again: reading on")
+
+
+def _has_stopped(subscriber: Any) -> bool:
+    # While one stops it waits for what it handles, and would then end what was started again.
+    return not subscriber.running and not subscriber.tasks

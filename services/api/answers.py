@@ -3,10 +3,11 @@
 import asyncio
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import orjson
+from pydantic import Field, Strict, TypeAdapter
 
 from services.api import evidence, series, views
 from services.api.boards import Board
@@ -394,11 +395,16 @@ def _cursor(at: Moment, after: int, question: EndorsementsQuestion) -> str:
     return urlsafe_b64encode(said).decode().rstrip("=")
 
 
+# The instant and the version that a page is of, the version that it begins after, and a digest of the filters.
+_Version = Annotated[int, Strict(), Field(ge=0, le=2**53)]
+_CURSOR = TypeAdapter(tuple[Annotated[int, Strict()], _Version, _Version, Annotated[int, Strict()]])
+
+
 def _read_cursor(cursor: str) -> tuple[int, int, int, int]:
     try:
         padded = cursor.encode() + b"=" * (-len(cursor) % 4)
-        valid_at, version, after, filters = orjson.loads(urlsafe_b64decode(padded))
-        format_instant(valid_at)
-        return valid_at, version, after, filters
-    except (ValueError, TypeError, OverflowError):
+        found = _CURSOR.validate_json(urlsafe_b64decode(padded))
+        format_instant(found[0])
+        return found
+    except (ValueError, OverflowError):
         raise Invalid("cursor", cursor, "this is no cursor", "take `next` of the page before") from None

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from services.api import examples
+from services.api import acceptance, examples
 from services.api.hub import Change
 from services.api.questions import AllChangesQuestion, ContestChangesQuestion
 from services.api.routes import REFUSALS, ContestId
@@ -77,7 +77,11 @@ def _after(question: ContestChangesQuestion, last_event_id: str | None) -> int |
 def _streams(request: Request, question: AllChangesQuestion) -> bool:
     if question.format is not None:
         return question.format == "sse"
-    return _EVENT_STREAM in request.headers.get("accept", "")
+    return acceptance.prefers_events(b",".join(_accepted(request)))
+
+
+def _accepted(request: Request) -> list[bytes]:
+    return [value for name, value in request.scope["headers"] if name == b"accept"]
 
 
 async def _page(feed: Feed, fits: Wanted, question: AllChangesQuestion, more: dict[str, Any]) -> bytes:

@@ -1,7 +1,7 @@
 """Documents as HTTP replies: formats, validators, caching, compression and Memento. Pure."""
 
 import gzip
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
@@ -9,10 +9,10 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+from services.api import acceptance
 from services.api.documents import MEDIA_TYPES, Document, Format, encode, join, write
 from shared.domain.errors import Invalid
 from shared.domain.times import format_instant, instant
-from shared.problems import NotAcceptable
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -31,6 +31,7 @@ class Asked(NamedTuple):
 
     accept: bytes = b""
     accepts_gzip: bool = False
+    accepts_identity: bool = True
     if_none_match: bytes = b""
     accept_datetime: bytes = b""
 
@@ -44,54 +45,24 @@ class Reply(NamedTuple):
 
 
 def asked(headers: Iterable[tuple[bytes, bytes]]) -> Asked:
-    """What these headers ask for."""
-    accept = if_none_match = accept_datetime = b""
-    gzipped = False
+    """What these headers ask for; of a header on several lines, the lines are one list. Raises `NotAcceptable`."""
+    accept = accept_encoding = if_none_match = accept_datetime = b""
     for name, value in headers:
         if name == b"accept":
-            accept = value
+            accept = accept + b"," + value if accept else value
         elif name == b"accept-encoding":
-            gzipped = b"gzip" in value and b"gzip;q=0" not in value.replace(b" ", b"")
+            accept_encoding = accept_encoding + b"," + value if accept_encoding else value
         elif name == b"if-none-match":
-            if_none_match = value
+            if_none_match = if_none_match + b"," + value if if_none_match else value
         elif name == b"accept-datetime":
             accept_datetime = value
-    return Asked(accept, gzipped, if_none_match, accept_datetime)
+    codings = acceptance.codings(accept_encoding) if accept_encoding else acceptance.AS_IT_IS
+    return Asked(accept, codings.gzip, codings.identity, if_none_match, accept_datetime)
 
 
 def form_of(given: Format | None, accept: bytes) -> Format:
-    """The format that a request asks for: by `format`, or by the first media type in Accept that answers have.
-
-    Raises `NotAcceptable`.
-    """
-    if given is not None:
-        return given
-    if not accept or accept == b"*/*":
-        return "json"
-    for part in accept.decode("latin-1").lower().split(","):
-        media_type, _, quality = part.partition(";")
-        if quality.replace(" ", "") in ("q=0", "q=0.0"):
-            continue
-        found = _BY_MEDIA_TYPE.get(media_type.strip())
-        if found is not None:
-            return found
-    raise NotAcceptable(
-        "accept",
-        accept.decode("latin-1")[:200],
-        "answers are written in none of the accepted formats",
-        f"accept one of {', '.join(MEDIA_TYPES.values())}",
-    )
-
-
-_BY_MEDIA_TYPE: Mapping[str, Format] = {
-    **{media_type.partition(";")[0]: form for form, media_type in MEDIA_TYPES.items()},
-    "application/*": "json",
-    "*/*": "json",
-    "text/html": "json",
-    "application/problem+json": "json",
-    "application/jsonl": "ndjson",
-    "application/x-parquet": "parquet",
-}
+    """The format that a request asks for: by `format`, or by its Accept header. Raises `NotAcceptable`."""
+    return acceptance.form(accept) if given is None else given
 
 
 class Written(NamedTuple):
@@ -139,13 +110,17 @@ def reply(found: Written, wants: Asked, times: bytes | None = None) -> Reply:
     if wants.if_none_match and _matches(wants.if_none_match, found.tag):
         return Reply(304, found.headers[1:], b"")
     body = join(found.times if times is None else times, found.rest) if found.form == "json" else found.rest
-    if wants.accepts_gzip and len(body) >= _SMALL and found.form != "parquet":
+    if wants.accepts_gzip and (_is_worth_packing(found, body) or not wants.accepts_identity):
         packed = gzip.compress(body, _COMPRESSION, mtime=0)
         length = str(len(packed)).encode()
         return Reply(
             200, [*found.headers, (b"content-encoding", b"gzip"), (b"content-length", length)], packed
         )
     return Reply(200, [*found.headers, (b"content-length", str(len(body)).encode())], body)
+
+
+def _is_worth_packing(found: Written, body: bytes) -> bool:
+    return len(body) >= _SMALL and found.form != "parquet"
 
 
 def cache_of(pinned: bool) -> bytes:

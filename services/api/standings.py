@@ -113,7 +113,10 @@ class ThinPath:
         index = self.answers.contests.ready(contest)
         if index is None:
             return None
-        wants = replies.asked(scope["headers"])
+        try:
+            wants = replies.asked(scope["headers"])
+        except Refused:
+            return None  # and the route says why
         if wants.accept_datetime or wants.accept not in (b"", b"*/*", b"application/json"):
             return None
         query: bytes = scope["query_string"]

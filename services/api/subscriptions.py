@@ -1,6 +1,7 @@
 """Subscriptions: following the changes of a contest, or of all, from any point on, and telling which are wanted."""
 
 import asyncio
+import re
 import time
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol, cast
@@ -137,6 +138,8 @@ class AllFeed:
             raise _no_cursor(cursor)
         upto = dict(zip(self._streams, self._cursor.split(","), strict=True))
         now = dict(zip(self._streams, places, strict=True))
+        for place in places:
+            _position(place, cursor)
         for stream, place in zip(self._streams, places, strict=True):
             await self._refuse_gone(stream, place, cursor)
             for entry_id, fields in await self._between(stream, place, upto[stream]):
@@ -146,10 +149,7 @@ class AllFeed:
         self._cursor = cursor
 
     async def _between(self, stream: str, after: str, upto: str) -> list[Entry]:
-        try:
-            return cast(list[Entry], await self._redis.xrange(stream, f"({after}", upto))
-        except Exception as error:
-            raise _no_cursor(after) from error
+        return cast(list[Entry], await self._redis.xrange(stream, f"({after}", upto))
 
     async def _refuse_gone(self, stream: str, place: str, cursor: str) -> None:
         if not await self._redis.exists(stream):
@@ -254,11 +254,18 @@ def _names(text: str | None) -> frozenset[str] | None:
     return None if text is None else frozenset(part.strip() for part in text.split(","))
 
 
-def _position(place: str, cursor: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in place.split("-"))
-    except ValueError:
-        raise _no_cursor(cursor) from None
+def _position(place: str, cursor: str) -> tuple[int, int]:
+    """An entry's id as two numbers. Raises `Invalid`."""
+    found = _PLACE.fullmatch(place)
+    position = (int(found[1]), int(found[2])) if found else (_NO_NUMBER, _NO_NUMBER)
+    if max(position) >= _NO_NUMBER:
+        raise _no_cursor(cursor)
+    return position
+
+
+# An entry's id in a stream: two numbers of 64 bits.
+_PLACE = re.compile(r"([0-9]{1,20})-([0-9]{1,20})")
+_NO_NUMBER = 2**64
 
 
 def _no_cursor(cursor: str) -> Invalid:

@@ -311,6 +311,17 @@ def test_every_route_answers_in_every_format(
     assert (refused.status_code, refused.json()["type"]) == (406, "/problems/not-acceptable")
 
 
+def test_gzip_is_sent_exactly_where_it_is_accepted(deployment: Standings, simulated_race: int) -> None:
+    accepted = {"gzip": True, "gzip;q=0.5": True, "notgzip": False, "gzip;q=0": False, "identity;q=0,*": True}
+    plain = get(deployment, "/events", {"Accept-Encoding": ""}).content
+    for encoding, packed in accepted.items():
+        answer = get(deployment, "/events", {"Accept-Encoding": encoding})
+        assert (answer.headers.get("content-encoding") == "gzip") == packed, encoding
+        assert answer.content == plain
+    refused = deployment.api.get(f"{BASE}/events", headers={"Accept-Encoding": "identity;q=0"})
+    assert (refused.status_code, refused.json()["field"]) == (406, "accept-encoding")
+
+
 def test_uncertain_dates_leave_bounds(deployment: Standings) -> None:
     deployment.told(
         "/v1/contests",

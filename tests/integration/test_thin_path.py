@@ -49,6 +49,8 @@ HEADERS: tuple[dict[str, str], ...] = (
     {},
     {"Accept-Encoding": "gzip"},
     {"If-None-Match": "*"},
+    {"Accept-Encoding": "gzip;q=0.5"},
+    {"Accept-Encoding": "identity;q=0"},
     {"Accept": "text/csv"},
 )
 # What moves with the clock: the present, and the time at which an answer was made.

@@ -23,9 +23,9 @@ from services.api.questions import (
 from services.api.replies import Reply
 from services.api.standings import StandingsReplies
 from shared.domain.errors import UnknownEndorsement
+from shared.domain.ids import SLUG
 
-_SLUG = r"^[a-z0-9][a-z0-9._-]{0,119}$"
-ContestId = Annotated[str, Path(pattern=_SLUG, examples=["us-president-2020-dem"])]
+ContestId = Annotated[str, Path(pattern=SLUG, examples=["us-president-2020-dem"])]
 EndorsementId = Annotated[str, Path(max_length=120, examples=["ed-rendell.amy-klobuchar"])]
 Cited = Annotated[int, Path(ge=1, le=2**53, examples=[103])]
 CitedPolicy = Annotated[str, Path(max_length=130, examples=["fivethirtyeight-2020@1"])]

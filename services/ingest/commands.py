@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, model_validator
 
 from shared.domain.events import Endorser, Source
+from shared.domain.ids import EVENT_ID, SLUG
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,119}$")]
-EventId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")]
+Slug = Annotated[str, StringConstraints(pattern=SLUG)]
+EventId = Annotated[str, StringConstraints(pattern=EVENT_ID)]
 # Whether it is a time is for the domain to tell, which says what is understood.
 Time = Annotated[str, StringConstraints(max_length=40)]
 Text = Annotated[str, StringConstraints(max_length=2000)]

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,119}$")]
+from shared.domain.ids import SLUG
+
+Slug = Annotated[str, Field(pattern=SLUG)]
 # Nothing is sent to one that is unverified, paused by its owner, or disabled because its receiver said 410.
 State = Literal["unverified", "active", "paused", "disabled"]
 

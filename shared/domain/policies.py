@@ -5,7 +5,6 @@ are whole numbers or decimals, and every sum is exact: internally all weights of
 10^-places.
 """
 
-import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,8 +13,8 @@ from functools import cached_property
 
 from shared.domain.book import Cell, Totals
 from shared.domain.errors import Invalid, UnknownPolicy
+from shared.domain.ids import is_slug
 
-_SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,119}")
 _LARGEST_WEIGHT = 10**12
 _MOST_PLACES = 9
 _LONGEST_WEIGHT = 40
@@ -254,7 +253,7 @@ def made_up(weights: str) -> Policy:
         name.removesuffix(_MEMBER): given.pop(name) for name in list(given) if name.endswith(_MEMBER)
     }
     for name in (*given, *of_members):
-        if not _SLUG.fullmatch(name):
+        if not is_slug(name):
             raise Invalid("weights", weights, f"weights name {name!r}, which is no category", _HOW_TO_WEIGH)
     return Policy("weights", 1, "Weights made up in the question", weights, given, default, of_members)
 
@@ -300,7 +299,7 @@ def _only(table: Mapping[str, object], known: set[str], at: str) -> None:
 
 
 def _slug(value: object, at: str) -> str:
-    if isinstance(value, str) and _SLUG.fullmatch(value):
+    if isinstance(value, str) and is_slug(value):
         return value
     raise Invalid(
         at, value, f"{at}={value!r} is not an id", "use a-z, 0-9, dot, underscore and hyphen, at most 120"

@@ -1,0 +1,1 @@
+"""What earlier releases wrote opens, answers and is cited as it was then."""

@@ -1,10 +1,10 @@
 """What can be asked: the parameters of every route, read alike by FastAPI and by the thin path."""
 
-from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.decimals import MinDelta
 from shared.domain.policies import FIVETHIRTYEIGHT_2020
 
 TimeText = Annotated[
@@ -159,8 +159,7 @@ class AllChangesQuestion(BaseModel):
         str | None, Field(max_length=2000, description="one, or several separated by commas")
     ] = None
     min_delta: Annotated[
-        Decimal | None,
-        Field(ge=0, le=10**15, description="only changes that move a score by so many points or more"),
+        MinDelta | None, Field(description="only changes that move a score by so many points or more")
     ] = None
     after: Annotated[
         str | None, Field(max_length=4000, description="where to go on: `next` of the answer before")

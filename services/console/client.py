@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import httpx
 import orjson
+
+from standings.client.exact import number
 
 REFUSED, WRONG_USAGE, UNREACHABLE, PARTLY = 1, 2, 3, 4
 _TIMEOUT_SECONDS = 120
@@ -92,7 +93,7 @@ _JSON = {"content-type": "application/json"}
 
 def _json(answer: httpx.Response) -> dict[str, Any]:
     # Scores may have decimal places, and stay exact.
-    found: dict[str, Any] = json.loads(answer.content, parse_float=Decimal) if answer.content else {}
+    found: dict[str, Any] = json.loads(answer.content, parse_float=number) if answer.content else {}
     return found
 
 

@@ -107,7 +107,9 @@ class Deliveries:
         """Reads the webhooks again if one was changed, and stops what is on its way to that one."""
         if (revision := await self._store.revision()) == self._revision:
             return
-        hooks = await self._store.hooks()
+        hooks, unreadable = await self._store.every()
+        for error in unreadable:
+            log.error("%s; %s", error.detail, error.way_out)
         for hook_id, contest in list(self._lanes):
             now, before = hooks.get(hook_id), self._hooks.get(hook_id)
             if now is None or before is None or now.changed_at != before.changed_at:

@@ -3,11 +3,13 @@
 import base64
 import secrets
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from shared.decimals import MOST_POINTS, MinDelta
+from shared.domain.decimals import MOST_PLACES, bounded, places
 from shared.domain.ids import SLUG
 
 Slug = Annotated[str, Field(pattern=SLUG)]
@@ -15,15 +17,26 @@ Slug = Annotated[str, Field(pattern=SLUG)]
 State = Literal["unverified", "active", "paused", "disabled"]
 
 
+# Scores move by whole multiples of this.
+_FINEST = Decimal("0.000000001")
+
+
+def _as_before(value: Decimal) -> Decimal:
+    """What was stored when exponents had no bound, as a bounded number that wants the same changes."""
+    if value and places(value) > MOST_PLACES:
+        value = value.quantize(_FINEST, ROUND_CEILING)
+    return bounded(value).copy_abs()
+
+
 class Wanted(BaseModel):
-    """Which changes are sent; what is left out wants all. As the parameters of `/v1/changes`."""
+    """Which changes are sent; what is left out wants all. As it is stored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     contests: Annotated[list[Slug], Field(min_length=1, max_length=1000)] | None = None
     candidates: Annotated[list[Slug], Field(min_length=1, max_length=100)] | None = None
     policies: Annotated[list[Slug], Field(min_length=1, max_length=100)] | None = None
-    min_delta: Annotated[Decimal, Field(ge=0, le=10**15)] | None = None
+    min_delta: Annotated[Decimal, Field(ge=0, le=MOST_POINTS), AfterValidator(_as_before)] | None = None
 
     def wants(self, contest: str) -> bool:
         """Whether anything of a contest is wanted."""
@@ -34,6 +47,12 @@ class Wanted(BaseModel):
         given = {"candidate": self.candidates, "policy": self.policies}
         found = {name: ",".join(ids) for name, ids in given.items() if ids is not None}
         return found if self.min_delta is None else found | {"min_delta": f"{self.min_delta:f}"}
+
+
+class Asked(Wanted):
+    """Which changes an owner asks for. As the parameters of `/v1/changes`."""
+
+    min_delta: MinDelta | None = None
 
 
 class Secret(BaseModel):

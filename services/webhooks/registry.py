@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.webhooks.addresses import NotPublic, Resolve, addresses_of, target_of
 from services.webhooks.deliveries import Deliveries
-from services.webhooks.hooks import Hook, Secret, Wanted, new_id, new_secret
+from services.webhooks.hooks import Asked, Hook, Secret, Wanted, new_id, new_secret
 from services.webhooks.sending import Message, Outcome, Sender
 from services.webhooks.source import Source, Told
 from services.webhooks.store import Store
@@ -41,7 +41,7 @@ class Registration(BaseModel):
 
     url: str = Field(max_length=2000, examples=["https://example.org/standings"])
     description: str = Field(default="", max_length=500)
-    wanted: Wanted = Wanted()
+    wanted: Asked = Asked()
 
 
 class Change(BaseModel):
@@ -51,7 +51,7 @@ class Change(BaseModel):
 
     url: str | None = Field(default=None, max_length=2000)
     description: str | None = Field(default=None, max_length=500)
-    wanted: Wanted | None = None
+    wanted: Asked | None = None
     paused: bool | None = None
 
 

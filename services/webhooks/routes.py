@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 
 from services.webhooks.hooks import Hook, Slug
 from services.webhooks.registry import Change, Registration, Registry, Rotation
-from services.webhooks.store import DeadLetter, Retry
+from services.webhooks.store import DeadLetter, Retry, Unreadable
 
 HookId = Annotated[str, Path(pattern=r"^wh_[0-9a-f]{24}$", examples=["wh_0123456789abcdef01234567"])]
 ContestId = Annotated[Slug, Path()]
@@ -34,8 +34,9 @@ def routes(registry: Registry) -> APIRouter:  # noqa: C901 - a list of routes, n
 
     @router.get("")
     async def every() -> dict[str, Any]:
-        """All webhooks."""
-        return {"webhooks": [view(hook) for hook in (await store.hooks()).values()]}
+        """All webhooks, and those that cannot be read."""
+        hooks, unreadable = await store.every()
+        return {"webhooks": [*map(view, hooks.values()), *map(_unread, unreadable)]}
 
     @router.get("/{webhook}")
     async def one(webhook: HookId) -> dict[str, Any]:
@@ -96,6 +97,10 @@ def view(hook: Hook) -> dict[str, Any]:
     """A webhook without its secrets."""
     shown = hook.model_dump(mode="json", exclude={"secrets"})
     return {"webhook": shown.pop("id"), **shown, "secrets": len(hook.secrets)}
+
+
+def _unread(error: Unreadable) -> dict[str, Any]:
+    return {"webhook": error.value, "state": "unreadable", "why": f"{error.detail}; {error.way_out}"}
 
 
 def _retry(contest: str, one: Retry) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from importlib.resources import files
 from typing import Any, Literal, NamedTuple, cast
 
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from redis.asyncio import Redis
 
 from services.webhooks.hooks import Hook
@@ -22,6 +22,21 @@ class Changed(Conflict):
 
     code = "webhook-changed"
     title = "Webhook changed"
+
+
+class Unreadable(Conflict):
+    """What is stored of the webhook is not what this release understands."""
+
+    code = "webhook-unreadable"
+    title = "Webhook unreadable"
+
+    def __init__(self, hook: str) -> None:
+        super().__init__(
+            "webhook",
+            hook,
+            f"what is stored of webhook {hook!r} cannot be read, and nothing is sent to it",
+            "start the release that wrote it, or remove it and register again",
+        )
 
 
 class Retry(BaseModel):
@@ -64,16 +79,24 @@ class Store:
         self._replace = redis.register_script(_lua("replace.lua"))
 
     async def hooks(self) -> dict[str, Hook]:
-        """All that are registered, the oldest first."""
+        """All that are registered and can be read, the oldest first."""
+        return (await self.every())[0]
+
+    async def every(self) -> tuple[dict[str, Hook], list[Unreadable]]:
+        """All that are registered, the oldest first, and those that cannot be read."""
         found = cast(dict[bytes, bytes], await self.redis.hgetall(WebhookKeys.hooks))
-        hooks = sorted(
-            (Hook.model_validate_json(one) for one in found.values()), key=lambda hook: hook.created_at
-        )
-        return {hook.id: hook for hook in hooks}
+        hooks: list[Hook] = []
+        unreadable: list[Unreadable] = []
+        for hook, stored in found.items():
+            try:
+                hooks.append(_read(hook.decode(errors="replace"), stored))
+            except Unreadable as error:
+                unreadable.append(error)
+        return {hook.id: hook for hook in sorted(hooks, key=lambda hook: hook.created_at)}, unreadable
 
     async def hook(self, hook: str) -> Hook:
-        """One of them. Raises `NotFound`."""
-        return Hook.model_validate_json(await self._raw(hook))
+        """One of them. Raises `NotFound` and `Unreadable`."""
+        return _read(hook, await self._raw(hook))
 
     async def add(self, hook: Hook, sent: Mapping[str, int]) -> None:
         """A new webhook, which wants no more of these contests than what comes behind these versions."""
@@ -84,7 +107,7 @@ class Store:
     async def change(self, hook: str, to: Callable[[Hook], Hook], afresh: bool = False) -> Hook:
         """Changes one; `afresh` forgets when what failed is tried again. Raises `NotFound` and `Changed`."""
         was = await self._raw(hook)
-        becomes = to(Hook.model_validate_json(was))
+        becomes = to(_read(hook, was))
         await self._replaced(
             hook, was, becomes.model_dump_json(), [WebhookKeys.retries(hook)] if afresh else []
         )
@@ -204,6 +227,13 @@ class Store:
                 args=[self._process, hook, contest, version, what, json],
             )
         )
+
+
+def _read(hook: str, stored: bytes) -> Hook:
+    try:
+        return Hook.model_validate_json(stored)
+    except ValidationError:
+        raise Unreadable(hook) from None
 
 
 def _no_letter(contest: str, version: int) -> NotFound:

@@ -7,17 +7,22 @@ are whole numbers or decimals, and every sum is exact: internally all weights of
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cached_property
 
 from shared.domain.book import Cell, Totals
+from shared.domain.decimals import bounded, decimal_of, places
 from shared.domain.errors import Invalid, UnknownPolicy
 from shared.domain.ids import is_slug
 
 _LARGEST_WEIGHT = 10**12
+_MOST_WHOLE_DIGITS = 13
 _MOST_PLACES = 9
-_LONGEST_WEIGHT = 40
+_LARGEST_VERSION = 2**53
+# Characters of a value that an error tells.
+_TOLD = 80
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Policy:
     def places(self) -> int:
         """Decimal places of the finest weight, 0 to 9."""
         return max(
-            map(_places, (*self.weights.values(), *self.member_weights.values(), self.default)), default=0
+            map(places, (*self.weights.values(), *self.member_weights.values(), self.default)), default=0
         )
 
     @cached_property
@@ -91,16 +96,6 @@ def scores(policy: Policy, totals: Mapping[Cell, Totals]) -> dict[str, int]:
     for (candidate, category), counted in totals.items():
         result[candidate] = result.get(candidate, 0) + policy.units(category, counted)
     return result
-
-
-def _places(weight: Decimal) -> int:
-    _, digits, exponent = weight.as_tuple()
-    if not isinstance(exponent, int):
-        return _MOST_PLACES + 1
-    # Not by `normalize`, which rounds to 28 digits.
-    significant = "".join(map(str, digits)).rstrip("0")
-    trailing_zeros = len(digits) - len(significant)
-    return max(0, -(exponent + trailing_zeros)) if significant else 0
 
 
 def _weights(**points: int) -> dict[str, Decimal]:
@@ -209,16 +204,26 @@ def read_policies(text: str) -> list[Policy]:
     Keys: `id`, `version`, `title`, `source`, `weights`, and optionally `default`, `member_weights` and `available`.
     """
     try:
-        document = tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
+        document = tomllib.loads(text, parse_float=_number)
+    except ValueError as error:  # not TOML, or an integer of more digits than Python reads
         raise Invalid("policies", "", f"the policies are not TOML: {error}", "mend the file") from None
     _only(document, {"policy"}, "policies")
     tables = document.get("policy", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise Invalid("policy", tables, "policy is not a list of tables", "write each one under [[policy]]")
+        raise Invalid(
+            "policy", _said(tables), "policy is not a list of tables", "write each one under [[policy]]"
+        )
     policies = [_policy(table, f"policy[{number}]") for number, table in enumerate(tables)]
     _refuse_twins(policies)
     return policies
+
+
+def _number(text: str) -> Decimal:
+    """A decimal of the file; one that cannot be held is none, and refused by its key."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return Decimal("NaN")
 
 
 def _policy(table: dict[str, object], at: str) -> Policy:
@@ -264,20 +269,20 @@ _HOW_TO_WEIGH = "write category:points, separated by commas, such as governor:10
 
 def _made_up_weight(points: str, weights: str) -> Decimal:
     try:
-        if len(points) > _LONGEST_WEIGHT or not points.isascii() or "_" in points:
-            raise ArithmeticError
-        return _weight(Decimal(points), "weights")
-    except (ArithmeticError, Invalid):
+        return _weight(decimal_of(points), "weights")
+    except (ValueError, Invalid):
         raise Invalid("weights", weights, f"weights has {points!r} for points", _HOW_TO_WEIGH) from None
 
 
 def _number_table(value: object, at: str) -> dict[str, int]:
     if not isinstance(value, dict):
-        raise Invalid(at, value, f"{at} is not a table", "write category = how many endorsers there are")
+        raise Invalid(
+            at, _said(value), f"{at} is not a table", "write category = how many endorsers there are"
+        )
     for category, number in value.items():
         if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= _LARGEST_WEIGHT:
             raise Invalid(
-                f"{at}.{category}", str(number), f"{at}.{category} is not a number", "write a whole number"
+                f"{at}.{category}", _said(number), f"{at}.{category} is not a number", "write a whole number"
             )
     return {_slug(category, f"{at}.{category}"): number for category, number in value.items()}
 
@@ -294,7 +299,10 @@ def _only(table: Mapping[str, object], known: set[str], at: str) -> None:
     for key in table:
         if key not in known:
             raise Invalid(
-                f"{at}.{key}", table[key], f"{at} has no key {key!r}", f"use {', '.join(sorted(known))}"
+                f"{at}.{key}",
+                _said(table[key]),
+                f"{at} has no key {key!r}",
+                f"use {', '.join(sorted(known))}",
             )
 
 
@@ -302,27 +310,33 @@ def _slug(value: object, at: str) -> str:
     if isinstance(value, str) and is_slug(value):
         return value
     raise Invalid(
-        at, value, f"{at}={value!r} is not an id", "use a-z, 0-9, dot, underscore and hyphen, at most 120"
+        at,
+        _said(value),
+        f"{at}={_said(value)} is not an id",
+        "use a-z, 0-9, dot, underscore and hyphen, at most 120",
     )
 
 
 def _version(value: object, at: str) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _LARGEST_VERSION:
         return value
     raise Invalid(
-        at, value, f"{at}={value!r} is not a version", "count from 1, and add 1 when weights change"
+        at,
+        _said(value),
+        f"{at}={_said(value)} is not a version",
+        "count from 1, and add 1 when weights change",
     )
 
 
 def _text(value: object, at: str) -> str:
     if isinstance(value, str) and value.strip():
         return value
-    raise Invalid(at, value, f"{at}={value!r} says nothing", "write a sentence")
+    raise Invalid(at, _said(value), f"{at}={_said(value)} says nothing", "write a sentence")
 
 
 def _weight_table(value: object, at: str) -> dict[str, Decimal]:
     if not isinstance(value, dict):
-        raise Invalid(at, value, f"{at} is not a table", "write category = points")
+        raise Invalid(at, _said(value), f"{at} is not a table", "write category = points")
     return {
         _slug(category, f"{at}.{category}"): _weight(points, f"{at}.{category}")
         for category, points in value.items()
@@ -331,12 +345,21 @@ def _weight_table(value: object, at: str) -> dict[str, Decimal]:
 
 def _weight(value: object, at: str) -> Decimal:
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        weight = Decimal(value)
-        if weight.is_finite() and abs(weight) <= _LARGEST_WEIGHT and _places(weight) <= _MOST_PLACES:
-            return weight
+        with suppress(ValueError):
+            weight = bounded(Decimal(value), _MOST_WHOLE_DIGITS, _MOST_PLACES)
+            if weight.copy_abs() <= _LARGEST_WEIGHT:
+                return weight
     raise Invalid(
         at,
-        value if isinstance(value, int) else str(value),
-        f"{at}={value} is not a weight",
+        _said(value),
+        f"{at}={_said(value)} is not a weight",
         f"write a whole number or a decimal, at most {_LARGEST_WEIGHT} and {_MOST_PLACES} places",
     )
+
+
+def _said(value: object) -> str:
+    """How a value of the file reads, as far as an error tells it."""
+    try:
+        return (str(value) if isinstance(value, Decimal) else repr(value))[:_TOLD]
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        return "a number of too many digits"

@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from standings.client.exact import Exact
+
 
 class _Said(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -63,10 +65,10 @@ class Line(_Said):
     candidate: str
     name: str
     party: str | None
-    score: Decimal
-    low: Decimal
-    high: Decimal
-    share: Decimal | None
+    score: Exact
+    low: Exact
+    high: Exact
+    share: Exact | None
     counts: dict[str, Count]
     withdrew_at: str | None
 
@@ -80,7 +82,7 @@ class Standings(_Said):
     valid_at: PointInTime
     known_at: PointInTime
     policy: PolicyName
-    points: Decimal
+    points: Exact
     revised: bool | None = None
     foresees: bool = False
     standings: list[Line]
@@ -97,7 +99,7 @@ class Scores(_Said):
     at: datetime
     day: str | None = None
     version: int | None = None
-    scores: dict[str, Decimal]
+    scores: dict[str, Exact]
 
 
 class Timeline(_Said):
@@ -124,7 +126,7 @@ class Posting(_Said):
 class Place(_Said):
     """A score and the rank that it means."""
 
-    score: Decimal
+    score: Exact
     rank: int
 
 

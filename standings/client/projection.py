@@ -9,6 +9,7 @@ from typing import Self
 from pydantic import BaseModel
 
 from standings.client.errors import Gap, StandingsError
+from standings.client.exact import Exact
 from standings.client.models import Change, Posting, Standings
 
 # Endorsers and their members, as the API counts them.
@@ -42,7 +43,7 @@ class LocalCopy(BaseModel):
     contest: str
     version: int = 0
     known: list[Known] = []
-    latest: dict[str, dict[str, Decimal]] = {}
+    latest: dict[str, dict[str, Exact]] = {}
 
     def take(self, change: Change) -> bool:
         """Whether this was the next change: False if it was taken before.

@@ -7,7 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
+from redis import Redis
 
+from shared.keys import WebhookKeys
 from tests.integration.test_changes import announced, batch, followed, opened
 from tests.receivers import Behave, Got, echo, receiver, resetting
 from tests.running import Standings, service, standings
@@ -289,6 +291,44 @@ def test_filters_leave_out_what_is_not_wanted(
         announced(deployment, contest, 4, category="governor", candidate="bob")
 
         eventually(lambda: there.versions() == [5, 7])
+
+
+def test_a_webhook_that_was_stored_with_an_absurd_number_has_the_same_and_an_unreadable_one_stops_no_other(
+    deployment: Standings, contest: str, webhooks: httpx.Client
+) -> None:
+    with receiver() as there, receiver() as other, Redis.from_url(deployment.redis_url) as redis:
+        hooks = [
+            verified(webhooks, one.url, contests=[contest], min_delta="0.001")["webhook"]
+            for one in (there, other)
+        ]
+        # As a release before bounds on exponents took it: any move of a score, and one that never can be.
+        stored: Any = redis.hget(WebhookKeys.hooks, hooks[0])
+        redis.hset(WebhookKeys.hooks, hooks[0], stored.replace(b'"0.001"', b'"1E-3000000"'))
+        redis.hset(WebhookKeys.hooks, "wh_00000000000000000000000f", stored.replace(b'"0.001"', b'"NaN"'))
+        redis.incr(WebhookKeys.revision)
+        announced(deployment, contest, 1)
+
+        eventually(lambda: (there.versions(), other.versions()) == ([4], [4]))
+        shown = webhooks.get(f"/v1/webhooks/{hooks[0]}").json()
+        assert shown["wanted"]["min_delta"] == "1E-9"
+        every = {one["webhook"]: one for one in webhooks.get("/v1/webhooks").json()["webhooks"]}
+        assert every["wh_00000000000000000000000f"]["state"] == "unreadable"
+        path = "/v1/webhooks/wh_00000000000000000000000f"
+        assert webhooks.get(path).json()["type"] == "/problems/webhook-unreadable"
+        assert webhooks.patch(path, json={"paused": True}).status_code == 409
+        assert webhooks.delete(path).status_code == 204
+        for hook in hooks:
+            webhooks.delete(f"/v1/webhooks/{hook}")
+
+
+@pytest.mark.parametrize("min_delta", ["1e-300000000", "0e-13000000000000000000", "1e16", "sNaN", -1])
+def test_an_absurd_number_is_refused_at_the_door(webhooks: httpx.Client, min_delta: Any) -> None:
+    body = {"url": "http://127.0.0.1:9/", "wanted": {"min_delta": min_delta}}
+    answer = webhooks.post("/v1/webhooks", json=body)
+    assert (answer.status_code, answer.json()["field"]) == (422, "wanted.min_delta"), answer.text
+    assert webhooks.post(
+        "/v1/webhooks", content=b'{"url": "http://a.test", "wanted": {"min_delta": %s}}' % (b"9" * 5000)
+    ).status_code in (400, 422)
 
 
 def test_keys_are_rotated_without_a_message_that_cannot_be_verified(

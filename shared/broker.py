@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from faststream.redis import RedisBroker, RedisClusterBroker, RedisSentinelBroker, RedisStreamMessage
+from faststream.redis.message import FAKE_CONSUMER
 
 from shared.address import address_of
 from shared.connections import FAILURES
@@ -34,6 +35,11 @@ def broker(settings: Settings) -> RedisBroker:
     if address.kind == "cluster":
         return RedisClusterBroker(url, startup_nodes=address.nodes, **options)
     return RedisSentinelBroker(url, sentinels=address.nodes, sentinel_master_name=address.primary, **options)
+
+
+async def unopened(raw: Any) -> RedisStreamMessage:
+    """A parser that does not look into entries: one that is no JSON would fail all that are read with it."""
+    return RedisStreamMessage(raw, b"", consumer=FAKE_CONSUMER, group=None)
 
 
 async def as_it_came(message: RedisStreamMessage) -> RedisStreamMessage:

@@ -8,16 +8,22 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from redis import exceptions
 from starlette.exceptions import HTTPException
 
 from shared.domain import errors
 from shared.domain.errors import Refused
-from shared.unavailable import FallenBehind, meanings, problem_of_failure
+from shared.text import MOST_OF_A_VALUE, plain, sentence, shown, unfit_in_lines
+from shared.unavailable import OF_ONE_CONTEST, OF_THE_STORAGE, meanings, problem_of_failure
 
 log = logging.getLogger("standings")
 
 PROBLEM = "application/problem+json"
+DEFECT: dict[str, Any] = {
+    "type": "about:blank",
+    "title": "Internal error",
+    "status": 500,
+    "detail": "this is a defect of Standings; its log says more",
+}
 
 
 class NotAcceptable(errors.Invalid):
@@ -43,34 +49,57 @@ def status_of(refusal: Refused) -> int:
 
 
 def problem_of(refusal: Refused) -> dict[str, Any]:
-    """A refusal as a problem's members."""
+    """A refusal as a problem's members, none of them longer than a problem tells."""
     return {
         "type": f"/problems/{refusal.code}",
         "title": refusal.title,
         "status": status_of(refusal),
-        "detail": refusal.detail,
-        "field": refusal.field,
-        "value": refusal.value,
-        "way_out": refusal.way_out,
+        "detail": sentence(refusal.detail),
+        "field": sentence(refusal.field, MOST_OF_A_VALUE),
+        "value": shown(refusal.value),
+        "way_out": sentence(refusal.way_out),
         **refusal.more,
     }
+
+
+def written(members: dict[str, Any]) -> bytes:
+    """Members as JSON, whatever values strangers brought into them: the one place that tells them. Never fails."""
+    try:
+        return orjson.dumps(members)
+    except (TypeError, RecursionError):
+        # An integer beyond 64 bits, half of a character, a value that is no JSON.
+        return orjson.dumps(plain(members))
 
 
 def invalid(error: ValidationError | RequestValidationError) -> errors.Invalid:
     """The first thing that is wrong with a body or a parameter."""
     found = error.errors()
-    first = found[0]
-    field = ".".join(str(part) for part in first["loc"] if part not in _NOT_A_FIELD) or "body"
-    message = str(first["msg"]).removeprefix("Value error, ")
+    field, value, why = _told(found[0])
     return errors.Invalid(
         field,
-        _printable(first.get("input")),
-        f"{field}: {message}",
-        _WAYS_OUT.get(first["type"], "see /docs for what this field takes"),
+        value,
+        f"{field}: {why}",
+        _WAYS_OUT.get(found[0]["type"], "see /docs for what this field takes"),
         more_errors=len(found) - 1,
     )
 
 
+def _told(first: Any) -> tuple[str, object, str]:
+    """The field, the value and the reason of one error that pydantic found."""
+    if first["type"] == "json_invalid":
+        return "body", None, f"not JSON: {first['ctx']['error']} at character {first['loc'][-1]}"
+    if first["type"].startswith("union_tag"):
+        name = first["ctx"]["discriminator"].strip("'")
+        return name, first["input"].get(name), first["msg"]
+    where = first["loc"][1:] if first["loc"] and first["loc"][0] in _NOT_A_FIELD else first["loc"]
+    value = first.get("input")
+    why = str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] == "string_unicode" and isinstance(value, str):
+        why = unfit_in_lines(value) or why
+    return ".".join(str(part) for part in where) or "body", value, why
+
+
+# What an error's place begins with where it is no field: where the value came from, or which command it is.
 _NOT_A_FIELD = frozenset(
     (
         "body",
@@ -90,20 +119,14 @@ _WAYS_OUT = {
     "extra_forbidden": "leave this field out: it is not known here",
     "missing": "give this field",
     "json_invalid": "send one JSON object",
+    "string_unicode": "send whole characters, as UTF-8 or as pairs of escapes",
     "string_pattern_mismatch": "use a-z, 0-9, dot, underscore and hyphen, beginning with a letter or digit",
 }
 
 
-def _printable(value: object) -> object:
-    """The value if it is short and plain, else the beginning of how it reads."""
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return (value if isinstance(value, str) else repr(value))[:200]
-
-
 def answer(members: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     """A problem as a response."""
-    return Response(orjson.dumps(members, default=str), members["status"], headers, PROBLEM)
+    return Response(written(members), members["status"], headers, PROBLEM)
 
 
 def install(app: FastAPI) -> None:
@@ -119,36 +142,45 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def other(request: Request, error: HTTPException) -> Response:
+        if isinstance(error.__cause__, ValueError | RecursionError):
+            return answer(problem_of(_unread(error.__cause__)))
         members = {"type": "about:blank", "title": error.detail, "status": error.status_code}
-        return answer({**members, "detail": f"{request.method} {request.url.path}: {error.detail}"})
+        return answer(
+            {**members, "detail": sentence(f"{request.method} {request.scope['path']}: {error.detail}")}
+        )
 
-    @app.exception_handler(exceptions.RedisError)
-    @app.exception_handler(exceptions.RedisClusterException)
-    @app.exception_handler(errors.UnreadableEvent)
-    @app.exception_handler(FallenBehind)
     async def unavailable(_: Request, error: Exception) -> Response:
-        log.error("the storage failed: %s", error)
+        log.error("the storage failed: %s", sentence(str(error)))
         return answer(*problem_of_failure(error))
+
+    for kind in (*OF_THE_STORAGE, *OF_ONE_CONTEST):
+        app.add_exception_handler(kind, unavailable)
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        members = {"type": "about:blank", "title": "Internal error", "status": 500}
-        return answer({**members, "detail": "this is a defect of Standings; its log says more"})
+        log.error("%s %s failed", request.method, sentence(request.scope["path"]), exc_info=error)
+        return answer(DEFECT)
 
-    @app.get("/problems/{code}", include_in_schema=False)
-    async def explain(code: str) -> dict[str, str]:
-        for kind in _kinds(Refused):
-            if kind.code == code:
-                return {
-                    "type": f"/problems/{code}",
-                    "title": kind.title,
-                    "meaning": (kind.__doc__ or "").strip(),
-                }
-        if code in meanings():
-            title, meaning = meanings()[code]
-            return {"type": f"/problems/{code}", "title": title, "meaning": meaning}
-        raise errors.NotFound("code", code, f"there is no problem {code!r}", "see the type of a problem")
+    app.add_api_route("/problems/{code}", _explained, include_in_schema=False)
+
+
+async def _explained(code: str) -> dict[str, str]:
+    for kind in _kinds(Refused):
+        if kind.code == code:
+            return {
+                "type": f"/problems/{code}",
+                "title": kind.title,
+                "meaning": (kind.__doc__ or "").strip(),
+            }
+    if code in meanings():
+        title, meaning = meanings()[code]
+        return {"type": f"/problems/{code}", "title": title, "meaning": meaning}
+    raise errors.NotFound("code", code, f"there is no problem {code!r}", "see the type of a problem")
+
+
+def _unread(cause: Exception) -> errors.Invalid:
+    """Why a body could not even be taken apart: too deep, too many digits, not UTF-8."""
+    return errors.Invalid("body", None, f"body: not JSON that is read here: {cause}", "send one JSON object")
 
 
 def _kinds(kind: type[Refused]) -> Iterator[type[Refused]]:

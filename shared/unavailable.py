@@ -6,6 +6,7 @@ from redis import exceptions
 
 from shared.domain.errors import UnreadableEvent
 from shared.log import NotReplicated
+from shared.text import sentence
 
 
 class FallenBehind(Exception):
@@ -13,6 +14,11 @@ class FallenBehind(Exception):
 
     def __init__(self, contest: str, version: int, folded: int) -> None:
         super().__init__(f"contest {contest!r} stands at version {version}, and is folded up to {folded}")
+
+
+# What keeps one contest from taking more, and what keeps all of them.
+OF_ONE_CONTEST = (UnreadableEvent, FallenBehind)
+OF_THE_STORAGE = (exceptions.RedisError, exceptions.RedisClusterException)
 
 
 class _Failure(NamedTuple):
@@ -71,7 +77,7 @@ def problem_of_failure(
         "type": f"/problems/{found.code}",
         "title": found.title,
         "status": 503,
-        "detail": f"{found.meaning}, so nothing is acknowledged: {error}",
+        "detail": sentence(f"{found.meaning}, so nothing is acknowledged: {error}"),
         "way_out": _WAY_OUT,
     }
     return members, {"Retry-After": str(found.retry_after_seconds)}

@@ -1,5 +1,7 @@
 """Standings to cite: a version, a policy and a valid time in the address, the same bytes for ever."""
 
+from urllib.parse import quote
+
 from services.api import evidence, replies, views
 from services.api.answers import Answers
 from services.api.boards import Board
@@ -89,7 +91,8 @@ class Citations:
     def _since(self, index: Index, board: Board, version: int, policy: str, valid_at: str) -> Headers:
         instant = end_of(valid_at, board.contest.timezone, "valid_at")
         corrected_by = _corrected_by(index, board, instant, version)
-        path = f"/v1/contests/{index.contest_id}/standings/{version}/{policy}/{valid_at}/corrections"
+        asked = quote(f"{policy}/{valid_at}", safe="/@:+")
+        path = f"/v1/contests/{index.contest_id}/standings/{version}/{asked}/corrections"
         found: Headers = [(b"link", f'<{path}>; rel="latest-version"'.encode())]
         if corrected_by is not None:
             found.append((b"standings-corrected-at", format_instant(index.known_at(corrected_by)).encode()))

@@ -6,9 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.decimals import MinDelta
 from shared.domain.policies import FIVETHIRTYEIGHT_2020
+from shared.text import Asked
 
 TimeText = Annotated[
-    str | None,
+    Asked | None,
     Field(
         max_length=40,
         description="a day in the contest's time zone (2019-04-22), an RFC 3339 instant, `now`, or so long ago (-30d)",
@@ -16,16 +17,16 @@ TimeText = Annotated[
 ]
 Version = Annotated[int | None, Field(ge=1, le=2**53)]
 Candidates = Annotated[
-    str | None,
+    Asked | None,
     Field(max_length=2000, description="one, or several separated by commas", examples=["joe-biden"]),
 ]
 Categories = Annotated[
-    str | None,
+    Asked | None,
     Field(max_length=2000, description="one, or several separated by commas", examples=["governor"]),
 ]
-PolicyId = Annotated[str, Field(max_length=120, description="one of /v1/policies")]
+PolicyId = Annotated[Asked, Field(max_length=120, description="one of /v1/policies")]
 Weights = Annotated[
-    str | None,
+    Asked | None,
     Field(
         max_length=2000,
         description="weights of your own: governor:10,senator:5,labor-union/member:0.001,default:1",
@@ -37,7 +38,7 @@ Format = Annotated[
         description="as Accept would say: application/json, text/csv, application/x-ndjson, …/vnd.apache.parquet"
     ),
 ]
-Cursor = Annotated[str | None, Field(max_length=400, description="`next` of the page before")]
+Cursor = Annotated[Asked | None, Field(max_length=400, description="`next` of the page before")]
 
 
 class _Question(BaseModel):
@@ -84,7 +85,7 @@ class EndorsementsQuestion(_Question):
     version: Version = None
     candidate: Candidates = None
     category: Categories = None
-    endorser: Annotated[str | None, Field(max_length=120)] = None
+    endorser: Annotated[Asked | None, Field(max_length=120)] = None
     state: Annotated[
         Literal["active", "all"], Field(description="in force then, or all that are not struck by then")
     ] = "active"
@@ -126,7 +127,7 @@ class DiffQuestion(PolicyQuestion):
 class RevisionsQuestion(PolicyQuestion):
     """How the picture of one day changed."""
 
-    valid_at: Annotated[str, Field(max_length=40, description="the day, or the instant")]
+    valid_at: Annotated[Asked, Field(max_length=40, description="the day, or the instant")]
     after: Annotated[int, Field(ge=0, le=2**53)] = 0
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     format: Format = None
@@ -152,17 +153,17 @@ class AllChangesQuestion(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     contest: Annotated[
-        str | None, Field(max_length=4000, description="one, or several separated by commas")
+        Asked | None, Field(max_length=4000, description="one, or several separated by commas")
     ] = None
     candidate: Candidates = None
     policy: Annotated[
-        str | None, Field(max_length=2000, description="one, or several separated by commas")
+        Asked | None, Field(max_length=2000, description="one, or several separated by commas")
     ] = None
     min_delta: Annotated[
         MinDelta | None, Field(description="only changes that move a score by so many points or more")
     ] = None
     after: Annotated[
-        str | None, Field(max_length=4000, description="where to go on: `next` of the answer before")
+        Asked | None, Field(max_length=4000, description="where to go on: `next` of the answer before")
     ] = None
     limit: Annotated[int, Field(ge=1, le=1000, description="of one JSON answer")] = 100
     wait_ms: Annotated[

@@ -24,11 +24,12 @@ from services.api.replies import Reply
 from services.api.standings import StandingsReplies
 from shared.domain.errors import UnknownEndorsement
 from shared.domain.ids import SLUG
+from shared.text import Asked
 
 ContestId = Annotated[str, Path(pattern=SLUG, examples=["us-president-2020-dem"])]
-EndorsementId = Annotated[str, Path(max_length=120, examples=["ed-rendell.amy-klobuchar"])]
+EndorsementId = Annotated[Asked, Path(max_length=120, examples=["ed-rendell.amy-klobuchar"])]
 Cited = Annotated[int, Path(ge=1, le=2**53, examples=[103])]
-CitedPolicy = Annotated[str, Path(max_length=130, examples=["fivethirtyeight-2020@1"])]
+CitedPolicy = Annotated[Asked, Path(max_length=130, examples=["fivethirtyeight-2020@1"])]
 CitedTime = Annotated[str, Path(max_length=40, examples=["2019-04-22"])]
 REFUSALS = examples.refusals(
     _404="not known, or not yet",
@@ -93,7 +94,7 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         return _reply(request, Document(value, "policies"))
 
     @router.get("/policies/{policy}", tags=["policies"], responses=_ROWS)
-    async def one_policy(request: Request, policy: Annotated[str, Path(max_length=120)]) -> Response:
+    async def one_policy(request: Request, policy: Annotated[Asked, Path(max_length=120)]) -> Response:
         """One weighting."""
         return _reply(request, Document(views.policy(answers.policies.find(policy)), ""))
 

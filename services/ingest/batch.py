@@ -5,17 +5,16 @@ from typing import Any
 
 import orjson
 from fastapi import Response
-from pydantic import ValidationError
 
-from services.ingest.commands import COMMAND, Command
+from services.ingest.commands import Command
 from services.ingest.desk import BatchRefused, Desk
+from services.ingest.reading import LONGEST, command_of, object_of, too_long
 from services.ingest.sheets import Outcome
 from shared.domain.errors import Conflict, Invalid, Refused
-from shared.problems import invalid, problem_of
+from shared.problems import problem_of, written
 
 NDJSON = "application/x-ndjson"
 CHUNK = 1000
-LONGEST_LINE = 64 * 1024
 MOST_WHOLE = 10_000
 EXAMPLE = (
     '{"command":"announce","id":"a-1","endorser":{"id":"jane-roe","name":"Jane Roe"},"candidate":"ann-example",'
@@ -94,33 +93,24 @@ async def _take_chunk(
 
 def _command(text: bytes, contest: str) -> Command | Refused:
     """The command that a line says, or why it cannot be read."""
-    if len(text) > LONGEST_LINE:
-        return Invalid("line", len(text), "the line is too long", f"a line has at most {LONGEST_LINE} bytes")
     try:
-        said = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        return Invalid(
-            "line", text[:100].decode(errors="replace"), f"not JSON: {error}", "write one object a line"
-        )
-    if not isinstance(said, dict):
-        return Invalid("line", str(said)[:100], "not a JSON object", "write one object a line")
-    if said.setdefault("contest", contest) != contest:
-        return Invalid(
-            "contest",
-            str(said["contest"])[:200],
-            f"this batch is for contest {contest!r}",
-            "leave contest out",
-        )
-    try:
-        return COMMAND.validate_python(said)
-    except ValidationError as error:
-        return invalid(error)
+        said = object_of(text, "line")
+        if said.setdefault("contest", contest) != contest:
+            raise Invalid(
+                "contest",
+                said["contest"],
+                f"this batch is for contest {contest!r}",
+                "leave contest out",
+            )
+        return command_of(said)
+    except Refused as refusal:
+        return refusal
 
 
 def _answer(number: int, outcome: Outcome, counts: dict[str, int]) -> bytes:
     if isinstance(outcome, Refused):
         counts["refused"] += 1
-        return orjson.dumps(_refusal(number, outcome), default=str, option=orjson.OPT_APPEND_NEWLINE)
+        return written(_refusal(number, outcome)) + b"\n"
     counts["taken"] += 1
     counts["events"] += len(outcome.events)
     counts["version"] = max(counts["version"], outcome.version)
@@ -147,9 +137,7 @@ async def _lines(body: AsyncIterator[bytes]) -> AsyncIterator[tuple[int, bytes]]
             number += 1
             if line.strip():
                 yield number, line
-        if len(rest) > LONGEST_LINE + 1:
-            raise Invalid(
-                "line", number + 1, "the line is too long", f"a line has at most {LONGEST_LINE} bytes"
-            )
+        if len(rest) > LONGEST + 1:
+            raise too_long(len(rest), "line")
     if rest.strip():
         yield number + 1, rest

@@ -64,7 +64,7 @@ class Facts(_Model):
     id: EventId | None = Field(None, description="event id: repeating it with the same content is inert")
     recorded_by: Name = Field(description="who records this")
     note: Text = ""
-    expected_version: Annotated[int, Field(ge=0)] | None = Field(
+    expected_version: Annotated[int, Field(ge=0, le=2**53)] | None = Field(
         None, description="refuse unless the contest stands at this version"
     )
     known_at: Time | None = Field(

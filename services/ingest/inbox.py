@@ -11,16 +11,18 @@ import orjson
 from faststream import AckPolicy
 from faststream.redis import RedisBroker, RedisStreamMessage, StreamSub
 from faststream.redis.parser import BinaryMessageFormatV1
-from pydantic import ValidationError
 from redis.asyncio import Redis
 
-from services.ingest.commands import COMMAND, Command
+from services.ingest.commands import Command
 from services.ingest.desk import Desk
-from shared.broker import as_it_came
-from shared.domain.errors import Invalid, NotFound, Refused
+from services.ingest.reading import command_of, object_of
+from shared.broker import as_it_came, unopened
+from shared.domain.errors import NotFound, Refused
 from shared.keys import DEAD_LETTERS, INBOX, INGESTS
-from shared.problems import invalid, problem_of
+from shared.problems import DEFECT, problem_of, written
 from shared.streams import create_group
+from shared.text import sentence
+from shared.unavailable import OF_ONE_CONTEST, OF_THE_STORAGE
 
 log = logging.getLogger("standings")
 
@@ -61,22 +63,38 @@ class Inbox:
             last_id=">",
         )
         for stream in (new, abandoned):
-            broker.subscriber(stream=stream, ack_policy=AckPolicy.MANUAL, no_reply=True, decoder=as_it_came)(
-                self._read
-            )
+            broker.subscriber(
+                stream=stream, ack_policy=AckPolicy.MANUAL, no_reply=True, parser=unopened, decoder=as_it_came
+            )(self._read)
 
     async def _read(self, message: RedisStreamMessage) -> None:
         raw = cast(dict[str, Any], message.raw_message)
         fields = raw["data"] if isinstance(raw["data"], list) else [raw["data"]]
+        waiting: set[str] = set()
         for entry_id, entry in zip(raw["message_ids"], fields, strict=True):
-            await self._take(entry_id, entry)
+            await self._take(entry_id, entry, waiting)
 
-    async def _take(self, entry_id: bytes, fields: dict[bytes, bytes]) -> None:
+    async def _take(self, entry_id: bytes, fields: dict[bytes, bytes], waiting: set[str]) -> None:
+        """Takes one message and settles it. What is for a contest that waits is left, to be read again later."""
+        contest = ""
         try:
-            await self.desk.take(_command(entry_id.decode(), fields))
+            command = _command(entry_id.decode(), fields)
+            contest = command.contest
+            if contest in waiting:
+                return
+            await self.desk.take(command)
         except Refused as refusal:
-            log.warning("inbox %s: %s", entry_id.decode(), refusal.detail)
-            await self._settle(entry_id, fields, orjson.dumps(problem_of(refusal), default=str))
+            log.warning("inbox %s: %s", entry_id.decode(), sentence(refusal.detail))
+            await self._settle(entry_id, fields, written(problem_of(refusal)))
+        except OF_ONE_CONTEST as error:
+            log.warning("inbox %s: %s", entry_id.decode(), sentence(str(error)))
+            waiting.add(contest)
+        except OF_THE_STORAGE:
+            raise
+        except Exception:
+            # A defect: its message must not keep those behind it waiting.
+            log.exception("inbox %s failed", entry_id.decode())
+            await self._settle(entry_id, fields, written(DEFECT))
         else:
             await self._settle(entry_id)
 
@@ -140,19 +158,6 @@ def _body(fields: dict[bytes, bytes]) -> bytes:
 
 
 def _command(entry_id: str, fields: dict[bytes, bytes]) -> Command:
-    try:
-        said = orjson.loads(_body(fields))
-    except (orjson.JSONDecodeError, ValueError) as error:
-        raise Invalid(
-            "command",
-            _body(fields)[:100].decode(errors="replace"),
-            f"not JSON: {error}",
-            "send one JSON object",
-        ) from None
-    if not isinstance(said, dict):
-        raise Invalid("command", str(said)[:100], "not a JSON object", "send one JSON object")
+    said = object_of(_body(fields), "command")
     said.setdefault("id", f"inbox/{entry_id}")
-    try:
-        return COMMAND.validate_python(said)
-    except ValidationError as error:
-        raise invalid(error) from None
+    return command_of(said)

@@ -15,6 +15,7 @@ from services.webhooks.sending import Message, Outcome, Sender
 from services.webhooks.source import Source, Told
 from services.webhooks.store import Store
 from shared.domain.errors import Conflict, Invalid
+from shared.text import Line
 
 _LOOK_UP_SECONDS = 5
 VERIFICATION = "standings.webhook.verification"
@@ -39,8 +40,8 @@ class Registration(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str = Field(max_length=2000, examples=["https://example.org/standings"])
-    description: str = Field(default="", max_length=500)
+    url: Line = Field(max_length=2000, examples=["https://example.org/standings"])
+    description: Line = Field(default="", max_length=500)
     wanted: Asked = Asked()
 
 
@@ -49,8 +50,8 @@ class Change(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str | None = Field(default=None, max_length=2000)
-    description: str | None = Field(default=None, max_length=500)
+    url: Line | None = Field(default=None, max_length=2000)
+    description: Line | None = Field(default=None, max_length=500)
     wanted: Asked | None = None
     paused: bool | None = None
 

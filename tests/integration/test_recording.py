@@ -275,3 +275,20 @@ def test_both_services_document_themselves_with_examples(deployment: Standings) 
         assert document["openapi"].startswith("3.1")
         assert b'"example' in orjson.dumps(document)
         assert client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_of_a_key_that_stands_twice_the_last_one_counts(deployment: Standings, contest: str) -> None:
+    twice = (
+        b'{"command":"enter","candidate":"x","candidate":"%b","name":"X","name":"Cy","recorded_by":"test"}'
+    )
+    single = twice.replace(b'"command":"enter",', b"") % b"cy"
+
+    alone = deployment.ingest.post(
+        f"/v1/contests/{contest}/candidates", content=single, headers={"content-type": "application/json"}
+    )
+    batch = deployment.ingest.post(f"/v1/contests/{contest}/batch", content=twice % b"di")
+
+    assert alone.status_code == 201
+    version = orjson.loads(batch.content.splitlines()[-1])["summary"]["version"]
+    found = deployment.ask(f"/v1/contests/{contest}", min_version=version)["candidates"]
+    assert [(one["candidate"], one["name"]) for one in found[2:]] == [("cy", "Cy"), ("di", "Cy")]

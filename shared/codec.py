@@ -83,6 +83,11 @@ def _is_open(event: Event, name: str) -> bool:
     return isinstance(getattr(event, name), Unchanged)
 
 
+def knows(stored: str) -> bool:
+    """True for an event type of this release; a later one may write others."""
+    return stored.encode() in _READERS
+
+
 def decode_event(stored_type: bytes, data: bytes) -> Event:
     """The event that was stored. Raises `UnreadableEvent`."""
     reader = _READERS.get(stored_type)

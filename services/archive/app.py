@@ -52,14 +52,14 @@ def main(verb: str, file: Path, seen: Seen, report: Callable[[list[dict[str, obj
 
     async def work() -> None:
         archiver = create_app(settings, seen)
-        await check(archiver.redis, settings)
         try:
+            await check(archiver.redis, settings)
             verbs = {"backup": archiver.backups.backup, "restore": archiver.backups.restore}
             report(await verbs.get(verb, archiver.backups.verify)(file))
         except Differs as differs:
             report(differs.found)
             failed.append(verb)
-        except (Unusable, Occupied, OSError) as error:
+        except (Unusable, Occupied, UnreadableEvent, OSError) as error:
             raise UnfitServer(str(error)) from None
         finally:
             await archiver.redis.aclose()

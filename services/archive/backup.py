@@ -8,12 +8,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from services.archive.files import Backup, Entry, Unusable, Writer, written
+from services.archive.entries import Entry, Follows
+from services.archive.facts import Wrong
+from services.archive.files import Unusable, Writer, written
+from services.archive.reading import Backup, checked
 from shared.codec import version_of
+from shared.domain.ids import is_slug
 from shared.keys import POLICIES, ContestKeys
 from shared.log import Log
+from shared.text import sentence
 
-_CHUNK = 2000
+# So many entries are in memory at a time, and so many characters of them where they are long.
+_CHUNK, _LONG = 2000, 8 << 20
 
 Found = list[dict[str, object]]
 
@@ -49,7 +55,7 @@ class Backups:
         """Writes every contest's log to a file, which is there whole or not at all."""
         with written(file) as compressed:
             writer = Writer(compressed, self.now, self.log.partitions)
-            for contest in await self.log.contests():
+            for contest in await self._contests():
                 version = await self.log.version(contest)
                 writer.begin(contest)
                 await self._copy(contest, version, writer)
@@ -58,8 +64,16 @@ class Backups:
             sections = writer.finish({name.decode(): digest.decode() for name, digest in policies.items()})
         return [section._asdict() for section in sections]
 
+    async def _contests(self) -> list[str]:
+        contests = await self.log.contests()
+        if wrong := [contest for contest in contests if not is_slug(contest)]:
+            raise Unusable(
+                f"contest {wrong[0][:130]!r}: that is no contest's id, and no restore would take it"
+            )
+        return contests
+
     async def _copy(self, contest: str, upto: int, writer: Writer) -> None:
-        at = 0
+        at, follows = 0, Follows(contest)
         while at < upto:
             entries = await self._read(contest, at, min(_CHUNK, upto - at))
             versions = [entry.version for entry in entries]
@@ -67,6 +81,7 @@ class Backups:
                 missing = next(n for n in range(at + 1, upto + 1) if n not in versions)
                 raise Unusable(f"contest {contest}: version {missing} is not there")
             for entry in entries:
+                _refuse_damaged(contest, follows, entry)
                 writer.entry(entry)
             at += len(entries)
             self.seen(contest, len(entries))
@@ -77,15 +92,23 @@ class Backups:
         Each contest appears whole, and a restore that was interrupted is taken up by the next. Raises `Unusable` and
         `Occupied`, and then there is nothing new.
         """
-        backup = Backup(file).check()
-        await self._refuse_occupied(backup)
-        for contest, entries in backup.contests():
-            await self._bring(contest, entries)
-        for section in backup.sections:
-            await self._show(section.contest)
-        for name, digest in backup.policies.items():
-            await cast(Any, self.log.redis.hsetnx(POLICIES, name, digest))
-        return [section._asdict() for section in backup.sections]
+        with checked(file) as backup:
+            await self._refuse_occupied(backup)
+            await self._bring_all(backup)
+            for section in backup.sections:
+                await self._show(section.contest)
+            for name, digest in backup.policies.items():
+                await cast(Any, self.log.redis.hsetnx(POLICIES, name, digest))
+            return [section._asdict() for section in backup.sections]
+
+    async def _bring_all(self, backup: Backup) -> None:
+        try:
+            for contest, entries in backup.contests():
+                await self._bring(contest, entries)
+        except Unusable:  # it was changed after it was checked
+            for section in backup.sections:
+                await self.log.redis.unlink(*_beside(self.log.keys(section.contest)))
+            raise
 
     async def _refuse_occupied(self, backup: Backup) -> None:
         others = set(await self.log.contests()) - {section.contest for section in backup.sections}
@@ -111,13 +134,7 @@ class Backups:
             return
         keys = self.log.keys(contest)
         await self.log.redis.unlink(*_beside(keys))
-        chunk: list[Entry] = []
-        for entry in entries:
-            chunk.append(entry)
-            if len(chunk) == _CHUNK:
-                await self._write(contest, chunk)
-                chunk = []
-        if chunk:
+        for chunk in _chunks(entries):
             await self._write(contest, chunk)
 
     async def _write(self, contest: str, entries: list[Entry]) -> None:
@@ -149,16 +166,16 @@ class Backups:
 
         Raises `Unusable`, and `Differs` if a log is not what the backup has, or behind it.
         """
-        backup = Backup(file).check()
         found: Found = []
         wrong = False
-        for contest, entries in backup.contests():
-            compared = await self._compare(contest, entries)
-            version = backup.version(contest)
-            wrong = wrong or compared.same < version
-            found.append(
-                {"contest": contest, "version": version, "same": compared.same, "stands": compared.stands}
-            )
+        with checked(file) as backup:
+            for contest, entries in backup.contests():
+                compared = await self._compare(contest, entries)
+                version = backup.version(contest)
+                wrong = wrong or compared.same < version
+                found.append(
+                    {"contest": contest, "version": version, "same": compared.same, "stands": compared.stands}
+                )
         if wrong:
             raise Differs(found)
         return found
@@ -197,6 +214,28 @@ class Backups:
             _entry(contest, version_of(entry_id), fields, told)
             for (entry_id, fields), told in zip(entries, known, strict=True)
         ]
+
+
+def _refuse_damaged(contest: str, follows: Follows, entry: Entry) -> None:
+    try:
+        follows.take(entry)
+    except Wrong as wrong:
+        raise Unusable(
+            sentence(f"contest {contest}: version {entry.version} is damaged: it {wrong}")
+        ) from None
+
+
+def _chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
+    chunk: list[Entry] = []
+    long = 0
+    for entry in entries:
+        chunk.append(entry)
+        long += len(entry.fields["data"])
+        if len(chunk) == _CHUNK or long > _LONG:
+            yield chunk
+            chunk, long = [], 0
+    if chunk:
+        yield chunk
 
 
 def _entry(contest: str, version: int, fields: dict[bytes, bytes], told: bytes | None) -> Entry:

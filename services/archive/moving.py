@@ -50,7 +50,7 @@ class Mover:
     async def _write(self, contest: str, version: int, generation: int) -> Record:
         name = f"{contest}.{version}.ndjson.gz"
         self.directory.mkdir(parents=True, exist_ok=True)
-        with placed(self.directory / name) as file:
+        with placed(self.directory, lambda: name) as file:
             writer = Writer(file)
             for stream, of in ((LOG, None), (LEDGER, generation)):
                 after = 0

@@ -225,7 +225,7 @@ def test_a_file_that_was_cut_off_is_refused_and_restores_nothing(
 @pytest.mark.parametrize(
     ("was", "becomes", "complaint"),
     [
-        (b"2025-03-05", b"2025-03-06", "race is not what the manifest says"),
+        (b"2025-03-05", b"2025-03-06", "race is not what its hash says"),
         (b'"standings_backup":1', b'"standings_backup":9', "not a backup that this release reads"),
         (b"[7,{", b"[8,{", "version 8 follows 6"),
         (b"[7,{", b"[7,]{", "cannot be read"),

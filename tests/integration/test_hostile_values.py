@@ -116,7 +116,7 @@ def test_a_body_that_cannot_be_taken_apart_is_refused(deployment: Standings, val
 def test_a_question_with_what_is_no_text_or_number_is_refused(
     deployment: Standings, contest: str, path: str, field: str
 ) -> None:
-    deployment.ask(f"/v1/contests/{contest}", min_version=1)
+    deployment.ask(f"/v1/contests/{contest}", min_version=1, wait_ms=10_000)
 
     refused(deployment.api.get(path.format(contest)).json(), field)
 

@@ -86,6 +86,7 @@ class Citations:
             raise OtherPolicyVersion(policy, chosen)
         contest = index.contest(version)
         board = self.answers.board(index, contest, PolicyQuestion(policy=name), chosen)
+        # Also in a form that is no longer documented: what was cited once is answered for ever.
         return contest, board, end_of(valid_at, contest.timezone, "valid_at")
 
     def _since(self, index: Index, board: Board, version: int, policy: str, valid_at: str) -> Headers:

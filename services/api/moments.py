@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from services.api.index import Index
 from shared.domain.errors import Invalid, NotFound, UnknownVersion, UnreadableTime
-from shared.domain.times import end_of, format_instant, start_of
+from shared.domain.times import as_documented, end_of, format_instant, start_of
 
-_AGO = re.compile(r"-(\d{1,7})(m|h|d|w)")
+_AGO = re.compile(r"-([0-9]{1,7})(m|h|d|w)")
 _MICROSECONDS = {"m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
 # In an address, + means a space: what was meant as an offset arrives so.
-_LOST_PLUS = re.compile(r"(T[\d:.]+) (\d\d:\d\d)")
+_LOST_PLUS = re.compile(r"(T[0-9:.]+) ([0-9]{2}:[0-9]{2})")
 
 
 class BeforeTheContest(NotFound):
@@ -137,4 +137,6 @@ def _read(asked: str | None, zone: str, now: int, field: str, read: Callable[[st
         if ago is None:
             raise UnreadableTime(field, asked, "so long ago is written -30d, -12h, -90m or -2w")
         return max(now - int(ago[1]) * _MICROSECONDS[ago[2]], start_of("0002-01-01", "UTC"))
-    return read(_LOST_PLUS.sub(r"\1+\2", asked), zone, field)
+    written = _LOST_PLUS.sub(r"\1+\2", asked)
+    as_documented(written, field)
+    return read(written, zone, field)

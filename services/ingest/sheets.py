@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from services.ingest.commands import Announce, Command, Open, Switch, events_of
 from services.ingest.decide import decide, endorsement_id, known_time
+from services.ingest.wording import refuse_odd
 from shared.codec import public_type, type_of
 from shared.domain.book import Book, NotLoaded
 from shared.domain.errors import EventIdReused, Refused
@@ -57,8 +58,9 @@ def sheet_of(command: Command, new_id: Callable[[], str]) -> Sheet:
 
 
 def decided(sheet: Sheet, book: Book, now: int, appended: list[NewEvent]) -> Taken:
-    """Decides one command, moves the book on and adds its events to `appended`."""
+    """Decides one new command, moves the book on and adds its events to `appended`. Raises `Refused`."""
     command = sheet.command
+    refuse_odd(command)
     events = decide(command, book, now, sheet.id)
     given = None if command.known_at is None else known_time(command, book, now)
     known_at = max(now, book.known_at) if given is None else given

@@ -27,6 +27,10 @@ _LONGEST_DATED = len("2019-04-22~")
 _SHORTEST_CERTAIN = len("2019-04-22")
 _QUALIFIERS = "~?%"
 _MARKS = re.compile(r"[~?%/]")
+# Source: RFC 3339, 5.6, in capitals and with as many decimals as are kept.
+_DOCUMENTED = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+)
 _NEITHER = "neither a day, a month or a year nor an RFC 3339 instant"
 
 # EDTF leaves open how far from what is written a qualified date may lie. Here it is off by a week at most where a
@@ -55,9 +59,18 @@ class _Dated(NamedTuple):
         return _later(self.first, -months), _later(self.first, self.months + months) - _DAY
 
 
+# Names that lie among the zones and are none: what a machine is set to, and what stands for not set at all.
+_NO_ZONES = frozenset({"localtime", "posixrules", "Factory"})
+
+
 def is_time_zone(name: str) -> bool:
-    """True for a name of the IANA time zone database."""
-    return name in available_timezones()
+    """True for a zone's name in the IANA time zone database."""
+    return name in _zones()
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones() - _NO_ZONES)
 
 
 def instant(moment: datetime) -> int:
@@ -96,6 +109,20 @@ def bounds_of(text: str, zone: str, field: str = "valid_at") -> tuple[int, int]:
         return instant(_midnight(earliest, zone)), instant(_midnight(latest, zone))
     at = _instant(text, field)
     return at, at
+
+
+@lru_cache(maxsize=65_536)
+def as_documented(text: str, field: str) -> None:
+    """Raises `UnreadableTime`, naming `field`, unless `text` is written in a documented form.
+
+    What reads stored times (`start_of`, `end_of`, `bounds_of`) also takes other forms, which were recorded once:
+    `20190422T130500Z`, a week date, a space for the T, more than six decimals, an offset with seconds.
+    """
+    if _dated(text, field) is not None:
+        return
+    _instant(text, field)
+    if not _DOCUMENTED.fullmatch(text):
+        raise UnreadableTime(field, text, "not written as an RFC 3339 instant with at most six decimals")
 
 
 def is_certain(text: str) -> bool:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from shared.domain.errors import UnreadableTime
 from shared.domain.times import (
+    as_documented,
     bounds_of,
     day_in,
     end_of,
@@ -290,7 +291,70 @@ def test_any_text_is_read_or_refused_as_unreadable(text: str, zone: str) -> None
         ("", False),
         ("Mars/Olympus", False),
         ("../etc/passwd", False),
+        ("/usr/share/zoneinfo/UTC", False),
+        ("localtime", False),
+        ("posixrules", False),
+        ("Factory", False),
+        ("right/UTC", False),
+        ("posix/UTC", False),
+        ("tzdata.zi", False),
+        ("utc", False),
     ],
 )
 def test_a_time_zone_is_a_name_of_the_iana_database(name: str, is_known: bool) -> None:
     assert is_time_zone(name) is is_known
+
+
+# Recorded once, each with the instant that it has meant since.
+ODD = [
+    ("20190422T130500Z", at(2019, 4, 22, 13, 5)),
+    ("2019-W17-1T13:05:00Z", at(2019, 4, 22, 13, 5)),
+    ("2019W171T130500Z", at(2019, 4, 22, 13, 5)),
+    ("2019-04-22 13:05:00Z", at(2019, 4, 22, 13, 5)),
+    ("2019-04-22t13:05:00Z", at(2019, 4, 22, 13, 5)),
+    ("2019-04-22\u202e13:05:00Z", at(2019, 4, 22, 13, 5)),
+    ("2019-04-22T13:05:00.1234567899Z", at(2019, 4, 22, 13, 5, 0, 123456)),
+    ("2019-04-22T13:05:00,5Z", at(2019, 4, 22, 13, 5, 0, 500000)),
+    ("2019-04-22T13:05Z", at(2019, 4, 22, 13, 5)),
+    ("2019-04-22T13Z", at(2019, 4, 22, 13)),
+    ("2019-04-22T13:05:00+0100", at(2019, 4, 22, 12, 5)),
+    ("2019-04-22T13:05:00+01", at(2019, 4, 22, 12, 5)),
+    ("2019-04-22T13:05:00+01:00:30", at(2019, 4, 22, 12, 4, 30)),
+]
+
+
+@pytest.mark.parametrize(("text", "means"), ODD)
+def test_an_instant_in_another_form_is_refused_at_the_door_and_reads_as_ever_where_it_is_stored(
+    text: str, means: int
+) -> None:
+    with pytest.raises(UnreadableTime) as refusal:
+        as_documented(text, "announced_at")
+
+    assert (refusal.value.field, refusal.value.value) == ("announced_at", text)
+    assert start_of(text, "America/New_York") == end_of(text, "America/New_York") == means
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2019",
+        "2019-04",
+        "2019-04-22",
+        "2019-04-22~",
+        "2019-04-22T13:05:00Z",
+        "2019-04-22T13:05:00.123456-04:00",
+        "2019-04-22T13:05:00.1+05:30",
+    ],
+)
+def test_what_is_documented_passes_the_door(text: str) -> None:
+    as_documented(text, "announced_at")
+
+
+def test_an_instant_without_an_offset_is_told_what_it_lacks() -> None:
+    with pytest.raises(UnreadableTime, match="needs its offset"):
+        as_documented("2019-04-22T13:05:00", "announced_at")
+
+
+@given(st.integers(at(2, 1, 1), at(9998, 1, 1)))
+def test_what_answers_give_as_an_instant_may_be_asked_with(moment: int) -> None:
+    as_documented(format_instant(moment), "valid_at")

@@ -7,7 +7,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -136,5 +136,36 @@ def resetting(port: int = 0) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}/hook"
         finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            taking.join()
+
+
+@contextmanager
+def pouring(opening: bytes, piece: bytes, every_seconds: float = 0.0) -> Iterator[str]:
+    """The URL of a receiver that answers with `opening`, and then with the same piece for ever."""
+    over = threading.Event()
+
+    def pour(connected: socket.socket) -> None:
+        with connected, suppress(OSError):
+            connected.sendall(opening)
+            while not over.wait(every_seconds):
+                connected.sendall(piece)
+
+    def pour_all(listening: socket.socket) -> None:
+        while True:
+            try:
+                connected, _ = listening.accept()
+            except OSError:
+                return  # it was shut down
+            connected.settimeout(5)
+            threading.Thread(target=pour, args=(connected,)).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        taking = threading.Thread(target=pour_all, args=(listening,))
+        taking.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/hook"
+        finally:
+            over.set()
             listening.shutdown(socket.SHUT_RDWR)
             taking.join()

@@ -1,28 +1,18 @@
 """Where a webhook may go: https to public addresses, unless development allows all.
 
-A name is looked up once for each attempt, and the connection goes to an address that was checked: a name that answers
-otherwise a moment later reaches nothing.
+The connection goes to an address that was checked: a name that answers otherwise a moment later reaches nothing.
 """
 
-import asyncio
 import ipaddress
-import socket
-from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import httpx
 
 from shared.domain.errors import Invalid
 
-# Gives the addresses of a host and port. Raises `OSError`.
-Resolve = Callable[[str, int], Awaitable[list[str]]]
 # Addresses that stand for others: what they lead to is not seen.
 _TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 _PORTS = {"https": 443, "http": 80}
-
-
-class NotPublic(Exception):
-    """The host has an address that is not public."""
 
 
 class Target(NamedTuple):
@@ -48,20 +38,9 @@ def target_of(url: str, development: bool) -> Target:
     if found.fragment:
         raise _refused(url, "it has a fragment, which is never sent")
     host = found.raw_host.decode("ascii").strip("[]")
-    if not development and _is_address(host) and not is_public(host):
+    if not development and is_address(host) and not is_public(host):
         raise _refused(url, f"{host} is not a public address")
     return Target(found, host, found.port or _PORTS[found.scheme])
-
-
-async def addresses_of(target: Target, resolve: Resolve, development: bool) -> list[str]:
-    """The addresses to connect to. Raises `NotPublic` if one of them is not, and `OSError` if there are none."""
-    addresses = await resolve(target.host, target.port)
-    if not addresses:
-        raise OSError(f"{target.host} has no address")
-    for address in addresses:
-        if not development and not is_public(address):
-            raise NotPublic(f"{target.host} has the address {address}, which is not public")
-    return addresses
 
 
 def is_public(address: str) -> bool:
@@ -75,13 +54,8 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
-async def look_up(host: str, port: int) -> list[str]:
-    """The addresses that the system's resolver gives, each once."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
-
-
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
+    """Whether a host is an address, and no name."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

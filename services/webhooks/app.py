@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import httpx
 from fastapi import FastAPI
 
-from services.webhooks.addresses import look_up
 from services.webhooks.deliveries import Deliveries
+from services.webhooks.lookups import Addresses, look_up
 from services.webhooks.registry import Registry
 from services.webhooks.routes import routes
 from services.webhooks.sending import Sender
@@ -38,15 +38,13 @@ class Webhooks:
         self.settings = settings
         self.redis = connect(settings)
         self.http = httpx.AsyncClient(timeout=_API_TIMEOUT_SECONDS, trust_env=False)
-        development = settings.webhooks_development
-        self.sender = Sender(look_up, development, settings.webhook_timeout_seconds)
+        addresses = Addresses(look_up, settings.webhooks_development, time.monotonic)
+        self.sender = Sender(addresses, settings.webhook_timeout_seconds)
         store = Store(self.redis, f"{socket.gethostname()}-{os.getpid()}")
         log = Log(self.redis, settings.partitions, archive=Archive(settings.archive))
         source = Source(settings.api_url, self.http, log)
         self.deliveries = Deliveries(store, source, self.sender, settings.webhook_retry_seconds, time.time)
-        registry = Registry(
-            store, source, self.sender, self.deliveries, look_up, development, lambda: datetime.now(UTC)
-        )
+        registry = Registry(store, source, self.sender, self.deliveries, addresses, lambda: datetime.now(UTC))
         self.app = FastAPI(
             title="Standings: webhooks", version="1", description="Sends changes to receivers."
         )

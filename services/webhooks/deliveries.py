@@ -7,7 +7,6 @@ process that dies sends at most that one again.
 import asyncio
 import logging
 import random
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -15,6 +14,7 @@ import httpx
 
 from services.webhooks.hooks import Hook
 from services.webhooks.sending import Outcome, Sender
+from services.webhooks.slots import Slots
 from services.webhooks.source import Source, Told
 from services.webhooks.store import Attempt, DeadLetter, Retry, Store
 from shared.connections import FAILURES
@@ -28,8 +28,6 @@ AWAY = (*FAILURES, httpx.HTTPError, StandingsError)
 _LEAD_EVERY_SECONDS = 1.0
 _LOOK_AROUND_SECONDS = 10.0
 _WAIT_MS = 1000
-_AT_ONCE = 64
-_AT_ONCE_A_HOOK = 8
 _GONE = 410
 _LONGEST_WAIT_SECONDS = 86_400.0
 
@@ -63,8 +61,7 @@ class Deliveries:
         self._revision = -1
         self._lanes: dict[tuple[str, str], _Lane] = {}
         self._sending: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(_AT_ONCE)
-        self._slots_of: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE_A_HOOK))
+        self._slots = Slots()
 
     async def run(self) -> None:
         """Delivers whenever no other process does, until cancelled."""
@@ -114,6 +111,7 @@ class Deliveries:
             now, before = hooks.get(hook_id), self._hooks.get(hook_id)
             if now is None or before is None or now.changed_at != before.changed_at:
                 self._lanes.pop((hook_id, contest)).stop()
+        self._slots.keep(hooks)
         self._hooks, self._revision = hooks, revision
 
     async def _follow(self) -> None:
@@ -216,8 +214,9 @@ class Deliveries:
 
     async def attempt(self, hook: Hook, told: Told, number: int) -> Outcome:
         """One attempt, noted."""
-        async with self._slots, self._slots_of[hook.id]:
+        async with self._slots.turn(hook.id):
             outcome = await self._sender.send(hook, told.message)
+            self._slots.note(hook.id, outcome.took_ms < self._sender.slow_ms)
         noted = Attempt(told.contest, told.version, number, outcome.said, outcome.status, outcome.took_ms)
         await self._store.note_attempt(hook.id, noted)
         return outcome

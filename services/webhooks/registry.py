@@ -1,6 +1,5 @@
 """Registering webhooks, proving whose they are, and sending dead letters again."""
 
-import asyncio
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -8,16 +7,16 @@ from datetime import datetime, timedelta
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.webhooks.addresses import NotPublic, Resolve, addresses_of, target_of
+from services.webhooks.addresses import target_of
 from services.webhooks.deliveries import Deliveries
 from services.webhooks.hooks import Asked, Hook, Secret, Wanted, new_id, new_secret
+from services.webhooks.lookups import Addresses, NotPublic
 from services.webhooks.sending import Message, Outcome, Sender
 from services.webhooks.source import Source, Told
 from services.webhooks.store import Store
 from shared.domain.errors import Conflict, Invalid
 from shared.text import Line
 
-_LOOK_UP_SECONDS = 5
 VERIFICATION = "standings.webhook.verification"
 
 
@@ -73,16 +72,14 @@ class Registry:
         source: Source,
         sender: Sender,
         deliveries: Deliveries,
-        resolve: Resolve,
-        development: bool,
+        addresses: Addresses,
         clock: Callable[[], datetime],
     ) -> None:
         self.store = store
         self._source = source
         self._sender = sender
         self._deliveries = deliveries
-        self._resolve = resolve
-        self._development = development
+        self._addresses = addresses
         self._clock = clock
 
     async def register(self, asked: Registration) -> Hook:
@@ -185,16 +182,14 @@ class Registry:
         return page.changes[0]
 
     async def _refuse_url(self, url: str) -> None:
-        target = target_of(url, self._development)
+        target = target_of(url, self._addresses.development)
         try:
-            async with asyncio.timeout(_LOOK_UP_SECONDS):
-                await addresses_of(target, self._resolve, self._development)
+            await self._addresses.of(target)
         except NotPublic as error:
             raise Invalid("url", url, str(error), "give a host that the public can reach") from None
-        except (OSError, TimeoutError) as error:
-            why = str(error) or "its name is not answered for"
+        except OSError as error:
             raise Invalid(
-                "url", url, f"{target.host} cannot be found: {why}", "give a host that exists"
+                "url", url, f"{target.host} cannot be found: {error}", "give a host that exists"
             ) from None
 
 

@@ -12,13 +12,16 @@ from typing import NamedTuple
 import httpx
 from standardwebhooks import Webhook
 
-from services.webhooks.addresses import NotPublic, Resolve, Target, addresses_of, target_of
+from services.webhooks.addresses import Target, target_of
 from services.webhooks.hooks import Hook
+from services.webhooks.lookups import Addresses, NotPublic
 from shared.domain.errors import Invalid
 
 log = logging.getLogger("standings")
 
 MOST_READ_BYTES = 4096
+_SLOW_SECONDS = 5
+_MOST_SAID = 200
 _AGENT = "Standings-Webhooks/1"
 
 
@@ -55,21 +58,21 @@ class Outcome(NamedTuple):
 
 
 class Sender:
-    """Sends messages. Every attempt looks its host up anew and has a connection of its own.
+    """Sends messages. Every attempt has a connection of its own, to an address that was checked.
 
     Connections are not kept: one to an address, verified for one host, must not be used for another host there.
     """
 
     def __init__(
         self,
-        resolve: Resolve,
-        development: bool,
+        addresses: Addresses,
         timeout_seconds: float,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._resolve = resolve
-        self._development = development
+        self._addresses = addresses
         self._timeout = timeout_seconds
+        # What takes longer holds others up: half of what it may take, or five seconds.
+        self.slow_ms = 1000 * min(timeout_seconds / 2, _SLOW_SECONDS)
         self._clock = clock
         self._http = httpx.AsyncClient(
             verify=httpx.create_ssl_context(),
@@ -92,15 +95,15 @@ class Sender:
 
         try:
             async with asyncio.timeout(self._timeout):
-                target = target_of(hook.url, self._development)
-                addresses = await addresses_of(target, self._resolve, self._development)
+                target = target_of(hook.url, self._addresses.development)
+                addresses = await self._addresses.of(target)
                 status, retry_after, body = await self._post(
                     target, addresses, self._headers(hook, message), message
                 )
         except TimeoutError:
             return Outcome(None, f"no answer within {self._timeout:g} seconds", took())
         except (httpx.HTTPError, OSError, NotPublic, Invalid) as error:
-            return Outcome(None, str(error) or type(error).__name__, took())
+            return Outcome(None, (str(error) or type(error).__name__)[:_MOST_SAID], took())
         except Exception as error:
             # What connects lets others through too: an AttributeError where, under uvloop, a receiver resets a
             # connection before it is used. The others' webhooks must not end with this attempt.

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,10 +12,10 @@ import pytest
 import trustme
 import uvloop
 
-from services.webhooks.addresses import Resolve, look_up
 from services.webhooks.hooks import Hook, Secret, Wanted, new_secret
+from services.webhooks.lookups import Addresses, LookUp, look_up
 from services.webhooks.sending import MOST_READ_BYTES, Message, Outcome, Sender
-from tests.receivers import receiver, resetting
+from tests.receivers import pouring, receiver, resetting
 
 MESSAGE = Message("msg_1", b'{"specversion": "1.0"}')
 KEY = new_secret()
@@ -35,9 +36,9 @@ def hook(url: str, *secrets: Secret) -> Hook:
     )
 
 
-def send(url: str, resolve: Resolve = look_up, development: bool = True, *secrets: Secret) -> Outcome:
+def send(url: str, found: LookUp = look_up, development: bool = True, *secrets: Secret) -> Outcome:
     async def sent() -> Outcome:
-        sender = Sender(resolve, development, 2)
+        sender = Sender(Addresses(found, development, time.monotonic), 2)
         try:
             return await sender.send(hook(url, *secrets), MESSAGE)
         finally:
@@ -46,11 +47,11 @@ def send(url: str, resolve: Resolve = look_up, development: bool = True, *secret
     return asyncio.run(sent())
 
 
-def resolving(*answers: list[str]) -> tuple[Resolve, list[str]]:
+def resolving(*answers: list[str]) -> tuple[LookUp, list[str]]:
     """A resolver that answers otherwise each time, and what it was asked."""
     asked: list[str] = []
 
-    async def resolve(host: str, port: int) -> list[str]:
+    def resolve(host: str) -> list[str]:
         asked.append(host)
         return answers[min(len(asked), len(answers)) - 1]
 
@@ -82,7 +83,7 @@ def test_a_name_that_leads_to_a_private_address_is_not_connected_to() -> None:
             resolve, _ = resolving(found)
             outcome = send(at(there.url, "receiver.test").replace("http:", "https:"), resolve, False)
             assert (outcome.status, outcome.accepted) == (None, False)
-            assert outcome.said == "receiver.test has the address 127.0.0.1, which is not public"
+            assert outcome.said == "receiver.test is not a public host"
         assert there.got == []
 
 
@@ -152,6 +153,30 @@ def test_when_to_come_again(header: str, seconds: float | None) -> None:
     assert retry_after == seconds if seconds is None or seconds < 1e9 else (retry_after or 0) > seconds
 
 
+@pytest.mark.parametrize(
+    ("opening", "piece", "every_seconds", "said"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", b"x", 0.3, "no answer within 2 seconds"),
+        (b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x", 0.3, "no answer within 2 seconds"),
+        (b"", b"", 0.3, "no answer within 2 seconds"),
+        (b"HTTP/1.1 200 OK\r\n", b"X-More: and more\r\n" * 100, 0, "receive buffer too long"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n", 0.3, "no answer within 2 seconds"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 1000, 0, "answered 200"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", b"x" * 1000, 0, "answered 200"),
+        (b"220 mail.example.org ESMTP\r\n\r\n", b"", 0.3, "illegal status line"),
+    ],
+)
+def test_an_answer_without_an_end_is_read_for_so_long_and_so_far(
+    opening: bytes, piece: bytes, every_seconds: float, said: str
+) -> None:
+    with pouring(opening, piece, every_seconds) as url:
+        outcome = send(url)
+
+    assert said in outcome.said.lower()
+    assert len(outcome.said) <= 200
+    assert len(outcome.body) <= MOST_READ_BYTES
+
+
 def test_nobody_there() -> None:
     with receiver() as there:
         url = there.url
@@ -164,7 +189,7 @@ def test_nobody_there() -> None:
 def test_connections_that_are_reset_are_outcomes() -> None:
     # Many at once on the services' event loop: there some are reset between connecting and the first use.
     async def sent(url: str) -> list[Outcome]:
-        sender = Sender(look_up, True, 5)
+        sender = Sender(Addresses(look_up, True, time.monotonic), 5)
         try:
             found: list[Outcome] = []
             for _ in range(10):

@@ -384,7 +384,7 @@ def test_what_must_not_be_reached_is_refused(redis_url: str, webhooks: httpx.Cli
         "https://[::ffff:10.0.0.1]/hook": "not a public address",
         "https://169.254.169.254/latest/meta-data": "not a public address",
         "https://10.1.2.3:8443/hook": "not a public address",
-        "https://localhost/hook": "which is not public",
+        "https://localhost/hook": "localhost is not a public host",
         "https://user:password@example.org/hook": "password",
         "https://example.org/hook#there": "fragment",
         "https:///hook": "no host",

@@ -1,10 +1,12 @@
 """Where a webhook may go."""
 
 import asyncio
+import time
 
 import pytest
 
-from services.webhooks.addresses import NotPublic, addresses_of, is_public, target_of
+from services.webhooks.addresses import is_public, target_of
+from services.webhooks.lookups import Addresses, NotPublic
 from shared.domain.errors import Invalid
 
 PRIVATE = (
@@ -50,29 +52,11 @@ def test_a_url_that_may_be_asked(url: str, host: str, port: int) -> None:
     ],
 )  # fmt: skip
 def test_a_url_that_may_not(url: str) -> None:
-    async def no_number(host: str, port: int) -> list[str]:
+    def no_number(host: str) -> list[str]:
         return ["127.0.0.1"]  # as a resolver reads 0, 2130706433 and 0x7f.1
 
+    async def looked_up() -> list[str]:
+        return await Addresses(no_number, False, time.monotonic).of(target_of(url, development=False))
+
     with pytest.raises((Invalid, NotPublic)):
-        asyncio.run(addresses_of(target_of(url, development=False), no_number, development=False))
-
-
-@pytest.mark.parametrize("found", [["10.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["::1", "8.8.8.8"]])
-def test_one_private_address_is_enough_to_refuse(found: list[str]) -> None:
-    async def resolve(host: str, port: int) -> list[str]:
-        return found
-
-    target = target_of("https://example.org/", development=False)
-    with pytest.raises(NotPublic, match=r"10\.0\.0\.1|::1"):
-        asyncio.run(addresses_of(target, resolve, development=False))
-    assert asyncio.run(addresses_of(target, resolve, development=True)) == found
-
-
-def test_a_host_without_an_address() -> None:
-    async def resolve(host: str, port: int) -> list[str]:
-        return []
-
-    with pytest.raises(OSError, match="has no address"):
-        asyncio.run(
-            addresses_of(target_of("https://example.org/", development=False), resolve, development=False)
-        )
+        asyncio.run(looked_up())

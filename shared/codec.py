@@ -28,6 +28,7 @@ from shared.domain.events import (
     Unchanged,
 )
 from shared.domain.times import start_of
+from shared.history import digest_of
 
 _TYPES: Final[Mapping[type[Event], str]] = {
     ContestOpened: "contest.opened.v1",
@@ -106,7 +107,8 @@ def decode_entry(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Recorded:
     version = version_of(entry_id)
     try:
         event = decode_event(fields[b"type"], fields[b"data"])
-        return Recorded(version, fields[b"id"].decode(), start_of(fields[b"known_at"].decode(), "UTC"), event)
+        known_at = start_of(fields[b"known_at"].decode(), "UTC")
+        return Recorded(version, fields[b"id"].decode(), known_at, event, digest_of(fields))
     except (KeyError, UnicodeDecodeError, UnreadableTime) as error:
         raise UnreadableEvent(f"version {version}: {error!r}") from None
     except UnreadableEvent as error:

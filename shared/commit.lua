@@ -1,15 +1,16 @@
 -- Commits a fold: ledger, state, changes and the wake's acknowledgement, or nothing at all.
 -- KEYS  ledger, state, log, changes, awake, wake, parked, generation
--- ARGV  contest, generation, version at which the fold began and its chain there, number of events, oldest change to
---       keep ('' to publish none, as a generation does that does not answer yet), consumer group, wake entry or '',
---       then for each event: known_at, postings, field of its subject in the state, subject, its change as a
---       CloudEvent; then field, value, … of what else the state has
+-- ARGV  contest, generation, version at which the fold began and its chain and history there, number of events, oldest
+--       change to keep ('' to publish none, as a generation does that does not answer yet), consumer group, wake entry
+--       or '', then for each event: known_at, postings, field of its subject in the state, subject, its change as a
+--       CloudEvent, chain and history after it; then field, value, … of what else the state has
 -- Result  {'committed', version after, log's version}, or {'moved', version} if the projection is not where the fold
---         began: it stands elsewhere, came there another way, or answers no more.
+--         began: it stands elsewhere, came there another way, or answers no more; or {'other', version, log's version}
+--         if the log does not have the event that was folded last.
 -- A contest that goes on is parked no more. It goes to sleep, and its wake is acknowledged, only if nothing is left to fold.
 local ledger, state, log, changes, awake, wake, parked, answers = unpack(KEYS)
-local contest, generation, began, chain, events, oldest, group, delivered = unpack(ARGV, 1, 8)
-local first, step = 9, 5
+local contest, generation, began, chain, history, events, oldest, group, delivered = unpack(ARGV, 1, 9)
+local first, step = 10, 7
 local PUT_AT_ONCE = 2000
 began, events = tonumber(began), tonumber(events)
 
@@ -23,7 +24,18 @@ local function moved()
     or oldest ~= '' and (redis.call('GET', answers) or '1') ~= generation
 end
 
+-- The state notes `<version> <history> <digest of the log's entry>`; an earlier release's scorer leaves it behind.
+local function other()
+  local version, digest = string.match(redis.call('HGET', state, 'history') or '', '^(%d+) %x+ (%x*)$')
+  if began == 0 or tonumber(version) ~= began then return false end
+  local entry = redis.call('XRANGE', log, version .. '-0', version .. '-0')[1]
+  if entry then return redis.sha1hex(table.concat(entry[2], '\n')) ~= digest end
+  local oldest = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
+  return not oldest or tonumber(string.match(oldest[1], '^%d+')) < began -- what is before the oldest is archived
+end
+
 if moved() then return {'moved', stands(ledger)} end
+if other() then return {'other', began, stands(log)} end
 
 local changed = {}
 local function put(field, value)
@@ -33,23 +45,26 @@ local function put(field, value)
 end
 
 for i = 0, events - 1 do
-  local known_at, postings, field, subject, change = unpack(ARGV, first + i * step, first + i * step + 4)
+  local at = first + i * step
+  local known_at, postings, field, subject, change, chain_after, history_after = unpack(ARGV, at, at + 6)
   local version = string.format('%d', began + i + 1)
   redis.call('XADD', ledger, version .. '-0', 'known_at', known_at, 'postings', postings,
-    field == 'contest' and 'contest' or 'endorsement', subject)
+    field == 'contest' and 'contest' or 'endorsement', subject, 'history', history_after, 'chain', chain_after)
   put(field, subject)
   if oldest ~= '' then
-    redis.call('XADD', changes, '*', 'contest', contest, 'version', version, 'event', change)
+    redis.call('XADD', changes, '*', 'contest', contest, 'version', version, 'event', change,
+      'history', history_after, 'follows', history)
   end
+  history = history_after
 end
 for i = first + events * step, #ARGV, 2 do put(ARGV[i], ARGV[i + 1]) end
 if #changed > 0 then redis.call('HSET', state, unpack(changed)) end
 if oldest ~= '' and events > 0 then
   redis.call('XTRIM', changes, 'MINID', '~', oldest)
-  redis.call('HDEL', parked, contest)
 end
 
 local version, recorded = began + events, stands(log)
+if oldest ~= '' and (events > 0 or version == recorded) then redis.call('HDEL', parked, contest) end
 if version == recorded and oldest ~= '' then
   redis.call('HDEL', awake, contest)
   if delivered ~= '' then

@@ -14,9 +14,12 @@ from shared.connections import together
 from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Event, Recorded
 from shared.domain.times import format_instant, start_of
+from shared.history import NOTHING, digest_of, history_after
 from shared.keys import ContestKeys, PartitionKeys, partition_of
 from shared.settings import Settings
 from shared.streams import Entry, entries_after, last_version
+
+_CHUNK = 1000
 
 
 class NewEvent(NamedTuple):
@@ -198,6 +201,23 @@ class Log:
             archived = await asyncio.to_thread(self.archive.pick, contest, record, name, missing)
             found |= dict(zip(missing, archived, strict=True))
         return [found[version] for version in versions]
+
+    async def picked_if_there(self, contest: str, version: int) -> dict[bytes, bytes] | None:
+        """The fields of the log's entry of a version as stored, in Redis or archived; None if there is none."""
+        found = await self.entries(contest, version - 1, 1)
+        return found[0][1] if found and version_of(found[0][0]) == version else None
+
+    async def history(self, contest: str, upto: int) -> str:
+        """The history up to a version, made again from the whole log. Costs as much as reading it."""
+        history, version = NOTHING, 0
+        while version < upto:
+            entries = await self.entries(contest, version, min(_CHUNK, upto - version))
+            if not entries:
+                break
+            for _, fields in entries:
+                history = history_after(history, digest_of(fields))
+            version = version_of(entries[-1][0])
+        return history
 
     async def _archived(self, contest: str, generation: int | None) -> Record | None:
         """Where entries of the log, or of this generation's ledger, are archived."""

@@ -11,12 +11,15 @@ from redis.asyncio import Redis
 from shared.codec import decode_contest, decode_endorsement, encode_state
 from shared.domain.book import FOLD, Book, Folded, NotLoaded, Pair
 from shared.domain.contest import Contest
+from shared.domain.errors import UnreadableEvent
 from shared.domain.times import format_instant, start_of
+from shared.history import NOTHING, digest_of, history_after
 from shared.keys import SCORERS, ContestKeys
 from shared.log import Log
 from shared.streams import Entry, last_of, last_version
 
-_CONTEST, _TOTALS, _KNOWN_AT, _FOLD, _CHAIN = "contest", "totals", "known_at", "fold", "chain"
+_CONTEST, _TOTALS, _KNOWN_AT, _FOLD = "contest", "totals", "known_at", "fold"
+_CHAIN, _HISTORY = "chain", "history"
 
 
 class Stale(Exception):
@@ -32,6 +35,41 @@ class OtherFold(Exception):
             f"`standings rebuild {contest}`, or go on with the release that made it"
         )
         self.version = version
+
+
+class Inconsistent(UnreadableEvent):
+    """Log, ledger and state of a contest are not of one history, so the projection cannot be gone on with."""
+
+    def __init__(self, contest: str, version: int, found: str) -> None:
+        super().__init__(f"contest {contest}: {found}")
+        self.version, self.found = version, found
+
+
+class OtherHistory(Inconsistent):
+    """The log does not have what the projection was folded from."""
+
+    def __init__(self, contest: str, version: int, recorded: int) -> None:
+        has = (
+            f"ends at version {recorded}" if recorded < version else f"has another event at version {version}"
+        )
+        super().__init__(
+            contest,
+            version,
+            f"its projection stands at version {version}, and its log {has}: bring the log back from a replica or a "
+            f"backup, or give up what it lost with `standings rebuild {contest}`",
+        )
+
+
+class Torn(Inconsistent):
+    """The ledger ends before the state that was committed with it."""
+
+    def __init__(self, contest: str, version: int, state: int) -> None:
+        super().__init__(
+            contest,
+            version,
+            f"its ledger ends at version {version}, and its state stands at version {state}: "
+            f"`standings rebuild {contest}`",
+        )
 
 
 class Committed(NamedTuple):
@@ -58,19 +96,27 @@ class Parked(NamedTuple):
     since: int
 
 
+class Trail(NamedTuple):
+    """How a projection came to where it stands: a digest of every ledger entry, and one of every log entry."""
+
+    chain: str
+    history: str
+
+
 class Commit(NamedTuple):
-    """What one call commits, and the chain after it."""
+    """What one call commits, and the trail after it."""
 
     keys: list[str]
     arguments: list[Any]
-    chain: str
+    trail: Trail
 
 
 class Begun(NamedTuple):
-    """A book, and the chain where it begins: a digest of every ledger entry up to there."""
+    """A book, and the trail where it begins. The history is None if an earlier release did not note it."""
 
     book: Book
     chain: str
+    history: str | None
 
 
 class Projections:
@@ -119,17 +165,33 @@ class Projections:
         return [orjson.loads(fields[b"certificate"]) for _, fields in found]
 
     async def begin(self, contest: str, generation: int) -> Begun:
-        """A book where the projection stands, with the contest and the totals, and no endorsement yet."""
+        """A book where the projection stands, with the contest and the totals, and no endorsement yet.
+
+        Raises `Inconsistent`.
+        """
         keys = self.log.keys(contest)
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.xrevrange(keys.ledger(generation), count=1)
-            pipe.hmget(keys.state(generation), [_CONTEST, _TOTALS, _KNOWN_AT, _CHAIN])
-            last, (stored, totals, known_at, chain) = await pipe.execute()
+            pipe.hmget(keys.state(generation), [_CONTEST, _TOTALS, _KNOWN_AT, _CHAIN, _HISTORY])
+            last, (stored, totals, known_at, chain, noted) = await pipe.execute()
         if not last_of(last):
-            return Begun(Book(), "")
+            return Begun(Book(), "", NOTHING)
+        history = await self._history(contest, last_of(last), noted)
         cells = {(c, k): (count, members) for c, k, count, members in orjson.loads(totals)}
         book = Book(last_of(last), int(known_at), decode_contest(stored), cells)
-        return Begun(book, chain.decode() if chain else "")
+        return Begun(book, chain.decode() if chain else "", history)
+
+    async def _history(self, contest: str, version: int, noted: bytes | None) -> str | None:
+        """The history up to a version, as the state notes it. Raises `Inconsistent`."""
+        noted_at, history, digest = noted.decode().split() if noted else ("0", "", "")
+        if int(noted_at) > version:
+            raise Torn(contest, version, int(noted_at))
+        if int(noted_at) < version:
+            return None  # it was folded on by an earlier release
+        found = await self.log.picked_if_there(contest, version)
+        if found is None or digest_of(found) != digest:
+            raise OtherHistory(contest, version, await self.log.version(contest))
+        return history
 
     async def load(self, contest: str, generation: int, book: Book, needs: NotLoaded) -> Stands:
         """Loads endorsements and pairs into the book. Returns where all stood at that moment.
@@ -160,13 +222,13 @@ class Projections:
         contest: str,
         generation: int,
         book: Book,
-        chain: str,
+        trail: Trail,
         folded: Sequence[Folded],
         changes: Sequence[bytes],
         oldest_change: str,
         delivered: str = "",
     ) -> Commit:
-        """The commit of what was folded last onto the book, which may go on before it is sent; `chain` is from before.
+        """The commit of what was folded last onto the book, which may go on before it is sent; `trail` is from before.
 
         `changes` are the CloudEvents of what was folded, and `oldest_change` is the entry id before which older ones
         are dropped; '' publishes none. `delivered` is the wake that is acknowledged if nothing is left to fold.
@@ -176,7 +238,7 @@ class Projections:
             contest,
             generation,
             began,
-            chain,
+            *trail,
             len(folded),
             oldest_change,
             SCORERS,
@@ -184,11 +246,12 @@ class Projections:
         ]
         for one, change in zip(folded, changes, strict=True):
             entry = _entry(one)
-            chain = _linked(chain, entry)
-            arguments += (*entry, change)
+            trail = Trail(_linked(trail.chain, entry), history_after(trail.history, one.recorded.digest))
+            arguments += (*entry, change, *trail)
         if folded:
-            arguments += [*_rest_of_state(book, folded), _CHAIN, chain]
-        return Commit(_commit_keys(self.log.keys(contest), generation), arguments, chain)
+            noted = f"{book.version} {trail.history} {folded[-1].recorded.digest}"
+            arguments += [*_rest_of_state(book, folded), _CHAIN, trail.chain, _HISTORY, noted]
+        return Commit(_commit_keys(self.log.keys(contest), generation), arguments, trail)
 
     async def hand_on(self, contest: str, delivered: str) -> None:
         """Acknowledges the wake of a contest that is not done, and lets another follow behind those that wait."""
@@ -200,10 +263,12 @@ class Projections:
             await pipe.execute()
 
     async def commit(self, commit: Commit) -> Committed:
-        """Commits, all or nothing. Raises `Stale` if the projection is not where the fold began."""
+        """Commits, all or nothing. Raises `Stale` if the projection is not where the fold began, and `OtherHistory`."""
         result = cast(list[Any], await self._commit(commit.keys, commit.arguments))
         if result[0] == b"moved":
             raise Stale
+        if result[0] == b"other":
+            raise OtherHistory(commit.arguments[0], result[1], result[2])
         return Committed(result[1], result[2])
 
 

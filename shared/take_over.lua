@@ -1,6 +1,6 @@
--- Lets a new generation of a projection take over in one step, if it stands no earlier than the old one, and keeps the
--- certificate of what differs.
--- KEYS  generation, old ledger, old state, new ledger, certificates, building, parked
+-- Lets a new generation of a projection take over in one step, if it stands no earlier than the old one or at the log's
+-- end, and keeps the certificate of what differs.
+-- KEYS  generation, old ledger, old state, new ledger, certificates, building, parked, log
 -- ARGV  old generation, new generation, certificate (JSON), contest
 -- Result  1 if it took over, 0 if it must catch up first; an error if another generation answers meanwhile.
 local function stands(stream)
@@ -10,7 +10,7 @@ end
 if (redis.call('GET', KEYS[1]) or '1') ~= ARGV[1] then
   return redis.error_reply('another generation took over: rebuild again')
 end
-if stands(KEYS[4]) < stands(KEYS[2]) then return 0 end
+if stands(KEYS[4]) < math.min(stands(KEYS[2]), stands(KEYS[8])) then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
 redis.call('XADD', KEYS[5], ARGV[2] .. '-0', 'certificate', ARGV[3])
 redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[6])

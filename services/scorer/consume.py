@@ -18,7 +18,16 @@ from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Recorded
 from shared.domain.policies import Policies, Policy
 from shared.log import Log
-from shared.projections import Commit, Committed, OtherFold, Parked, Projections, Stale
+from shared.projections import (
+    Commit,
+    Committed,
+    Inconsistent,
+    OtherFold,
+    Parked,
+    Projections,
+    Stale,
+    Trail,
+)
 
 log = logging.getLogger("standings")
 
@@ -157,17 +166,24 @@ class Fold:
         progress = self._progress if self.size <= TURN else None
         self._progress = None
         progress = progress or await self._begin()
-        committed = await self._with_one_book(progress, delivered)
+        try:
+            committed = await self._with_one_book(progress, delivered)
+        except Inconsistent as torn:
+            raise Unfoldable(self.contest, torn.version + 1, torn.found) from None
         self._progress = progress
         return committed
 
     async def _begin(self) -> "_Progress":
         try:
             await self.projections.refuse_other_fold(self.contest, self.generation)
+            book, chain, history = await self.projections.begin(self.contest, self.generation)
         except OtherFold as other:
             raise Unfoldable(self.contest, other.version + 1, str(other)) from None
-        book, chain = await self.projections.begin(self.contest, self.generation)
-        return _Progress(book, Publisher(self.contest, book, self.policies), chain)
+        except Inconsistent as torn:
+            raise Unfoldable(self.contest, torn.version + 1, torn.found) from None
+        if history is None:
+            history = await self.events.history(self.contest, book.version)
+        return _Progress(book, Publisher(self.contest, book, self.policies), Trail(chain, history))
 
     async def _with_one_book(self, progress: "_Progress", delivered: str) -> Committed:
         """Folds each chunk while the server commits the one before.
@@ -227,9 +243,9 @@ class Fold:
         oldest = self.oldest_change()
         changes = [progress.publisher.change(one) for one in folded] if oldest else [b""] * len(folded)
         commit = self.projections.commit_of(
-            self.contest, self.generation, book, progress.chain, folded, changes, oldest, delivered
+            self.contest, self.generation, book, progress.trail, folded, changes, oldest, delivered
         )
-        progress.chain = commit.chain
+        progress.trail = commit.trail
         return commit
 
     async def _load(self, book: Book, began: int, needs: NotLoaded) -> None:
@@ -242,11 +258,11 @@ class Fold:
 
 @dataclass
 class _Progress:
-    """How far a fold has come: its book, what publishes the next version, and the chain so far."""
+    """How far a fold has come: its book, what publishes the next version, and the trail so far."""
 
     book: Book
     publisher: "Publisher"
-    chain: str
+    trail: Trail
 
 
 class Publisher:

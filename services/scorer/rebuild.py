@@ -82,7 +82,13 @@ class Rebuild:
         async with self._building(contest) as built:
             keys = self.log.keys(contest)
             names = [keys.generation, keys.ledger(built.before), keys.state(built.before)]
-            names += [keys.ledger(built.after), keys.certificates, keys.building, keys.partition.parked]
+            names += [
+                keys.ledger(built.after),
+                keys.certificates,
+                keys.building,
+                keys.partition.parked,
+                keys.log,
+            ]
             certificate = orjson.dumps(built.certificate(self.now))
             arguments: list[Any] = [built.before, built.after, certificate, contest]
             while not await cast(Any, self._take_over(names, arguments)):

@@ -120,9 +120,13 @@ Event = ContestEvent | EndorsementEvent
 
 
 class Recorded(NamedTuple):
-    """An event as the log holds it. Versions are 1, 2, 3 … within a contest; `known_at` is an instant."""
+    """An event as the log holds it. Versions are 1, 2, 3 … within a contest; `known_at` is an instant.
+
+    `digest` is of the entry as it is stored, '' for an event that is not stored yet.
+    """
 
     version: int
     id: str
     known_at: int
     event: Event
+    digest: str = ""

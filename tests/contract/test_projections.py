@@ -1,67 +1,31 @@
 """What folding and committing promise, on every kind of server."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import orjson
 import pytest
-from redis import Redis
 
-from services.ingest.desk import BatchRefused, Desk
+from services.ingest.desk import BatchRefused
 from services.ingest.sheets import Taken
 from services.scorer import consume
 from services.scorer.consume import Folder, Unfoldable
 from services.scorer.rebuild import Rebuild
-from shared.connections import connect
+from shared.domain.book import Book
 from shared.domain.errors import AlreadyEndorsed, EventIdReused
 from shared.domain.policies import Policies
-from shared.log import Log
-from shared.projections import Projections, Stale
-from shared.settings import Settings
+from shared.projections import Begun, Projections, Stale, Trail
+from tests.bench import Bench, on, raw
 from tests.builders import CONTEST, NOW, announcement, command, opening
 
-T = TypeVar("T")
 LEDGER = f"standings:{{p00}}:c:{CONTEST}:g1:ledger"
 GROUP = ("standings:{p00}:wake", "scorers")
 
 
-class Bench:
-    """One server's log, projections, desk and folder."""
-
-    def __init__(self, log: Log) -> None:
-        self.log = log
-        self.projections = Projections(log.redis, log)
-        self.desk = self.new_desk()
-        self.folder = Folder(log, self.projections, lambda: NOW // 1000, 1, Policies())
-
-    def new_desk(self) -> Desk:
-        """Another ingest."""
-        ids = iter(range(1_000_000))
-        return Desk(self.log, self.projections, lambda: NOW, lambda: f"made-{id(ids)}-{next(ids)}", 100_000)
-
-    async def endorsements(self, first: int, last: int) -> None:
-        """Announces these, in one batch."""
-        commands = [announcement(f"e{n}", f"p{n}", id=f"id-{n}") for n in range(first, last + 1)]
-        outcomes = await self.desk.take_all(CONTEST, commands)
-        assert all(isinstance(outcome, Taken) for outcome in outcomes)
-
-
-def on(url: str, work: Callable[[Bench], Awaitable[T]]) -> T:
-    async def run() -> T:
-        client = connect(Settings(redis_url=url))
-        try:
-            return await work(Bench(Log(client, 1)))
-        finally:
-            await client.aclose()
-
-    return asyncio.run(run())
-
-
-def raw(url: str, key: str) -> list[tuple[str, dict[str, str]]]:
-    with Redis.from_url(url, decode_responses=True) as client:
-        entries: Any = client.xrange(key)
-        return list(entries)
+def begun(found: Begun) -> tuple[Book, Trail]:
+    """Where a fold begins."""
+    assert found.history is not None
+    return found.book, Trail(found.chain, found.history)
 
 
 def first_postings(url: str) -> list[list[Any]]:
@@ -93,7 +57,7 @@ def test_the_ledger_has_an_entry_for_every_version_with_its_postings_and_the_tot
         [[june, "ann", "governor", 1, 0, 2, 0]],
         [[june + 86_400_000_000, "ann", "governor", -1, 0, 1, 0]],
     ]
-    assert set(entries[4][1]) == {"known_at", "postings", "endorsement"}
+    assert set(entries[4][1]) == {"known_at", "postings", "endorsement", "history", "chain"}
     changes = [orjson.loads(fields["event"]) for _, fields in raw(any_redis_url, "standings:{p00}:changes")]
     assert [change["data"]["version"] for change in changes] == list(range(1, 8))
     assert [change["type"] for change in changes[3:5]] == [
@@ -163,9 +127,9 @@ def test_a_change_is_a_cloud_event_whatever_the_id_of_its_event(any_redis_url: s
 def test_a_commit_from_elsewhere_than_where_the_projection_stands_does_nothing(any_redis_url: str) -> None:
     async def work(bench: Bench) -> None:
         await bench.desk.take(opening())
-        book, chain = await bench.projections.begin(CONTEST, 1)
+        book, trail = begun(await bench.projections.begin(CONTEST, 1))
         folded = [book.fold(one) for one in await bench.log.read(CONTEST, 0)]
-        commit = bench.projections.commit_of(CONTEST, 1, book, chain, folded, [b"{}"] * len(folded), "0-0")
+        commit = bench.projections.commit_of(CONTEST, 1, book, trail, folded, [b"{}"] * len(folded), "0-0")
         await bench.folder.drain(CONTEST)
         with pytest.raises(Stale):
             await bench.projections.commit(commit)
@@ -239,10 +203,10 @@ def test_the_wake_is_acknowledged_only_when_the_log_is_folded_to_its_end(any_red
         await bench.log.redis.xgroup_create(*GROUP, id="0")
         read: Any = await bench.log.redis.xreadgroup("scorers", "one", {GROUP[0]: ">"})
         delivered = read[0][1][0][0].decode()
-        book, chain = await bench.projections.begin(CONTEST, 1)
+        book, trail = begun(await bench.projections.begin(CONTEST, 1))
         part = [book.fold(one) for one in await bench.log.read(CONTEST, 0, 2)]
         await bench.projections.commit(
-            bench.projections.commit_of(CONTEST, 1, book, chain, part, [b"{}"] * len(part), "0-0", delivered)
+            bench.projections.commit_of(CONTEST, 1, book, trail, part, [b"{}"] * len(part), "0-0", delivered)
         )
         assert (await bench.log.redis.xpending(*GROUP))["pending"] == 1
         await bench.folder.turn(CONTEST, delivered)

@@ -30,6 +30,7 @@ from shared.domain.events import (
     Source,
     Struck,
 )
+from shared.history import digest_of
 from tests.builders import announced, correction, endorsement, entered, opened, retracted, struck, withdrew
 
 BY = {
@@ -249,7 +250,7 @@ def test_an_entry_whose_known_time_cannot_be_read_is_unreadable_and_names_its_ve
 def test_an_entry_reads_as_a_recorded_event() -> None:
     recorded = decode_entry(b"3-0", entry())
 
-    assert recorded == (3, "id-3", 1_590_984_000_000_000, struck())
+    assert recorded == (3, "id-3", 1_590_984_000_000_000, struck(), digest_of(entry()))
 
 
 def test_the_state_of_a_contest_and_of_an_endorsement_read_as_they_were_written() -> None:

@@ -1,0 +1,170 @@
+"""What is noted of a contest's history, and that a projection never goes on with another one."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import orjson
+import pytest
+
+from services.scorer.consume import Unfoldable
+from services.scorer.rebuild import Rebuild
+from shared.domain.errors import UnreadableEvent
+from shared.history import NOTHING, digest_of, history_after
+from shared.keys import keys_of
+from shared.streams import Entry
+from tests.bench import Bench, on, raw
+from tests.builders import CONTEST, NOW, announcement, opening
+
+KEYS = keys_of(CONTEST, 1)
+
+
+def histories(url: str, key: str) -> list[str]:
+    return [fields["history"] for _, fields in raw(url, key)]
+
+
+def of_log(url: str) -> list[str]:
+    found, history = [], NOTHING
+    for _, fields in raw(url, KEYS.log):
+        history = history_after(
+            history, digest_of({name.encode(): value.encode() for name, value in fields.items()})
+        )
+        found.append(history)
+    return found
+
+
+async def put_log(bench: Bench, entries: Sequence[Entry]) -> None:
+    """As if this were all that the server ever had of the log."""
+    await bench.log.redis.unlink(KEYS.log)
+    for entry_id, fields in entries:
+        await bench.log.redis.xadd(KEYS.log, cast(Any, fields), id=entry_id)
+
+
+async def lose_tail(bench: Bench, upto: int) -> None:
+    """The log ends at this version, and the projection stays where it is."""
+    entries = cast(list[Entry], await bench.log.redis.xrange(KEYS.log, max=f"{upto}-0"))
+    await put_log(bench, entries)
+    await bench.log.redis.unlink(KEYS.ids)
+
+
+async def folded(bench: Bench, endorsers: int) -> None:
+    await bench.desk.take(opening())
+    await bench.endorsements(1, endorsers)
+    await bench.folder.drain(CONTEST)
+
+
+async def went_on_otherwise(bench: Bench, upto: int) -> None:
+    """The log lost its tail, and has other events in its place and one more."""
+    await lose_tail(bench, upto)
+    fields = cast(list[Entry], await bench.log.redis.xrange(KEYS.log, "5-0", "5-0"))[0][1]
+    for version in range(upto + 1, 10):
+        said = {**orjson.loads(fields[b"data"]), "endorsement": f"o{version}", "candidate": "bob"}
+        said["endorser"] = {**said["endorser"], "id": f"q{version}"}
+        other = {**fields, b"id": f"other-{version}".encode(), b"data": orjson.dumps(said)}
+        await bench.log.redis.xadd(KEYS.log, cast(Any, other), id=f"{version}-0")
+
+
+def test_ledger_and_changes_say_which_history_each_version_ends(any_redis_url: str) -> None:
+    on(any_redis_url, lambda bench: folded(bench, 4))
+
+    expected = of_log(any_redis_url)
+    assert histories(any_redis_url, KEYS.ledger(1)) == expected
+    changes = raw(any_redis_url, KEYS.partition.changes)
+    assert [fields["history"] for _, fields in changes] == expected
+    assert [fields["follows"] for _, fields in changes] == [NOTHING, *expected[:-1]]
+
+
+def test_a_history_is_the_same_in_every_generation(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> list[str]:
+        await folded(bench, 3)
+        before = histories(any_redis_url, KEYS.ledger(1))
+        await Rebuild(bench.log, bench.projections, NOW).take_over(CONTEST)
+        await bench.endorsements(4, 4)
+        await bench.folder.drain(CONTEST)
+        return before
+
+    before = on(any_redis_url, work)
+    assert histories(any_redis_url, KEYS.ledger(2)) == of_log(any_redis_url)
+    assert before == of_log(any_redis_url)[:-1]
+
+
+def test_a_projection_of_an_earlier_release_goes_on_with_the_logs_history(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench, 3)
+        entries = cast(list[Entry], await bench.log.redis.xrange(KEYS.ledger(1)))
+        await bench.log.redis.unlink(KEYS.ledger(1))
+        for entry_id, fields in entries:
+            without = {name: fields[name] for name in fields if name not in (b"history", b"chain")}
+            await bench.log.redis.xadd(KEYS.ledger(1), cast(Any, without), id=entry_id)
+        await cast(Any, bench.log.redis.hdel(KEYS.state(1), "history"))
+        other = Bench(bench.log)
+        await other.endorsements(4, 5)
+        await other.folder.drain(CONTEST)
+
+    on(any_redis_url, work)
+    assert [fields.get("history") for _, fields in raw(any_redis_url, KEYS.ledger(1))] == [
+        *[None] * 7,
+        *of_log(any_redis_url)[-2:],
+    ]
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["a fold that is kept", "a fold that begins"])
+@pytest.mark.parametrize("upto", [5, 6], ids=["two", "one"])
+def test_a_projection_does_not_go_on_where_the_log_has_other_events(
+    any_redis_url: str, kept: bool, upto: int
+) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench, 3)
+        await went_on_otherwise(bench, upto)
+        other = bench if kept else Bench(bench.log)
+        with pytest.raises(Unfoldable, match="has another event at version 7") as told:
+            await other.folder.drain(CONTEST)
+        assert f"standings rebuild {CONTEST}" in str(told.value)
+        parked = await bench.projections.parked(CONTEST)
+        assert parked is not None
+        assert parked.version == 8
+        with pytest.raises(UnreadableEvent, match="another event at version 7"):
+            await Bench(bench.log).desk.take(announcement("e10", "p10", id="id-10"))
+
+    on(any_redis_url, work)
+    assert len(raw(any_redis_url, KEYS.ledger(1))) == 7
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["a fold that is kept", "a fold that begins"])
+def test_a_projection_beyond_its_log_is_parked_until_the_log_is_back(any_redis_url: str, kept: bool) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench, 3)
+        whole = cast(list[Entry], await bench.log.redis.xrange(KEYS.log))
+        await lose_tail(bench, 5)
+        other = bench if kept else Bench(bench.log)
+        with pytest.raises(Unfoldable, match="ends at version 5"):
+            await other.folder.drain(CONTEST)
+        await put_log(bench, whole)
+        assert await other.folder.drain(CONTEST) == 7
+        assert await bench.projections.parked(CONTEST) is None
+
+    on(any_redis_url, work)
+
+
+def test_a_rebuild_gives_up_what_the_log_lost(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench, 3)
+        await lose_tail(bench, 5)
+        with pytest.raises(Unfoldable):
+            await bench.folder.drain(CONTEST)
+        await Rebuild(bench.log, bench.projections, NOW).take_over(CONTEST)
+        assert await bench.projections.parked(CONTEST) is None
+        await bench.desk.take(announcement("e9", "p9", id="id-9"))
+        assert await bench.folder.drain(CONTEST) == 6
+
+    on(any_redis_url, work)
+    assert histories(any_redis_url, KEYS.ledger(2)) == of_log(any_redis_url)
+
+
+def test_a_ledger_that_ends_before_its_state_is_parked(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench, 3)
+        await cast(Any, bench.log.redis.xdel(KEYS.ledger(1), "7-0"))
+        with pytest.raises(Unfoldable, match="its state stands at version 7"):
+            await Bench(bench.log).folder.drain(CONTEST)
+
+    on(any_redis_url, work)

@@ -1,29 +1,28 @@
 """Archived entries: old versions of a contest's log and ledger that were moved out of Redis into a file.
 
-A file is compressed NDJSON, `[version, fields]` a line, in pieces (gzip members) that can be read by themselves, and at
-its end an index of them. In Redis stays a record of the file, and everything from the archived version on.
+In Redis stays a record of the file, and everything from the archived version on. The file is only ever written by us,
+but it lies where others may write too, so what is read is held against the record.
 """
 
-import gzip
+import re
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 import orjson
 
-from shared.codec import version_of
+from shared.archive_files import Index, Piece, Written, entries_of, index_of
 from shared.domain.errors import UnreadableEvent
+from shared.domain.ids import is_slug
+from shared.files import opened
 from shared.streams import Entry
 
-FORMAT = 1
-# The streams of a contest, as a file names them.
-LOG, LEDGER = "log", "ledger"
-_INDEXES_KEPT, _PIECES_KEPT = 128, 32
+_INDEXES_KEPT, _PIECES_KEPT = 128, 8
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Unarchived(UnreadableEvent):
@@ -31,50 +30,39 @@ class Unarchived(UnreadableEvent):
 
 
 class Record(NamedTuple):
-    """Where a contest's archived entries lie: up to `version`, of the log and of one generation's ledger."""
+    """Where a contest's archived entries lie: up to `version`, of the log and of one generation's ledger.
+
+    `sha256` is that of the file's index; it is '' for a file of format 1.
+    """
 
     version: int
     generation: int
     file: str
     index_at: int
+    sha256: str = ""
 
 
-class Piece(NamedTuple):
-    """Entries of one stream that lie together: from version `first` on, `length` bytes at `offset`."""
-
-    first: int
-    offset: int
-    length: int
+def file_name(contest: str, version: int, sha256: str) -> str:
+    """The one name that a contest's file may have: of what is in it, so no other file takes its place."""
+    return ".".join((contest, str(version), *([sha256[:16]] if sha256 else []), "ndjson.gz"))
 
 
-class Writer:
-    """Writes an archive's file; give it the entries of one stream after the other, each in order."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._pieces: dict[str, list[Piece]] = {}
-        self._at = 0
-
-    def write(self, stream: str, entries: list[Entry]) -> None:
-        """The next entries of a stream."""
-        lines = [
-            orjson.dumps([version_of(entry_id), _text(fields)], option=orjson.OPT_APPEND_NEWLINE)
-            for entry_id, fields in entries
-        ]
-        at, length = self._put(b"".join(lines))
-        self._pieces.setdefault(stream, []).append(Piece(version_of(entries[0][0]), at, length))
-
-    def finish(self, contest: str, version: int) -> int:
-        """Writes the index; where it lies."""
-        streams = {stream: [list(piece) for piece in pieces] for stream, pieces in self._pieces.items()}
-        index = {"standings_archive": FORMAT, "contest": contest, "version": version, "streams": streams}
-        return self._put(orjson.dumps(index, option=orjson.OPT_APPEND_NEWLINE))[0]
-
-    def _put(self, content: bytes) -> tuple[int, int]:
-        packed = gzip.compress(content, mtime=0)
-        self._file.write(packed)
-        at, self._at = self._at, self._at + len(packed)
-        return at, len(packed)
+def record_of(contest: str, stored: bytes | None) -> Record | None:
+    """A contest's record as Redis has it. Raises `Unarchived` if it is none: it would lead anywhere."""
+    if stored is None:
+        return None
+    try:
+        said = orjson.loads(stored)
+    except orjson.JSONDecodeError:
+        said = None
+    kinds = [type(one) for one in said] if isinstance(said, list) else []
+    if kinds in ([int, int, str, int], [int, int, str, int, str]):
+        record = Record(*said)
+        hashed = len(kinds) == len(Record._fields)
+        known = _SHA256.fullmatch(record.sha256) if hashed else True
+        if known and is_slug(contest) and record.file == file_name(contest, record.version, record.sha256):
+            return record
+    raise Unarchived(f"contest {contest[:130]!r}: what Redis says of its archived versions is no such record")
 
 
 class Archive:
@@ -87,21 +75,18 @@ class Archive:
 
     def read(self, contest: str, record: Record, stream: str, after: int, count: int | None) -> list[Entry]:
         """Archived entries of a stream after a version, in order; at most `count`. Raises `Unarchived`."""
-        with self._explained(contest, record):
-            pieces = self._index(record)[stream]
-            first = max(bisect_right(pieces, after + 1, key=lambda piece: piece.first) - 1, 0)
-            found = (entry for piece in pieces[first:] for entry in self._piece(record.file, piece))
-            return list(islice((entry for entry in found if version_of(entry[0]) > after), count))
+        last = record.version if count is None else min(record.version, after + count)
+        return self.pick(contest, record, stream, range(after + 1, last + 1))
 
     def pick(self, contest: str, record: Record, stream: str, versions: Sequence[int]) -> list[Entry]:
         """The archived entries of these versions, in their order. Raises `Unarchived`."""
+        found: dict[int, Entry] = {}
         with self._explained(contest, record):
-            pieces = self._index(record)[stream]
-            return [self._entry(record, pieces, version) for version in versions]
-
-    def _entry(self, record: Record, pieces: list[Piece], version: int) -> Entry:
-        piece = pieces[bisect_right(pieces, version, key=lambda one: one.first) - 1]
-        return self._piece(record.file, piece)[version - piece.first]
+            pieces = self._index(contest, record)[stream]
+            for piece, wanted in _by_piece(pieces, versions):
+                entries = self._piece(record.file, piece)
+                found |= {version: entries[version - piece.first] for version in wanted}
+            return [found[version] for version in versions]
 
     @contextmanager
     def _explained(self, contest: str, record: Record) -> Iterator[None]:
@@ -112,34 +97,29 @@ class Archive:
             )
         try:
             yield
-        except (OSError, EOFError, ValueError, LookupError, zlib.error) as error:
+        except (OSError, ValueError, LookupError, zlib.error) as error:
             raise Unarchived(
-                f"contest {contest}: versions up to {record.version} cannot be read from {record.file}: {error}"
+                f"contest {contest}: versions up to {record.version} cannot be read from {record.file}: {error}: "
+                "bring the file back from a copy"
             ) from error
 
-    def _read_index(self, record: Record) -> dict[str, list[Piece]]:
-        index = orjson.loads(self._unpacked(record.file, record.index_at, -1))
-        if index["standings_archive"] != FORMAT or index["version"] != record.version:
-            raise ValueError("it is another file than was recorded")
-        return {stream: [Piece(*piece) for piece in pieces] for stream, pieces in index["streams"].items()}
+    def _read_index(self, contest: str, record: Record) -> Index:
+        with opened(self._path(record.file), follow=False) as file:
+            written = Written(record.index_at, record.sha256)
+            return index_of(file, contest, record.version, record.generation, written)
 
     def _read_piece(self, name: str, piece: Piece) -> list[Entry]:
-        lines = map(orjson.loads, self._unpacked(name, piece.offset, piece.length).splitlines())
-        return [
-            (b"%d-0" % version, {key.encode(): value.encode() for key, value in fields.items()})
-            for version, fields in lines
-        ]
+        with opened(self._path(name), follow=False) as file:
+            return entries_of(file, piece)
 
-    def _unpacked(self, name: str, offset: int, length: int) -> bytes:
-        with (cast(Path, self.directory) / name).open("rb") as file:
-            file.seek(offset)
-            return gzip.decompress(file.read(length))
+    def _path(self, name: str) -> Path:
+        return cast(Path, self.directory) / name
 
 
-def _text(fields: dict[bytes, bytes]) -> dict[str, str]:
-    return {name.decode(): value.decode() for name, value in fields.items()}
-
-
-def record_of(stored: bytes | None) -> Record | None:
-    """A record as Redis has it."""
-    return None if stored is None else Record(*cast(list[Any], orjson.loads(stored)))
+def _by_piece(pieces: list[Piece], versions: Sequence[int]) -> Iterator[tuple[Piece, list[int]]]:
+    """Each piece with those of the versions that are in it, so that it is read once."""
+    found: dict[int, list[int]] = {}
+    for version in versions:
+        found.setdefault(bisect_right(pieces, version, key=lambda one: one.first) - 1, []).append(version)
+    for place, wanted in found.items():
+        yield pieces[place], wanted

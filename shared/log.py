@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, cast
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
-from shared.archive import LEDGER, LOG, Archive, Record, record_of
+from shared.archive import Archive, Record, Unarchived, record_of
+from shared.archive_files import LEDGER, LOG
 from shared.codec import decode_entry, encode_event, type_of, version_of
 from shared.connections import together
 from shared.domain.errors import UnreadableEvent
@@ -181,7 +182,12 @@ class Log:
         if count is not None and len(archived) == count:
             return archived
         left = None if count is None else count - len(archived)
-        return archived + await entries_after(self.redis, stream, record.version, left)
+        rest = await entries_after(self.redis, stream, record.version, left)
+        if rest and version_of(rest[0][0]) != record.version + 1:
+            raise Unarchived(
+                f"contest {contest}: version {record.version + 1} is neither in {record.file} nor in Redis"
+            )
+        return archived + rest
 
     async def picked(
         self, contest: str, versions: Sequence[int], generation: int | None = None
@@ -221,7 +227,8 @@ class Log:
 
     async def _archived(self, contest: str, generation: int | None) -> Record | None:
         """Where entries of the log, or of this generation's ledger, are archived."""
-        record = record_of(cast(bytes | None, await self.redis.get(self.keys(contest).archived)))
+        stored = cast(bytes | None, await self.redis.get(self.keys(contest).archived))
+        record = record_of(contest, stored)
         return record if record and generation in (None, record.generation) else None
 
     async def contests(self) -> list[str]:

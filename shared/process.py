@@ -10,10 +10,12 @@ from typing import Any
 
 import uvloop
 from pydantic import ValidationError
+from redis import exceptions
 
 from shared.server import UnfitServer
 from shared.settings import Settings
 
+NOT_REACHED = 3
 REFUSES_TO_START = 78  # EX_CONFIG of sysexits.h
 
 
@@ -29,7 +31,9 @@ def settings_from_environment() -> Settings:
 
 
 def run(service: Coroutine[Any, Any, None], level: str) -> int:
-    """Runs a service to its end; the exit code. A server or setting that is not fit is one sentence and 78."""
+    """Runs a service to its end; the exit code. A server or setting that is not fit is one sentence and 78,
+    a server that is not reached one sentence and 3.
+    """
     logging.basicConfig(level=level, format="%(levelname)s %(message)s")
     # FastStream says for every message that it came and went, and httpx for every request.
     for talkative in ("standings.stream", "httpx"):
@@ -42,6 +46,9 @@ def run(service: Coroutine[Any, Any, None], level: str) -> int:
     except UnfitServer as error:
         sys.stderr.write(f"{error}\n")
         return REFUSES_TO_START
+    except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
+        sys.stderr.write(f"the Redis server does not answer: {error}\n")
+        return NOT_REACHED
     except (KeyboardInterrupt, asyncio.CancelledError):
         pass
     return 0

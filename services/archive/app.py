@@ -82,16 +82,18 @@ def archive_main(
         if settings.archive is None:
             raise UnfitServer("set STANDINGS_ARCHIVE to a directory that every service sees")
         archiver = create_app(settings, seen)
-        await check(archiver.redis, settings)
-        mover = Mover(archiver.log, Projections(archiver.redis, archiver.log), settings.archive, seen)
-        for contest in contests:
-            try:
-                record = await mover.archive(contest)
-            except (NotSettled, UnreadableEvent, OSError) as error:
-                left.append(contest)
-                log.error("%s", error)
-            else:
-                report([{"contest": contest, **record._asdict()}])
-        await archiver.redis.aclose()
+        try:
+            await check(archiver.redis, settings)
+            mover = Mover(archiver.log, Projections(archiver.redis, archiver.log), settings.archive, seen)
+            for contest in contests:
+                try:
+                    record = await mover.archive(contest)
+                except (NotSettled, UnreadableEvent, OSError) as error:
+                    left.append(contest)
+                    log.error("%s", error)
+                else:
+                    report([{"contest": contest, **record._asdict()}])
+        finally:
+            await archiver.redis.aclose()
 
     return run(work(), settings.log_level) or (PARTLY if left else 0)

@@ -4,6 +4,7 @@ A log only grows, so a backup of each up to where it stood is consistent while e
 the logs is not backed up: projections are folded again.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -13,10 +14,13 @@ from services.archive.facts import Wrong
 from services.archive.files import Unusable, Writer, written
 from services.archive.reading import Backup, checked
 from shared.codec import version_of
+from shared.domain.errors import UnreadableEvent
 from shared.domain.ids import is_slug
 from shared.keys import POLICIES, ContestKeys
 from shared.log import Log
 from shared.text import sentence
+
+log = logging.getLogger("standings")
 
 # So many entries are in memory at a time, and so many characters of them where they are long.
 _CHUNK, _LONG = 2000, 8 << 20
@@ -199,7 +203,8 @@ class Backups:
     async def _read_newest_first(self, contest: str, after: int) -> list[Entry]:
         try:
             return (await self._read(contest, after, _CHUNK))[::-1]
-        except Unusable:
+        except (Unusable, UnreadableEvent) as damage:
+            log.error("%s", damage)
             return []  # what is damaged is not the same
 
     async def _read(self, contest: str, after: int, count: int) -> list[Entry]:

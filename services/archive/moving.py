@@ -1,17 +1,23 @@
 """Moving old versions of a contest out of Redis into a file that every service reads them from."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import orjson
 
 from services.archive.files import placed
-from shared.archive import LEDGER, LOG, Archive, Record, Writer
+from shared.archive import Archive, Record, file_name
+from shared.archive_files import LEDGER, LOG, Writer
+from shared.codec import version_of
+from shared.domain.ids import is_slug
 from shared.log import Log
 from shared.projections import Projections
+from shared.streams import Entry
 
-_PIECE = 1000
+# So many entries are in memory at a time, and an entry of the ledger may have a whole contest in it.
+_AT_ONCE = 200
 
 
 class NotSettled(Exception):
@@ -31,8 +37,10 @@ class Mover:
 
     async def archive(self, contest: str) -> Record:
         """Writes log and ledger to a file, compares what it reads there with what is in Redis, and only then takes all
-        but the last version out of Redis. Raises `NotSettled`, and `Unarchived` if the file cannot be read back.
+        but the last version out of Redis. Raises `NotSettled`, and `Unarchived` if a file cannot be read.
         """
+        if not is_slug(contest):  # it becomes a part of the file's name
+            raise NotSettled(f"contest {contest[:130]!r}: that is no contest's id")
         generation = await self.projections.generation(contest)
         version = await self.log.version(contest)
         if version < 2 or await self.projections.version(contest, generation) != version:
@@ -48,25 +56,51 @@ class Mover:
         return record
 
     async def _write(self, contest: str, version: int, generation: int) -> Record:
-        name = f"{contest}.{version}.ndjson.gz"
         self.directory.mkdir(parents=True, exist_ok=True)
+        name = ""
         with placed(self.directory, lambda: name) as file:
             writer = Writer(file)
             for stream, of in ((LOG, None), (LEDGER, generation)):
-                after = 0
-                while after < version:
-                    entries = await self.log.entries(contest, after, min(_PIECE, version - after), of)
+                async for entries in self._entries(contest, version, of):
+                    if stream == LOG:
+                        await self._refuse_foreign(contest, entries)
                     writer.write(stream, entries)
-                    after += len(entries)
                     self.seen(contest, len(entries))
-            return Record(version, generation, name, writer.finish(contest, version))
+                writer.end(stream)
+            index_at, sha256 = writer.finish(contest, version, generation)
+            name = file_name(contest, version, sha256)
+            return Record(version, generation, name, index_at, sha256)
+
+    async def _entries(self, contest: str, upto: int, generation: int | None) -> AsyncIterator[list[Entry]]:
+        """Every entry up to a version, from Redis and from where it was archived before. Raises `NotSettled`."""
+        after = 0
+        while after < upto:
+            count = min(_AT_ONCE, upto - after)
+            entries = await self.log.entries(contest, after, count, generation)
+            if [version_of(entry_id) for entry_id, _ in entries] != list(range(after + 1, after + count + 1)):
+                raise NotSettled(
+                    f"contest {contest!r}: versions {after + 1} to {after + count} are not all there: it stays as it is"
+                )
+            yield entries
+            after += count
+
+    async def _refuse_foreign(self, contest: str, entries: list[Entry]) -> None:
+        """Raises `NotSettled` unless each event's id leads to it: a file without hashes may have been altered."""
+        ids = [fields.get(b"id", b"") for _, fields in entries]
+        known = await cast(Any, self.log.redis.hmget(self.log.keys(contest).ids, ids))
+        for (entry_id, _), told in zip(entries, known, strict=True):
+            version = version_of(entry_id)
+            if told is None or not told.startswith(b"%d " % version):
+                raise NotSettled(
+                    f"contest {contest!r}: version {version} is damaged, its event id does not lead to it: it stays as "
+                    "it is"
+                )
 
     async def _compare(self, contest: str, record: Record) -> None:
         read = partial(Archive(self.directory).read, contest, record)
         for stream, of in ((LOG, None), (LEDGER, record.generation)):
             after = 0
-            while after < record.version:
-                count = min(_PIECE, record.version - after)
-                if read(stream, after, count) != await self.log.entries(contest, after, count, of):
+            async for entries in self._entries(contest, record.version, of):
+                if read(stream, after, len(entries)) != entries:
                     raise NotSettled(f"contest {contest!r}: {record.file} does not read as it was written")
-                after += count
+                after += len(entries)

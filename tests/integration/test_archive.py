@@ -1,11 +1,14 @@
 """Old versions in files: everything is answered as before, and nothing is taken out of Redis before it lies there."""
 
+import gzip
 import json
 import os
 import subprocess
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from redis import Redis
 
@@ -107,25 +110,148 @@ def test_a_service_that_does_not_see_the_files_says_where_they_should_be(
     with standings(redis_url, scorers=1) as deployment:
         answer = deployment.api.get("/v1/contests/race/standings")
         assert answer.status_code == 503
-        assert "archived in race.23.ndjson.gz: set STANDINGS_ARCHIVE" in answer.json()["detail"]
+        (file,) = tmp_path.iterdir()
+        assert f"archived in {file.name}: set STANDINGS_ARCHIVE" in answer.json()["detail"]
         assert deployment.api.get("/v1/contests/other-race/standings").status_code == 200
         assert deployment.api.get("/v1/contests").status_code == 200
-    assert "race.23.ndjson.gz" in run(redis_url, "rebuild", "race", expect=4).stderr
+    assert file.name in run(redis_url, "rebuild", "race", expect=4).stderr
 
 
-def test_a_file_that_is_damaged_is_noticed(redis_url: str, tmp_path: Path) -> None:
+def test_a_file_in_which_an_entry_is_another_is_refused_everywhere(redis_url: str, tmp_path: Path) -> None:
+    """Every sum within the file is made to fit, so only the record of its hash tells."""
+    archive = tmp_path / "archive"
     with standings(redis_url, scorers=1) as deployment:
         raced(deployment)
-    run(redis_url, "archive", "race", archive=tmp_path)
-    file = tmp_path / "race.23.ndjson.gz"
-    content = bytearray(file.read_bytes())
-    content[100] ^= 255
-    file.write_bytes(content)
+    run(redis_url, "backup", str(tmp_path / "before.gz"))
+    run(redis_url, "archive", "race", archive=archive)
+    run(redis_url, "verify", str(tmp_path / "before.gz"), archive=archive)
+    (file,) = archive.iterdir()
+    parts = [orjson.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]
+    parts[4][1]["data"] = parts[4][1]["data"].replace("mayor", "rabbi")
+    forge(redis_url, file, parts)
 
-    with standings(redis_url, scorers=1, archive=str(tmp_path)) as deployment:
+    with standings(redis_url, scorers=1, archive=str(archive)) as deployment:
+        for path in ("events", "standings"):
+            answer = deployment.api.get(f"/v1/contests/race/{path}")
+            assert answer.status_code == 503
+            assert f"cannot be read from {file.name}" in answer.json()["detail"]
+        assert deployment.api.get("/v1/contests/other-race/events").status_code == 200
+    said = run(redis_url, "backup", str(tmp_path / "after.gz"), archive=archive, expect=78).stderr
+    assert file.name in said
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["archive", "before.gz"]
+    verified = run(redis_url, "verify", str(tmp_path / "before.gz"), "--json", archive=archive, expect=1)
+    assert {one["contest"]: one["same"] for one in json.loads(verified.stdout)} == {
+        "other-race": 23,
+        "race": 0,
+        "third-race": 23,
+    }
+    assert file.name in verified.stderr
+    assert file.name in run(redis_url, "archive", "race", archive=archive, expect=4).stderr
+    assert list(archive.iterdir()) == [file]
+
+
+def forge(url: str, file: Path, parts: list[Any], first_format: bool = False) -> None:
+    """Writes an archive of 23 versions anew: with the record that it has, or as the first format had it."""
+    *lines, index = parts
+    content, streams = b"", {}
+    for stream, some in (("log", lines[:23]), ("ledger", lines[23:])):
+        packed = gzip.compress(b"".join(orjson.dumps(line) + b"\n" for line in some), mtime=0)
+        digest = [] if first_format else [sha256(packed).hexdigest()]
+        streams[stream] = [[1, len(content), len(packed), *digest]]
+        content += packed
+    if first_format:
+        index = {"standings_archive": 1, "contest": "race", "version": 23}
+        record = [23, 1, "race.23.ndjson.gz", len(content)]
+        with Redis.from_url(url) as client:
+            client.set("standings:{p00}:c:race:archived", orjson.dumps(record))
+        file.unlink()
+        file = file.with_name("race.23.ndjson.gz")
+    file.write_bytes(content + gzip.compress(orjson.dumps({**index, "streams": streams}), mtime=0))
+
+
+def test_a_file_of_the_first_format_is_read_and_written_anew_with_hashes(
+    redis_url: str, tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive"
+    with standings(redis_url, scorers=1, archive=str(archive)) as deployment:
+        raced(deployment)
+        before = everything(deployment)
+    run(redis_url, "archive", "race", archive=archive)
+    (file,) = archive.iterdir()
+    content = file.read_bytes()
+    parts = [orjson.loads(line) for line in gzip.decompress(content).splitlines()]
+    forge(redis_url, file, parts, first_format=True)
+
+    with standings(redis_url, scorers=1, archive=str(archive)) as deployment:
+        assert everything(deployment) == before
+    run(redis_url, "archive", "race", archive=archive)
+
+    assert file.read_bytes() == content  # and named after what is in it, as the first time
+    (archive / "race.23.ndjson.gz").unlink()
+    with standings(redis_url, scorers=1, archive=str(archive)) as deployment:
+        assert everything(deployment) == before
+
+
+def test_a_file_of_the_first_format_whose_events_are_others_is_not_written_anew(
+    redis_url: str, tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive"
+    with standings(redis_url, scorers=1) as deployment:
+        raced(deployment)
+    run(redis_url, "archive", "race", archive=archive)
+    (file,) = archive.iterdir()
+    parts = [orjson.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]
+    parts[4][1], parts[5][1] = parts[5][1], parts[4][1]
+    forge(redis_url, file, parts, first_format=True)
+
+    said = run(redis_url, "archive", "race", archive=archive, expect=4).stderr
+
+    assert "version 5 is damaged" in said
+    assert [one.name for one in archive.iterdir()] == ["race.23.ndjson.gz"]
+    said = run(redis_url, "backup", str(tmp_path / "backup.gz"), archive=archive, expect=78).stderr
+    assert "version 5 is damaged" in said
+
+
+def test_a_record_in_redis_that_leads_elsewhere_is_not_followed(redis_url: str, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    with standings(redis_url, scorers=1) as deployment:
+        raced(deployment)
+    run(redis_url, "archive", "race", archive=archive)
+    (file,) = archive.iterdir()
+    file.rename(tmp_path / file.name)
+    with Redis.from_url(redis_url) as client:
+        record = orjson.loads(client.get("standings:{p00}:c:race:archived") or b"")
+        record[2] = f"../{file.name}"
+        client.set("standings:{p00}:c:race:archived", orjson.dumps(record))
+
+    with standings(redis_url, scorers=1, archive=str(archive)) as deployment:
         answer = deployment.api.get("/v1/contests/race/events")
         assert answer.status_code == 503
-        assert "cannot be read from race.23.ndjson.gz" in answer.json()["detail"]
+        assert "what Redis says of its archived versions" in answer.json()["detail"]
+        assert deployment.api.get("/v1/contests/other-race/events").status_code == 200
+
+
+@pytest.mark.parametrize("verb", [("backup", "b.gz"), ("archive", "race"), ("rebuild", "race")])
+def test_a_server_that_is_not_reached_is_a_sentence(tmp_path: Path, verb: tuple[str, str]) -> None:
+    verb_and_file = (verb[0], str(tmp_path / verb[1]) if verb[0] == "backup" else verb[1])
+
+    said = run("redis://127.0.0.1:1/0", *verb_and_file, archive=tmp_path, expect=3).stderr
+
+    assert "the Redis server does not answer" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_contest_that_has_no_id_is_never_archived(redis_url: str, tmp_path: Path) -> None:
+    """As an earlier release's `restore` could bring it."""
+    with Redis.from_url(redis_url) as client:
+        client.sadd("standings:{p00}:contests", "../pwned")
+        for version in (1, 2):
+            for stream in ("log", "g1:ledger"):
+                client.xadd(f"standings:{{p00}}:c:../pwned:{stream}", {"x": "y"}, id=f"{version}-0")
+
+    assert "no contest's id" in run(redis_url, "archive", "../pwned", archive=tmp_path / "a", expect=4).stderr
+    assert "no contest's id" in run(redis_url, "backup", str(tmp_path / "b.gz"), expect=78).stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("missing", ["a directory", "a contest", "folding"])

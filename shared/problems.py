@@ -24,6 +24,7 @@ DEFECT: dict[str, Any] = {
     "status": 500,
     "detail": "this is a defect of Standings; its log says more",
 }
+_AGAIN = {"Retry-After": "5"}
 
 
 class NotAcceptable(errors.Invalid):
@@ -33,8 +34,16 @@ class NotAcceptable(errors.Invalid):
     title = "Not acceptable"
 
 
+class Busy(Refused):
+    """The service does as much of this at a time as it may; it can be asked again shortly."""
+
+    code = "busy"
+    title = "Busy"
+
+
 _STATUS: tuple[tuple[type[Refused], int], ...] = (
     (NotAcceptable, 406),
+    (Busy, 503),
     (errors.NotFound, 404),
     (errors.Gone, 410),
     (errors.Conflict, 409),
@@ -134,7 +143,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Refused)
     async def refused(_: Request, refusal: Refused) -> Response:
-        return answer(problem_of(refusal))
+        return answer(problem_of(refusal), _AGAIN if isinstance(refusal, Busy) else None)
 
     @app.exception_handler(RequestValidationError)
     async def unreadable(_: Request, error: RequestValidationError) -> Response:

@@ -14,6 +14,7 @@ from services.api.documents import Unwritable
 from services.api.hub import Hub
 from services.api.past import Past
 from services.api.routes import routes
+from services.api.seats import Seats
 from services.api.standings import ThinPath
 from services.api.subscriptions import Subscriptions
 from shared import problems
@@ -51,7 +52,8 @@ class Api:
         app.include_router(routes(answers))
         app.include_router(asyncapi_routes())
         subscriptions = Subscriptions(self.hub, self.contests, Past(self.contests, list(self.policies)))
-        app.include_router(change_routes(subscriptions, settings.subscription_seconds))
+        seats = Seats(settings.subscribers)
+        app.include_router(change_routes(subscriptions, settings.subscription_seconds, seats))
         self.app = ThinPath(app, answers)
 
     @asynccontextmanager

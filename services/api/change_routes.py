@@ -1,7 +1,7 @@
 """The HTTP interface of subscriptions: server-sent events, or JSON that waits."""
 
 from contextlib import ExitStack
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -10,19 +10,23 @@ from services.api import acceptance, examples
 from services.api.hub import Change
 from services.api.questions import AllChangesQuestion, ContestChangesQuestion
 from services.api.routes import REFUSALS, ContestId
+from services.api.seats import Seats
 from services.api.streaming import EventStream
 from services.api.subscriptions import ContestFeed, Feed, FellBehind, Patience, Subscriptions, Wanted, wanted
 from shared.domain.errors import Gone, Invalid
 
 _EVENT_STREAM = "text/event-stream"
+# One JSON answer ends with what goes beyond so many bytes, and when so many changes were looked at.
+MOST_BYTES: Final = 1 << 20
+MOST_LOOKED_AT: Final = 10_000
 _ANSWERS = examples.of(examples.CHANGES, _EVENT_STREAM)
 LastEventId = Annotated[
     str | None, Header(max_length=4000, description="the id of the last server-sent event")
 ]
 
 
-def change_routes(subscriptions: Subscriptions, lifetime_seconds: float) -> APIRouter:
-    """Every route of subscriptions; server-sent events end after their lifetime."""
+def change_routes(subscriptions: Subscriptions, lifetime_seconds: float, seats: Seats) -> APIRouter:
+    """Every route of subscriptions; each subscriber has a seat, and server-sent events end after their lifetime."""
     router = APIRouter(prefix="/v1", responses=REFUSALS, default_response_class=Response, tags=["changes"])
 
     async def answer(
@@ -30,8 +34,9 @@ def change_routes(subscriptions: Subscriptions, lifetime_seconds: float) -> APIR
     ) -> Response:
         fits = wanted(question)
         if _streams(request, question):
-            return EventStream(subscriptions.hub, feed, fits, lifetime_seconds)
-        return Response(await _page(feed, fits, question, more), media_type="application/json")
+            return EventStream(subscriptions.hub, feed, fits, lifetime_seconds, seats)
+        with seats.one():
+            return Response(await _page(feed, fits, question, more), media_type="application/json")
 
     @router.get("/changes", responses={**_ANSWERS, **examples.refusals(_410="not kept for so long")})
     async def all_changes(
@@ -43,7 +48,8 @@ def change_routes(subscriptions: Subscriptions, lifetime_seconds: float) -> APIR
 
         They reach back as long as the deployment keeps them; those of one contest reach back to its first version.
         """
-        feed = await subscriptions.of_all(last_event_id or question.after)
+        after, field = (last_event_id, "Last-Event-ID") if last_event_id else (question.after, "after")
+        feed = await subscriptions.of_all(after, field)
         return await answer(request, feed, question, {})
 
     @router.get("/contests/{contest}/changes", responses=_ANSWERS)
@@ -89,18 +95,26 @@ async def _page(feed: Feed, fits: Wanted, question: AllChangesQuestion, more: di
     with ExitStack() as stack:
         if isinstance(feed, ContestFeed):
             stack.enter_context(feed)
-        fitting = await _first_that_fit(feed, fits, question)
+        try:
+            fitting = await _that_fit(feed, fits, question)
+        except FellBehind:
+            raise Gone(
+                "after", feed.cursor[:200], "it was too long ago", "begin anew without `after`"
+            ) from None
     changes = [orjson.Fragment(one.event) for one in fitting]
     return orjson.dumps({**more, "changes": changes, "next": feed.cursor})
 
 
-async def _first_that_fit(feed: Feed, fits: Wanted, question: AllChangesQuestion) -> list[Change]:
+async def _that_fit(feed: Feed, fits: Wanted, question: AllChangesQuestion) -> list[Change]:
     patience = Patience(question.wait_ms / 1000)
-    while True:
-        try:
-            found = await feed.next(patience.left, question.limit)
-        except FellBehind:
-            raise Gone("after", feed.cursor, "it was too long ago", "begin anew without `after`") from None
-        fitting = [one for one in found if fits.fits(one)]
-        if fitting or not found:
-            return fitting
+    fitting: list[Change] = []
+    looked_at = nbytes = 0
+    while len(fitting) < question.limit and looked_at < MOST_LOOKED_AT and nbytes < MOST_BYTES:
+        found = await feed.next(0 if fitting else patience.left, question.limit - len(fitting))
+        if not found:
+            break
+        looked_at += len(found)
+        chosen = [one for one in found if fits.fits(one)]
+        nbytes += sum(len(one.event) for one in chosen)
+        fitting += chosen
+    return fitting

@@ -5,16 +5,30 @@ misses none, however the changes reached this process.
 """
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import NamedTuple
 
 import orjson
 
 from shared.streams import Entry
 
-_KEPT = 2000
+# So many changes are kept at most, and so many bytes of them where nobody says otherwise.
+_KEPT = 10_000
+_KEPT_BYTES = 64 << 20
+# What a change takes beside its texts; and its moves, which filters read, take about twice its JSON.
+_OVERHEAD, _WITH_MOVES = 500, 3
+
+
+class ScoreMove(NamedTuple):
+    """By how many points whose score moved, under which policy; by none where only the rank did."""
+
+    candidate: str
+    policy: str
+    points: Decimal
 
 
 class Change:
@@ -26,26 +40,22 @@ class Change:
         self.event = event
         self.cursor = cursor
 
-    @cached_property
-    def data(self) -> dict[str, Any]:
-        """What the event says, read once for all who filter."""
-        found: dict[str, Any] = orjson.loads(self.event)["data"]
-        return found
+    @property
+    def nbytes(self) -> int:
+        """Bytes held at most."""
+        return _WITH_MOVES * len(self.event) + len(self.cursor) + _OVERHEAD
 
     @cached_property
-    def of_contest(self) -> bytes:
-        """As a server-sent event for subscribers of its contest."""
-        return frame(str(self.version), self.event)
-
-    @cached_property
-    def of_all(self) -> bytes:
-        """As a server-sent event for subscribers of every contest."""
-        return frame(self.cursor, self.event)
-
-
-def frame(cursor: str, event: bytes) -> bytes:
-    """A server-sent event. Source: WHATWG HTML, 9.2 Server-sent events."""
-    return b"id: %b\nevent: change\ndata: %b\n\n" % (cursor.encode(), event)
+    def moves(self) -> tuple[ScoreMove, ...]:
+        """What the event says of scores, read once for all who filter."""
+        return tuple(
+            ScoreMove(
+                sys.intern(one["candidate"]),
+                sys.intern(one["policy"]),
+                abs(Decimal(str(one["after"]["score"])) - Decimal(str(one["before"]["score"]))),
+            )
+            for one in orjson.loads(self.event)["data"]["scores"]
+        )
 
 
 class Channel:
@@ -73,10 +83,13 @@ class Channel:
             self.changes.clear()
             self.first = number
         self.changes.append(change)
-        if len(self.changes) > _KEPT:
+        self.wake()
+
+    def forget(self, change: Change) -> None:
+        """Drops the oldest change, if it is this one."""
+        if self.changes and self.changes[0] is change:
             self.changes.popleft()
             self.first += 1
-        self.wake()
 
     def wake(self) -> None:
         """Wakes everyone who waits."""
@@ -91,26 +104,47 @@ class Channel:
             self.wake()
         self._stood = version
 
-    def since(self, number: int, most: int) -> list[Change]:
-        """Changes from this number on, if it is still kept."""
+    def keeps(self, number: int) -> bool:
+        """Whether nothing from this number on is lost here: it is kept, or still to come."""
+        return self.first <= number <= self.end
+
+    def since(self, number: int, most: int, most_bytes: int) -> list[Change]:
+        """Changes from this number on, if it is still kept: at most so many, and so many bytes or one."""
+        found: list[Change] = []
         if not self.first <= number < self.end:
-            return []
-        begin = number - self.first
-        return [self.changes[i] for i in range(begin, min(begin + most, len(self.changes)))]
+            return found
+        for at in range(number - self.first, min(number - self.first + most, len(self.changes))):
+            most_bytes -= len(self.changes[at].event)
+            if found and most_bytes < 0:
+                break
+            found.append(self.changes[at])
+        return found
 
 
 class Hub:
-    """A channel for each contest that somebody subscribes to, and one for all contests."""
+    """A channel for each contest that somebody subscribes to, and one for all contests.
 
-    def __init__(self) -> None:
+    What the one for all does not keep any more, no other keeps: so many changes, and so many bytes.
+    """
+
+    def __init__(self, most_bytes: int = _KEPT_BYTES) -> None:
         self.all = Channel()
         self.closing = False
+        self.stood = asyncio.Event()
+        self.nbytes = 0
+        self._most_bytes = most_bytes
         self._contests: dict[str, Channel] = {}
         self._cursors: dict[str, str] = {}
 
     def stand(self, cursors: Mapping[str, str]) -> None:
         """Where each partition's changes stream stood when this process began to follow it."""
         self._cursors = dict(cursors)
+        self.stood.set()
+
+    @property
+    def places(self) -> dict[str, str]:
+        """The last entry of each partition's stream that came."""
+        return dict(self._cursors)
 
     @property
     def cursor(self) -> str:
@@ -124,8 +158,19 @@ class Hub:
             contest, version = fields[b"contest"].decode(), int(fields[b"version"])
             change = Change(contest, version, fields[b"event"], self.cursor)
             self.all.add(self.all.end, change)
+            self.nbytes += change.nbytes
             if channel := self._contests.get(contest):
                 channel.add(version, change)
+            self.shrink(self._most_bytes)
+
+    def shrink(self, most_bytes: int) -> None:
+        """Forgets the oldest changes until what is kept is no more than that, but for the latest one."""
+        while len(self.all.changes) > 1 and (self.nbytes > most_bytes or len(self.all.changes) > _KEPT):
+            oldest = self.all.changes[0]
+            self.all.forget(oldest)
+            if channel := self._contests.get(oldest.contest):
+                channel.forget(oldest)
+            self.nbytes -= oldest.nbytes
 
     def enter(self, contest: str) -> Channel:
         """The channel of a contest, for one more reader."""

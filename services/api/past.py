@@ -1,5 +1,6 @@
 """Changes made again from log and ledger: the same bytes as were published, however long ago."""
 
+import asyncio
 from collections.abc import Sequence
 
 from services.api.contests import Contests, ledger_entry
@@ -13,6 +14,8 @@ from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.policies import Policy
 
+_SIDE_BY_SIDE = 16
+
 
 class Past:
     """Makes changes again. Scores are told under the `policies`, as the scorers do."""
@@ -20,9 +23,15 @@ class Past:
     def __init__(self, contests: Contests, policies: Sequence[Policy]) -> None:
         self._contests = contests
         self._policies = policies
+        # What is read from the log to make a few changes may be much.
+        self._turn = asyncio.Semaphore(_SIDE_BY_SIDE)
 
     async def changes(self, index: Index, first: int, count: int) -> list[Change]:
         """The changes of versions from `first` on, at most `count` and up to where the index stands."""
+        async with self._turn:
+            return await self._changes(index, first, count)
+
+    async def _changes(self, index: Index, first: int, count: int) -> list[Change]:
         versions = range(first, min(first + count, index.version + 1))
         if not versions:
             return []

@@ -1,26 +1,42 @@
-"""Server-sent events over ASGI: a feed as a response that never blocks others and ends for a reason."""
+"""Server-sent events over ASGI: a feed as a response that never blocks others and ends for a reason.
+
+What is handed to the server and not on its way yet is held in memory for each reader. The server takes a few pieces and
+then lets `send` wait until the reader has taken some; so a piece is small, and no more than one is made at a time.
+"""
 
 import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Final, NamedTuple
 
 import orjson
 from fastapi import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from services.api.hub import Hub
+from services.api.hub import Change, Hub
+from services.api.seats import Seats
 from services.api.subscriptions import Feed, FellBehind, Wanted
 from shared.tasks import end
 
 log = logging.getLogger("standings")
 
 KEEP_ALIVE_SECONDS = 15.0
-# A reader that takes nothing for so long is gone, or as good as.
-_SLOWEST_SECONDS = 20.0
-_HELLO = b"retry: 1000\n: changes follow\n\n"
-_ALIVE = b": alive\n\n"
+# A reader that takes no piece for so long is told so once it does, and is let go after twice as long.
+SLOWEST_SECONDS = 20.0
+PIECE: Final = 16 << 10
+
+
+class Piece(NamedTuple):
+    """What is sent at once, at most `PIECE` bytes; `whole` if no event goes on in the next one."""
+
+    content: bytes
+    whole: bool = True
+
+
+_HELLO = Piece(b"retry: 1000\n: changes follow\n\n")
+_ALIVE = Piece(b": alive\n\n")
 _HEADERS = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -31,43 +47,56 @@ _HEADERS = (
 class EventStream(Response):
     """A feed's changes that fit, until the reader leaves, is too slow or had its time."""
 
-    def __init__(self, hub: Hub, feed: Feed, wanted: Wanted, lifetime_seconds: float) -> None:
+    def __init__(self, hub: Hub, feed: Feed, wanted: Wanted, lifetime_seconds: float, seats: Seats) -> None:
         super().__init__(media_type="text/event-stream")
-        self._hub, self._feed, self._wanted = hub, feed, wanted
+        self._hub, self._feed, self._wanted, self._seats = hub, feed, wanted, seats
         self._until = time.monotonic() + lifetime_seconds
         self._sending_since: float | None = None
+        self._too_slow = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as ASGI calls it
-        """Sends until one side ends."""
+        """Sends until one side ends. Raises `TooManySubscribers`."""
+        with self._seats.one():
+            await self._attend(receive, send)
+
+    async def _attend(self, receive: Receive, send: Send) -> None:
         sending = asyncio.create_task(self._send_all(send))
         leaving = asyncio.create_task(_left(receive))
         try:
-            while not self._stuck():
+            while not self._stuck_for(2 * SLOWEST_SECONDS):
                 ended, _ = await asyncio.wait(
-                    {sending, leaving}, timeout=_SLOWEST_SECONDS / 2, return_when=asyncio.FIRST_COMPLETED
+                    {sending, leaving}, timeout=SLOWEST_SECONDS / 2, return_when=asyncio.FIRST_COMPLETED
                 )
                 if ended:
                     break
+                self._too_slow |= self._stuck_for(SLOWEST_SECONDS)
         finally:
             await end(sending, leaving)
         if not sending.cancelled() and (error := sending.exception()):
             log.info("a subscriber was let go: %r", error)
 
-    def _stuck(self) -> bool:
-        return self._sending_since is not None and time.monotonic() - self._sending_since > _SLOWEST_SECONDS
+    def _stuck_for(self, seconds: float) -> bool:
+        return self._sending_since is not None and time.monotonic() - self._sending_since > seconds
 
     async def _send_all(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
+        await self._send(send, {"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
         with contextlib.ExitStack() as stack:
             if isinstance(self._feed, contextlib.AbstractContextManager):
                 stack.enter_context(self._feed)
-            async for chunk in self._chunks():
-                self._sending_since = time.monotonic()
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                self._sending_since = None
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            async for piece in self._pieces():
+                await self._send(send, _body(piece.content))
+                if self._too_slow and piece.whole:
+                    slow = _end("too-slow", "you took nothing for too long; go on with Last-Event-ID")
+                    await self._send(send, _body(slow.content))
+                    break
+        await self._send(send, {"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _chunks(self) -> AsyncIterator[bytes]:
+    async def _send(self, send: Send, message: Message) -> None:
+        self._sending_since = time.monotonic()
+        await send(message)
+        self._sending_since = None
+
+    async def _pieces(self) -> AsyncIterator[Piece]:
         yield _HELLO
         while True:
             left = self._until - time.monotonic()
@@ -76,25 +105,52 @@ class EventStream(Response):
             except FellBehind:
                 yield _end("too-slow", "you read too slowly; go on with Last-Event-ID")
                 return
-            if found:
-                fitting = b"".join(self._feed.frame(one) for one in found if self._wanted.fits(one))
-                # Also what does not fit is behind the reader when it comes again.
-                yield fitting + (b"" if self._wanted.fits(found[-1]) else self._position())
-            elif self._hub.closing:
+            for piece in self._told(found):
+                yield piece
+            if self._hub.closing:
                 yield _end("closing", "this server ends; go on with Last-Event-ID")
                 return
-            elif left <= 0:
+            if left <= 0:
                 yield _end("lifetime", "a subscription lasts no longer; go on with Last-Event-ID")
                 return
-            else:
+            if not found:
                 yield _ALIVE
 
-    def _position(self) -> bytes:
-        return b"id: %b\n\n" % self._feed.cursor.encode()
+    def _told(self, found: list[Change]) -> Iterator[Piece]:
+        yield from pieces((self._feed.id_of(one), one.event) for one in found if self._wanted.fits(one))
+        if found and not self._wanted.fits(found[-1]):
+            # Also what does not fit is behind the reader when it comes again.
+            yield Piece(b"id: %b\n\n" % self._feed.cursor.encode())
 
 
-def _end(reason: str, detail: str) -> bytes:
-    return b"event: end\ndata: %b\n\n" % orjson.dumps({"reason": reason, "detail": detail})
+def pieces(changes: Iterable[tuple[str, bytes]]) -> Iterator[Piece]:
+    """Changes, each with its id, as server-sent events: several in a piece, or several pieces for one.
+
+    Source: WHATWG HTML, 9.2 Server-sent events.
+    """
+    gathered = b""
+    for cursor, event in changes:
+        head = b"id: %b\nevent: change\ndata: " % cursor.encode()
+        if gathered and len(gathered) + len(head) + len(event) + 2 > PIECE:
+            yield Piece(gathered)
+            gathered = b""
+        if len(head) + len(event) + 2 <= PIECE:
+            gathered += b"%b%b\n\n" % (head, event)
+            continue
+        yield Piece(head, whole=False)
+        for begin in range(0, len(event), PIECE):
+            yield Piece(event[begin : begin + PIECE], whole=False)
+        yield Piece(b"\n\n")
+    if gathered:
+        yield Piece(gathered)
+
+
+def _end(reason: str, detail: str) -> Piece:
+    return Piece(b"event: end\ndata: %b\n\n" % orjson.dumps({"reason": reason, "detail": detail}))
+
+
+def _body(content: bytes) -> Message:
+    return {"type": "http.response.body", "body": content, "more_body": True}
 
 
 async def _left(receive: Receive) -> None:

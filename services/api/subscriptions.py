@@ -1,24 +1,29 @@
 """Subscriptions: following the changes of a contest, or of all, from any point on, and telling which are wanted."""
 
 import asyncio
-import re
 import time
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol
 
+from redis import exceptions
 from redis.asyncio import Redis
 
 from services.api.contests import Contests
-from services.api.hub import Change, Hub
+from services.api.hub import Change, Hub, ScoreMove
 from services.api.past import Past
+from services.api.places import Cursor, Lost, Stretch, look, position
 from services.api.questions import AllChangesQuestion
-from shared.domain.errors import Gone, Invalid
+from services.api.reading import PIECE_BYTES, Stride
+from shared.domain.errors import Invalid
 from shared.keys import PartitionKeys
-from shared.streams import Entry
 
 AT_ONCE = 500
+# Of each filter; they are held as long as a subscription lasts.
+MOST_NAMES = 200
 # A contest that was opened just now is waited for.
 _JUST_OPENED_MS = 2000
+_FOLLOWED_WITHIN_SECONDS = 2.0
 
 
 class FellBehind(Exception):
@@ -59,8 +64,8 @@ class Feed(Protocol):
         Raises `FellBehind`.
         """
 
-    def frame(self, change: Change) -> bytes:
-        """A change as a server-sent event of this feed."""
+    def id_of(self, change: Change) -> str:
+        """The id of a change as a server-sent event of this feed."""
 
 
 class ContestFeed:
@@ -70,6 +75,7 @@ class ContestFeed:
         self._hub, self._contests, self._past = hub, contests, past
         self._contest = contest
         self._next = first
+        self._stride = Stride()
 
     def __enter__(self) -> "ContestFeed":
         self._channel = self._hub.enter(self._contest)
@@ -97,7 +103,7 @@ class ContestFeed:
         return found
 
     async def _at_hand(self, most: int) -> list[Change]:
-        if found := self._channel.since(self._next, most):
+        if found := self._channel.since(self._next, most, PIECE_BYTES):
             return found
         if self._channel.changes and self._next == self._channel.end:
             return []  # it comes through the stream, though the ledger may have it already
@@ -115,57 +121,27 @@ class ContestFeed:
         index = self._contests.ready(self._contest)
         if index is None:  # dropped from memory
             index = await self._contests.at(self._contest, 1, 0)
-        return await self._past.changes(index, self._next, most)
+        found = await self._past.changes(index, self._next, min(most, self._stride.count))
+        self._stride.took(len(found), sum(len(one.event) for one in found))
+        return found
 
-    def frame(self, change: Change) -> bytes:
-        """A change as a server-sent event: its id is the version."""
-        return change.of_contest
+    def id_of(self, change: Change) -> str:
+        """The id of a server-sent event: the version."""
+        return str(change.version)
 
 
 class AllFeed:
-    """The changes of all contests, from a place in the changes streams on."""
+    """The changes of all contests: those behind a place in the changes streams, and then as they come."""
 
-    def __init__(self, hub: Hub, redis: Redis, streams: list[str]) -> None:
-        self._hub, self._redis, self._streams = hub, redis, streams
-        self._next = hub.all.end
-        self._cursor = hub.cursor
-        self._before: list[Change] = []
+    def __init__(self, hub: Hub, redis: Redis, after: Mapping[str, str] | None) -> None:
+        self._hub = hub
+        self._behind = None if after is None else Stretch(redis, after)
+        self._cursor = hub.cursor if self._behind is None else self._behind.cursor
+        self._stand()
 
-    async def go_back(self, cursor: str) -> None:
-        """Begins behind an earlier place. Raises `Invalid`, and `Gone` where the streams do not reach back so far."""
-        places = cursor.split(",")
-        if len(places) != len(self._streams):
-            raise _no_cursor(cursor)
-        upto = dict(zip(self._streams, self._cursor.split(","), strict=True))
-        now = dict(zip(self._streams, places, strict=True))
-        for place in places:
-            _position(place, cursor)
-        for stream, place in zip(self._streams, places, strict=True):
-            await self._refuse_gone(stream, place, cursor)
-            for entry_id, fields in await self._between(stream, place, upto[stream]):
-                now[stream] = entry_id.decode()
-                contest, version = fields[b"contest"].decode(), int(fields[b"version"])
-                self._before.append(Change(contest, version, fields[b"event"], ",".join(now.values())))
-        self._cursor = cursor
-
-    async def _between(self, stream: str, after: str, upto: str) -> list[Entry]:
-        return cast(list[Entry], await self._redis.xrange(stream, f"({after}", upto))
-
-    async def _refuse_gone(self, stream: str, place: str, cursor: str) -> None:
-        if not await self._redis.exists(stream):
-            return
-        found: dict[str, Any] = await self._redis.xinfo_stream(stream)
-        first = found["first-entry"]
-        trimmed = found["entries-added"] > found["length"]
-        oldest = first[0] if first else found["last-generated-id"]
-        if trimmed and _position(place, cursor) < _position(oldest.decode(), cursor):
-            raise Gone(
-                "after",
-                cursor,
-                f"changes of all contests are kept back to {oldest.decode()}, and you stand at {place}",
-                "follow each contest with /v1/contests/{contest}/changes?from_version=…, which reaches back to the "
-                "first version, or begin anew without `after`",
-            )
+    def _stand(self) -> None:
+        """From now on changes are at hand; those before are in the streams up to here."""
+        self._next, self._upto = self._hub.all.end, self._hub.places
 
     @property
     def cursor(self) -> str:
@@ -174,26 +150,39 @@ class AllFeed:
 
     async def next(self, within_seconds: float, most: int = AT_ONCE) -> list[Change]:
         """The next changes; none if there were none in time. Raises `FellBehind`."""
-        found, self._before = self._before[:most], self._before[most:]
-        if not found:
-            found = await self._live(within_seconds, most)
+        found = await self._earlier(most) or await self._live(within_seconds, most)
         if found:
             self._cursor = found[-1].cursor
         return found
+
+    async def _earlier(self, most: int) -> list[Change]:
+        """What is in the streams only; none when all that comes next is at hand."""
+        while self._behind is not None:
+            try:
+                found = await self._behind.next(self._upto, most)
+            except Lost:
+                raise FellBehind from None
+            if found:
+                return found
+            if self._hub.all.keeps(self._next):
+                self._cursor, self._behind = self._behind.cursor, None
+            else:
+                self._stand()  # so much came meanwhile that it is in the streams only by now
+        return []
 
     async def _live(self, within_seconds: float, most: int) -> list[Change]:
         channel = self._hub.all
         if self._next == channel.end and not self._hub.closing:
             await Patience(within_seconds).wait(channel.moved)
-        found = channel.since(self._next, most)
+        found = channel.since(self._next, most, PIECE_BYTES)
         if not found and self._next < channel.end:
             raise FellBehind
         self._next += len(found)
         return found
 
-    def frame(self, change: Change) -> bytes:
-        """A change as a server-sent event: its id is the place in the streams."""
-        return change.of_all
+    def id_of(self, change: Change) -> str:
+        """The id of a server-sent event: the place in the streams."""
+        return change.cursor
 
 
 class Wanted(NamedTuple):
@@ -210,21 +199,23 @@ class Wanted(NamedTuple):
             return False
         if self.candidates is None and self.policies is None and self.min_delta is None:
             return True
-        return any(self._moves(one) for one in change.data["scores"])
+        return any(self._moves(one) for one in change.moves)
 
-    def _moves(self, one: dict[str, Any]) -> bool:
-        if self.candidates is not None and one["candidate"] not in self.candidates:
+    def _moves(self, one: ScoreMove) -> bool:
+        if self.candidates is not None and one.candidate not in self.candidates:
             return False
-        if self.policies is not None and one["policy"] not in self.policies:
+        if self.policies is not None and one.policy not in self.policies:
             return False
-        before, after = (Decimal(str(one[when]["score"])) for when in ("before", "after"))
-        return self.min_delta is None or abs(after - before) >= self.min_delta
+        return self.min_delta is None or one.points >= self.min_delta
 
 
 def wanted(question: AllChangesQuestion) -> Wanted:
-    """What a question wants."""
+    """What a question wants. Raises `Invalid`."""
     return Wanted(
-        _names(question.contest), _names(question.candidate), _names(question.policy), question.min_delta
+        _names("contest", question.contest),
+        _names("candidate", question.candidate),
+        _names("policy", question.policy),
+        question.min_delta,
     )
 
 
@@ -240,35 +231,48 @@ class Subscriptions:
         first = (index.version if after is None else after) + 1
         return ContestFeed(self.hub, self.contests, self.past, contest, first)
 
-    async def of_all(self, after: str | None) -> AllFeed:
+    async def of_all(self, after: str | None, field: str) -> AllFeed:
         """The changes of all contests behind a place; None: from now on. Raises `Invalid` and `Gone`."""
-        partitions = range(self.contests.events.partitions)
-        streams = [PartitionKeys(partition).changes for partition in partitions]
-        feed = AllFeed(self.hub, self.contests.events.redis, streams)
-        if after is not None:
-            await feed.go_back(after)
-        return feed
+        events = self.contests.events
+        streams = [PartitionKeys(partition).changes for partition in range(events.partitions)]
+        cursor = None if after is None else Cursor(field, after, streams)
+        await self._followed()
+        if cursor is None:
+            return AllFeed(self.hub, events.redis, None)
+        upto = self.hub.places
+        for stream in streams:
+            if cursor.places[stream] != upto[stream]:
+                cursor.refuse(stream, await look(events.redis, stream))
+        await self._reached(cursor)
+        return AllFeed(self.hub, events.redis, cursor.places)
+
+    async def _followed(self) -> None:
+        """Returns when this process follows the changes. Raises `ConnectionError` if it cannot yet."""
+        try:
+            async with asyncio.timeout(_FOLLOWED_WITHIN_SECONDS):
+                await self.hub.stood.wait()
+        except TimeoutError:
+            raise exceptions.ConnectionError("the changes are not followed yet") from None
+
+    async def _reached(self, cursor: Cursor) -> None:
+        """Returns when this process has come to a place that another one gave, or does not in time."""
+        patience = Patience(_FOLLOWED_WITHIN_SECONDS)
+        moved = self.hub.all.moved
+        while any(
+            position(place) > position(self.hub.places[stream]) for stream, place in cursor.places.items()
+        ) and await patience.wait(moved):
+            moved = self.hub.all.moved
 
 
-def _names(text: str | None) -> frozenset[str] | None:
-    return None if text is None else frozenset(part.strip() for part in text.split(","))
-
-
-def _position(place: str, cursor: str) -> tuple[int, int]:
-    """An entry's id as two numbers. Raises `Invalid`."""
-    found = _PLACE.fullmatch(place)
-    position = (int(found[1]), int(found[2])) if found else (_NO_NUMBER, _NO_NUMBER)
-    if max(position) >= _NO_NUMBER:
-        raise _no_cursor(cursor)
-    return position
-
-
-# An entry's id in a stream: two numbers of 64 bits.
-_PLACE = re.compile(r"([0-9]{1,20})-([0-9]{1,20})")
-_NO_NUMBER = 2**64
-
-
-def _no_cursor(cursor: str) -> Invalid:
-    return Invalid(
-        "after", cursor, f"{cursor!r} is no place in the changes", "give `next` of an earlier answer"
-    )
+def _names(field: str, text: str | None) -> frozenset[str] | None:
+    if text is None:
+        return None
+    names = frozenset(part.strip() for part in text.split(","))
+    if len(names) > MOST_NAMES:
+        raise Invalid(
+            field,
+            text[:200],
+            f"{field} has {len(names)} names, of at most {MOST_NAMES}",
+            "leave it out and choose among what comes, or follow in several subscriptions",
+        )
+    return names

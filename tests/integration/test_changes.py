@@ -226,7 +226,7 @@ def test_json_waits_for_a_change_that_fits(deployment: Standings, contest: str) 
         ("/v1/contests/{contest}/changes?from_version=0", {}, "from_version"),
         ("/v1/contests/{contest}/changes?min_delta=-1", {}, "min_delta"),
         ("/v1/contests/{contest}/changes?nonsense=1", {}, "nonsense"),
-        ("/v1/changes", {"Last-Event-ID": "two"}, "after"),
+        ("/v1/changes", {"Last-Event-ID": "two"}, "Last-Event-ID"),
         ("/v1/changes?after=1-1,2-2", {}, "after"),
         ("/v1/changes?after=9-9-9-x", {}, "after"),
     ],

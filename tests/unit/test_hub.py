@@ -1,6 +1,6 @@
 """What a channel hands to subscribers, and when it lets them look in the ledger."""
 
-from services.api.hub import Change, Channel
+from services.api.hub import Change, Channel, Hub
 
 
 def filled(*versions: int) -> Channel:
@@ -11,7 +11,7 @@ def filled(*versions: int) -> Channel:
 
 
 def given(channel: Channel, number: int) -> list[int]:
-    return [change.version for change in channel.since(number, 10)]
+    return [change.version for change in channel.since(number, 10, 1000)]
 
 
 def test_changes_are_given_in_order_from_any_that_is_kept() -> None:
@@ -46,3 +46,36 @@ def test_a_change_that_does_not_come_from_one_look_to_the_next_is_lost_and_who_w
     channel.look(7)
     assert waiting.is_set()
     assert not channel.changes
+
+
+def test_so_many_bytes_of_changes_are_kept_in_all_and_the_oldest_go_first() -> None:
+    hub = Hub(most_bytes=10_000)
+    channel = hub.enter("race")
+    for version in range(1, 101):
+        hub.publish(
+            "s", [(b"%d-0" % version, {b"contest": b"race", b"version": b"%d" % version, b"event": b"{}"})]
+        )
+        assert hub.nbytes == sum(one.nbytes for one in hub.all.changes) <= 10_000
+    kept = [one.version for one in hub.all.changes]
+    assert kept == [one.version for one in channel.changes] == list(range(101 - len(kept), 101))
+    assert not hub.all.keeps(0)
+    assert hub.all.keeps(100)
+
+
+def test_a_change_that_is_larger_than_all_that_is_kept_is_kept_alone() -> None:
+    hub = Hub(most_bytes=1000)
+    for version in (1, 2):
+        hub.publish(
+            "s",
+            [(b"%d-0" % version, {b"contest": b"race", b"version": b"%d" % version, b"event": b"x" * 5000})],
+        )
+    assert [one.version for one in hub.all.changes] == [2]
+
+
+def test_changes_are_given_up_to_so_many_bytes_and_at_least_one() -> None:
+    channel = Channel()
+    for version in range(1, 6):
+        channel.add(version, Change("race", version, b"x" * 100))
+    assert [one.version for one in channel.since(1, 10, 250)] == [1, 2]
+    assert [one.version for one in channel.since(3, 10, 1)] == [3]
+    assert [one.version for one in channel.since(1, 3, 10_000)] == [1, 2, 3]

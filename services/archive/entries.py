@@ -13,7 +13,7 @@ from services.archive.facts import Wrong, refuse_facts
 from shared.codec import decode_event, knows
 from shared.domain.errors import UnreadableEvent, UnreadableTime
 from shared.domain.events import ContestOpened, Event
-from shared.domain.times import is_time_zone, start_of
+from shared.domain.times import start_of, was_time_zone
 
 # An event id of 200 characters, and the number of a command's second and later events.
 _ID: Final = re.compile(r"[!-~]{1,210}")
@@ -79,7 +79,7 @@ class Follows:
             raise Wrong(f"is {said['type']}: a contest is opened by its first event, and by no other")
         if event.contest != self._contest:
             raise Wrong(f"opens contest {event.contest[:40]!r}")
-        if not is_time_zone(event.timezone):
+        if not was_time_zone(event.timezone):
             raise Wrong(f"has timezone {event.timezone[:40]!r}, which is not known")
         self._zone = event.timezone
         self._fields = _FIELDS | _IMPORTED if event.clock == "imported" else _FIELDS

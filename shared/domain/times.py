@@ -65,12 +65,17 @@ _NO_ZONES = frozenset({"localtime", "posixrules", "Factory"})
 
 def is_time_zone(name: str) -> bool:
     """True for a zone's name in the IANA time zone database."""
+    return was_time_zone(name) and name not in _NO_ZONES
+
+
+def was_time_zone(name: str) -> bool:
+    """True also for what was taken for a zone's name at some time, so that contests are kept in it."""
     return name in _zones()
 
 
 @lru_cache(maxsize=1)
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones() - _NO_ZONES)
+    return frozenset(available_timezones())
 
 
 def instant(moment: datetime) -> int:

@@ -128,3 +128,16 @@ def test_an_imported_contest_and_one_with_long_texts_are_read(tmp_path: Path) ->
 
     with checked(file) as backup:
         assert [section.version for section in backup.sections] == [5, 3]
+
+
+def test_what_was_taken_at_the_door_at_some_time_is_read(tmp_path: Path) -> None:
+    """Today's door is stricter: about zones, forms of times, and characters in texts."""
+    entries = log("race", 2)
+    entries[0][1]["data"] = entries[0][1]["data"].replace("UTC", "localtime")
+    for version, odd in enumerate(("20190422T130500Z", "2019-W17-1T00:00:00Z", "2019-04-22 13:05:00Z"), 3):
+        entries.append([version, announcement(version, announced_at=odd, note="a\0b\u202e\x1b"), ""])
+    file = tmp_path / "backup.gz"
+    file.write_bytes(packed(("race", entries)))
+
+    with checked(file) as backup:
+        assert backup.version("race") == 5

@@ -8,9 +8,14 @@ from redis.asyncio import Redis
 
 from shared.domain.errors import Refused
 from shared.domain.policies import Policies, Policy, read_policies
+from shared.files import content
 from shared.keys import POLICIES
 from shared.server import UnfitServer
 from shared.settings import Settings
+from shared.text import sentence
+
+# Of the file of policies.
+MOST_BYTES = 256 << 10
 
 
 def policies_of(settings: Settings) -> Policies:
@@ -18,11 +23,11 @@ def policies_of(settings: Settings) -> Policies:
     if settings.policies is None:
         return Policies()
     try:
-        return Policies(read_policies(settings.policies.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise UnfitServer(f"STANDINGS_POLICIES: {error}") from None
+        return Policies(read_policies(content(settings.policies, MOST_BYTES).decode()))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnfitServer(sentence(f"STANDINGS_POLICIES: {settings.policies}: {error}")) from None
     except Refused as refusal:
-        raise UnfitServer(f"{settings.policies}: {refusal.detail}; {refusal.way_out}") from None
+        raise UnfitServer(sentence(f"{settings.policies}: {refusal.detail}; {refusal.way_out}")) from None
 
 
 async def refuse_changed(policies: Policies, redis: Redis) -> None:

@@ -17,6 +17,7 @@ from shared.domain.decimals import bounded, decimal_of, places
 from shared.domain.errors import Invalid, UnknownPolicy
 from shared.domain.ids import is_slug
 
+MOST_DOTS_A_LINE = 500
 _LARGEST_WEIGHT = 10**12
 _MOST_WHOLE_DIGITS = 13
 _MOST_PLACES = 9
@@ -203,9 +204,20 @@ def read_policies(text: str) -> list[Policy]:
 
     Keys: `id`, `version`, `title`, `source`, `weights`, and optionally `default`, `member_weights` and `available`.
     """
+    # Reading a key takes time by the square of its parts.
+    if any(line.count(".") > MOST_DOTS_A_LINE for line in text.split("\n")):
+        raise Invalid(
+            "policies",
+            "",
+            f"a line has more than {MOST_DOTS_A_LINE} dots",
+            "write weights as a table, one a line",
+        )
     try:
         document = tomllib.loads(text, parse_float=_number)
-    except ValueError as error:  # not TOML, or an integer of more digits than Python reads
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # not TOML, more digits than Python reads, or nested too deeply
         raise Invalid("policies", "", f"the policies are not TOML: {error}", "mend the file") from None
     _only(document, {"policy"}, "policies")
     tables = document.get("policy", [])
@@ -361,5 +373,5 @@ def _said(value: object) -> str:
     """How a value of the file reads, as far as an error tells it."""
     try:
         return (str(value) if isinstance(value, Decimal) else repr(value))[:_TOLD]
-    except ValueError:  # Python writes no integer of more than 4,300 digits
-        return "a number of too many digits"
+    except (ValueError, RecursionError):  # Python writes no integer of more than 4,300 digits
+        return "what is too long or too deep to be told"

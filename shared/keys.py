@@ -30,6 +30,8 @@ class PartitionKeys:
         self.contests = f"{self._prefix}:contests"
         self.wake = f"{self._prefix}:wake"
         self.awake = f"{self._prefix}:awake"
+        # There while the latest round of looking around is not over: another one is not due.
+        self.looked = f"{self._prefix}:looked"
         self.changes = f"{self._prefix}:changes"
         self.fence = f"{self._prefix}:fence"
         self.parked = f"{self._prefix}:parked"

@@ -159,6 +159,18 @@ class Projections:
         if found is not None and int(found) != FOLD:
             raise OtherFold(contest, await self.version(contest, generation), int(found))
 
+    async def of_other_folds(self, contests: Sequence[str], generations: Sequence[int]) -> list[str]:
+        """Those of these contests, of one partition, whose projection was made by another fold than this release's."""
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for contest, generation in zip(contests, generations, strict=True):
+                pipe.hget(self.log.keys(contest).state(generation), _FOLD)
+            found = await pipe.execute(raise_on_error=False)
+        return [
+            contest
+            for contest, fold in zip(contests, found, strict=True)
+            if isinstance(fold, bytes) and fold != b"%d" % FOLD
+        ]
+
     async def certificates(self, contest: str) -> list[dict[str, Any]]:
         """What each generation that took over differed in from the one before, the latest last."""
         found = cast(list[Entry], await self.redis.xrange(self.log.keys(contest).certificates))

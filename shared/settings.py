@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     archive: Path | None = None
     # After how long without a sign of life a delivery is taken over from a dead process.
     claim_after_ms: int = Field(default=5_000, ge=100)
+    # So often the scorers look at every contest for events that no wake is out for; one of them does for all.
+    look_around_seconds: float = Field(default=60, ge=1, le=86_400)
     # Ingest takes nothing more for a contest while so many of its events are not folded.
     most_unfolded: int = Field(default=200_000, ge=1)
     # How long entries stay in the changes stream.

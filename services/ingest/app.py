@@ -14,6 +14,7 @@ from services.ingest.inbox import Inbox
 from services.ingest.routes import routes
 from shared import problems
 from shared.archive import Archive
+from shared.backlog import Backlog
 from shared.broker import broker, keep_reading
 from shared.connections import connect
 from shared.health import add_health
@@ -44,7 +45,7 @@ class Ingest:
         self.app = FastAPI(title="Standings: ingest", version="1", description="Takes endorsement commands.")
         problems.install(self.app)
         add_health(self.app, self.redis)
-        self.app.include_router(routes(desk, self.inbox))
+        self.app.include_router(routes(desk, self.inbox, Backlog(log)))
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[None]:

@@ -1,5 +1,6 @@
 """The HTTP interface of ingest."""
 
+import asyncio
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -31,6 +32,7 @@ from services.ingest.commands import (
 from services.ingest.desk import Desk
 from services.ingest.inbox import Inbox
 from services.ingest.sheets import Taken
+from shared.backlog import Backlog, all_unfolded
 from shared.domain.times import format_instant
 
 ContestId = Annotated[Slug, Path(examples=["us-president-2020-dem"])]
@@ -43,7 +45,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def routes(desk: Desk, inbox: Inbox) -> APIRouter:  # noqa: C901 - a list of routes, not a decision
+def routes(desk: Desk, inbox: Inbox, backlog: Backlog) -> APIRouter:  # noqa: C901 - a list of routes, not a decision
     """Every route of ingest."""
     router = APIRouter(prefix="/v1", responses=_ANSWERS)
 
@@ -108,6 +110,18 @@ def routes(desk: Desk, inbox: Inbox) -> APIRouter:  # noqa: C901 - a list of rou
         if on_refusal == "abort":
             return await batch.take_whole(desk, contest, request.stream())
         return await batch.take_each(desk, contest, request.stream())
+
+    one_at_a_time = asyncio.Lock()
+
+    @router.get("/unfolded", tags=["contests"])
+    async def unfolded(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:
+        """Contests with events that no scorer has folded, and whether a wake is out for them.
+
+        Looks at every contest; a second question waits for the first.
+        """
+        async with one_at_a_time:
+            found = await all_unfolded(backlog, limit)
+        return {"contests": [{**one._asdict(), "woken": woken} for one, woken in found]}
 
     @router.get("/dead-letters", tags=["inbox"])
     async def dead_letters(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:

@@ -7,24 +7,27 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from faststream import AckPolicy
 from faststream.redis import RedisBroker, RedisStreamMessage, StreamSub
 
 from services.scorer.consume import Folder, Unfoldable
-from services.scorer.rebuild import BeingRebuilt, Rebuild, remove_abandoned
+from services.scorer.rebuild import BeingRebuilt, Rebuild
+from services.scorer.rounds import Rounds
 from shared.archive import Archive
+from shared.backlog import Backlog
 from shared.broker import as_it_came, broker, keep_reading
 from shared.connections import connect
+from shared.domain.times import format_instant
 from shared.keys import SCORERS, PartitionKeys
 from shared.log import Log, replicas_of
 from shared.process import Ending, run, settings_from_environment
-from shared.projections import OtherFold, Projections
+from shared.projections import Projections
 from shared.server import UnfitServer, check, wait_for
 from shared.settings import Settings
-from shared.streams import Entry, create_group
-from shared.tasks import beside, end
+from shared.streams import create_group
+from shared.tasks import beside, end, side_by_side
 from shared.weightings import policies_of, refuse_changed
 
 log = logging.getLogger("standings")
@@ -49,6 +52,7 @@ class Scorer:
             settings.changes_kept_hours,
             self.policies,
         )
+        self.rounds = Rounds(Backlog(self.events), self.projections, settings.look_around_seconds, _now)
         self.consumer = f"{socket.gethostname()}-{os.getpid()}"
         self.wakes = [PartitionKeys(partition).wake for partition in range(settings.partitions)]
 
@@ -62,8 +66,7 @@ class Scorer:
         stream = self._stream()
         await stream.start()
         log.info("scoring %d partition(s) as %s", len(self.wakes), self.consumer)
-        await self._look_around()
-        async with beside(keep_reading(stream, self._create_groups)):
+        async with beside(side_by_side(keep_reading(stream, self._create_groups), self.rounds.go_on())):
             await ending.wait()
         await stream.stop()
         await self.redis.aclose()
@@ -116,32 +119,9 @@ class Scorer:
         for wake in self.wakes:
             await create_group(self.redis, wake, SCORERS)
 
-    async def _look_around(self) -> None:
-        """Looks at every contest once.
 
-        Wakes those whose projection lies behind (a wake may have been lost with a server's last second), removes what
-        killed rebuilds left, and says which projections were made by another fold.
-        """
-        woken = await self._woken_contests()
-        for contest in await self.events.contests():
-            generation = await self.projections.generation(contest)
-            if await remove_abandoned(self.events, self.projections, contest):
-                log.info("contest %s: removed a generation whose rebuild was given up", contest)
-            try:
-                await self.projections.refuse_other_fold(contest, generation)
-            except OtherFold as other:
-                log.warning("contest %s: %s", contest, other)
-            behind = await self.projections.version(contest, generation) < await self.events.version(contest)
-            if behind and contest not in woken:
-                await self.redis.xadd(self.events.keys(contest).partition.wake, {"contest": contest})
-
-    async def _woken_contests(self) -> set[str]:
-        """The contests that a wake is out for."""
-        found: set[str] = set()
-        for wake in self.wakes:
-            entries = cast(list[Entry], await self.redis.xrange(wake))
-            found |= {fields[b"contest"].decode() for _, fields in entries}
-        return found
+def _now() -> str:
+    return format_instant(time.time_ns() // 1000)
 
 
 def create_app(settings: Settings) -> Scorer:

@@ -4,12 +4,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from services.api.index import Counted, Index
 from services.api.states import NEVER
-from services.api.timetravel import Ints
 from shared.domain.contest import Candidate, Contest
 from shared.domain.policies import Policy
 from shared.domain.times import start_of
@@ -117,25 +113,6 @@ class Board:
                 units[candidate] += count * weight + members * member_weight
                 counts[candidate][category] = {"count": count, "members": members}
         return units, counts
-
-    def units(self, sums: Ints) -> list[list[int]]:
-        """Every candidate's score in units for each row of sums by channel, exactly."""
-        width = sums.shape[1]
-        largest = max((abs(w) for cell in self._cells for w in (cell.weight, cell.member_weight)), default=0)
-        # Python's own integers where 64 bits might not hold a product.
-        fits = largest * int(np.abs(sums).sum(axis=1).max(initial=0)) < 2**62
-        weights: NDArray[Any] = np.zeros((width, len(self.candidates)), np.int64 if fits else np.object_)
-        for channel, candidate, _, *both in self._within(width):
-            weights[channel : channel + 2, candidate] = both
-        found: list[list[int]] = (sums.astype(weights.dtype) @ weights).tolist()
-        return found
-
-    def worth(self, width: int) -> NDArray[np.bool_]:
-        """By channel, whether it counts for anything."""
-        found = np.zeros(width, np.bool_)
-        for cell in self._within(width):
-            found[cell.channel : cell.channel + 2] = cell.weight != 0, cell.member_weight != 0
-        return found
 
     def places(self, width: int) -> dict[int, tuple[int, int]]:
         """By channel, whose score it counts for and how much."""

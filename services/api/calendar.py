@@ -8,12 +8,13 @@ from shared.domain.times import instant
 
 Step = Literal["day", "week", "month"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# More than any answer gives: counting on would only take time.
-_MOST = 100_000
 
 
-def ends_of(step: Step, begin: int, end: int, zone: str) -> list[int]:
-    """The last microsecond of every day, week (ending on Sunday) or month from `begin` on; the last one is `end`."""
+def ends_of(step: Step, begin: int, end: int, zone: str, most: int) -> list[int]:
+    """The last microsecond of every day, week (ending on Sunday) or month from `begin` on; the last one is `end`.
+
+    Of more than `most` there is one more, and then `end`: counting on would only take time.
+    """
     place = ZoneInfo(zone)
     day = (_EPOCH + timedelta(microseconds=begin)).astimezone(place).date()
     if step == "week":
@@ -21,7 +22,7 @@ def ends_of(step: Step, begin: int, end: int, zone: str) -> list[int]:
     if step == "month":
         day = day.replace(day=1)
     ends: list[int] = []
-    while len(ends) < _MOST:
+    while len(ends) <= most:
         day = _next(step, day)
         midnight = datetime(day.year, day.month, day.day, tzinfo=place)
         last = instant(midnight.astimezone(UTC)) - 1

@@ -101,5 +101,5 @@ class Citations:
 
 
 def _corrected_by(index: Index, board: Board, valid_at: int, version: int) -> int | None:
-    effects = evidence.about(index, board, valid_at, version, 1)
+    effects = evidence.about(index.seen(), board, valid_at, version, 1)
     return effects[0].version if effects else None

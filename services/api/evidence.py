@@ -5,8 +5,11 @@ from typing import NamedTuple
 import numpy as np
 
 from services.api.boards import Board
-from services.api.index import Index
+from services.api.index import Seen
 from services.api.timetravel import Ints
+
+# By channel, whose score it counts for and how much.
+Places = dict[int, tuple[int, int]]
 
 
 class Effect(NamedTuple):
@@ -23,41 +26,49 @@ class Moment(NamedTuple):
     version: int
 
 
-def between(index: Index, board: Board, before: Moment, after: Moment, limit: int) -> list[Effect]:
+def between(seen: Seen, board: Board, before: Moment, after: Moment, limit: int) -> list[Effect]:
     """The first `limit` versions whose postings count at one moment only, and change a score by that."""
-    rows = index.sums.rows
+    rows = seen.rows
     was, becomes = (
         (rows.versions <= one.version) & (rows.valid_ats <= one.valid_at) for one in (before, after)
     )
     found = (was != becomes).nonzero()[0]
-    return _first(index, board, found, np.where(becomes[found], 1, -1), limit)
+    return _first(seen, board, found, np.where(becomes[found], 1, -1), limit)
 
 
-def about(index: Index, board: Board, valid_at: int, after: int, limit: int) -> list[Effect]:
+def about(seen: Seen, board: Board, valid_at: int, after: int, limit: int) -> list[Effect]:
     """The first `limit` versions after one that changed a score of a valid time."""
-    rows = index.sums.rows
+    rows = seen.rows
     begin = rows.upto(after)
     found = begin + (rows.valid_ats[begin:] <= valid_at).nonzero()[0]
-    return _first(index, board, found, np.ones(len(found), np.int64), limit)
+    return _first(seen, board, found, np.ones(len(found), np.int64), limit)
 
 
-def _first(index: Index, board: Board, found: Ints, signs: Ints, limit: int) -> list[Effect]:
+def _first(seen: Seen, board: Board, found: Ints, signs: Ints, limit: int) -> list[Effect]:
     """Their effects, version by version, until there are `limit`."""
-    versions = index.sums.rows.versions[found]
+    places = board.places(seen.width)
+    counts = np.zeros(seen.width, np.bool_)
+    counts[[channel for channel, (_, weight) in places.items() if weight]] = True
+    signs = signs[counts[seen.rows.channels[found]]]
+    found = found[counts[seen.rows.channels[found]]]
+    versions = seen.rows.versions[found]
     effects: list[Effect] = []
     begin = 0
     while begin < len(found) and len(effects) < limit:
         # Up to the end of a version: its postings may cancel each other.
-        last = versions[min(begin + 4 * limit, len(found)) - 1]
+        last = versions[min(begin + max(4 * limit, _AT_LEAST), len(found)) - 1]
         end = int(versions.searchsorted(last, "right"))
-        effects += _effects(index, board, found[begin:end], signs[begin:end])
+        effects += _effects(seen, places, found[begin:end], signs[begin:end])
         begin = end
     return effects[:limit]
 
 
-def _effects(index: Index, board: Board, found: Ints, signs: Ints) -> list[Effect]:
-    rows = index.sums.rows
-    places = board.places(index.sums.width)
+# Postings that are looked at one by one before it is seen whether they were enough.
+_AT_LEAST = 100
+
+
+def _effects(seen: Seen, places: Places, found: Ints, signs: Ints) -> list[Effect]:
+    rows = seen.rows
     effects: dict[int, dict[int, int]] = {}
     for version, channel, weight, sign in zip(
         rows.versions[found].tolist(),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from services.api.states import NEVER, State, States, digest
-from services.api.timetravel import Cells, Columns, Ints, Row, Sums
+from services.api.timetravel import Cells, Columns, Ints, Row, Rows, Sums
 from shared.codec import decode_contest, decode_endorsement
 from shared.domain.book import Cell, Totals
 from shared.domain.contest import Contest
@@ -26,6 +26,17 @@ class LedgerEntry:
     postings: tuple[tuple[Posting, Totals], ...]
     contest: bytes | None
     endorsement: bytes | None
+
+
+class Seen(NamedTuple):
+    """A contest's postings as they are now, for another thread to read while the index goes on.
+
+    `known_ats` are those of versions 1, 2, 3 …; `width` is the number of channels.
+    """
+
+    rows: Rows
+    known_ats: Ints
+    width: int
 
 
 class Counted(NamedTuple):
@@ -102,6 +113,10 @@ class Index:
     def contest(self, version: int) -> Contest:
         """The contest and its candidates as of a version. `version` is at least 1."""
         return self._contests[bisect_right(self._contests, version, key=_first) - 1][1]
+
+    def seen(self) -> Seen:
+        """The postings as they are now."""
+        return Seen(self.sums.rows, self._known_ats.settle()[0], self.sums.width)
 
     @property
     def due(self) -> bool:

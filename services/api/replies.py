@@ -22,7 +22,7 @@ _PINNED = b"public, max-age=3600, immutable"
 _MOVING = b"public, no-cache"
 FOR_EVER: Final = b"public, max-age=31536000, immutable"
 _SMALL = 1000
-_COMPRESSION = 5
+COMPRESSION: Final = 5
 _VARY = b"accept, accept-encoding, accept-datetime"
 
 
@@ -88,8 +88,26 @@ def written(
     the times out unless they are pinned: they move with the clock.
     """
     rest = encode(document.value) if form == "json" else write(document, form)
+    made_of = repr(identity).encode() if identity else rest
+    return headed(document, form, cache, made_of, headers, rest)
+
+
+def of_bytes(document: Document, form: Format, cache: bytes, rest: bytes) -> Written:
+    """A document that was written already, JSON without its times; its tag is made of its bytes."""
+    return headed(document, form, cache, rest, rest=rest)
+
+
+def headed(
+    document: Document,
+    form: Format,
+    cache: bytes,
+    made_of: bytes,
+    headers: Iterable[tuple[bytes, bytes]] = (),
+    rest: bytes = b"",
+) -> Written:
+    """A document with its headers and a tag of what it is made of; `rest` is left out where it is not written yet."""
     times = encode(document.times)
-    key = blake2b(repr(identity).encode() if identity else rest, digest_size=12)
+    key = blake2b(made_of, digest_size=12)
     key.update(form.encode())
     if cache != _MOVING:
         key.update(times)
@@ -105,13 +123,18 @@ def written(
     return Written(rest, always[2][1], form, times, always)
 
 
+def has_it(found: Written, wants: Asked) -> bool:
+    """Whether the request is of somebody who has the document already."""
+    return bool(wants.if_none_match) and _matches(wants.if_none_match, found.tag)
+
+
 def reply(found: Written, wants: Asked, times: bytes | None = None) -> Reply:
     """The reply to a request; `times`, as JSON, replace the document's own."""
-    if wants.if_none_match and _matches(wants.if_none_match, found.tag):
+    if has_it(found, wants):
         return Reply(304, found.headers[1:], b"")
     body = join(found.times if times is None else times, found.rest) if found.form == "json" else found.rest
     if wants.accepts_gzip and (_is_worth_packing(found, body) or not wants.accepts_identity):
-        packed = gzip.compress(body, _COMPRESSION, mtime=0)
+        packed = gzip.compress(body, COMPRESSION, mtime=0)
         length = str(len(packed)).encode()
         return Reply(
             200, [*found.headers, (b"content-encoding", b"gzip"), (b"content-length", length)], packed

@@ -4,11 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.api import examples, replies, views
+from services.api import examples, recorded, replies, sending, views
 from services.api.answers import Answers
 from services.api.citations import Citations
+from services.api.differences import Differences
 from services.api.documents import Document, Format
 from services.api.mementos import time_map
+from services.api.over_time import OverTime
 from services.api.questions import (
     ContestQuestion,
     DiffQuestion,
@@ -20,8 +22,8 @@ from services.api.questions import (
     TimelineQuestion,
     TimeMapQuestion,
 )
-from services.api.replies import Reply
 from services.api.standings import StandingsReplies
+from services.api.turns import Turns
 from shared.domain.errors import UnknownEndorsement
 from shared.domain.ids import SLUG
 from shared.text import Asked
@@ -36,18 +38,23 @@ REFUSALS = examples.refusals(
     _406="none of the accepted formats is one that answers have",
     _422="a parameter is not of its form",
     _501="a format that this deployment does not write",
-    _503="the version waited for did not come in time, or the storage does not answer",
+    _503="the version waited for did not come in time, too much is asked at a time, or the storage does not answer",
 )
 
 _ROWS = examples.of(None, *examples.ROWS)
 
 
-def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not a decision
+def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list of routes, not a decision
     """Every route of the API."""
     router = APIRouter(prefix="/v1", responses=REFUSALS, default_response_class=Response)
     contests = answers.contests
     standings_replies = StandingsReplies(answers)
-    citations = Citations(answers)
+    citations, over_time, differences = Citations(answers), OverTime(answers), Differences(answers)
+
+    async def reply(request: Request, document: Document, form: Format | None = None) -> Response:
+        wants = replies.asked(request.scope["headers"])
+        chosen = replies.form_of(form, wants.accept)
+        return await sending.answer(document, chosen, wants, replies.cache_of(pinned=False), turns)
 
     @router.get("/contests", tags=["contests"], responses=examples.of(examples.CONTESTS, *examples.ROWS))
     async def all_contests(request: Request) -> Response:
@@ -56,7 +63,7 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         parked = [await contests.parked(index.contest_id) for index in found]
         shown = zip(found, parked, strict=True)
         value = {"contests": [views.contest(one.contest(one.version), one, why) for one, why in shown]}
-        return _reply(request, Document(value, "contests"))
+        return await reply(request, Document(value, "contests"))
 
     @router.get("/contests/{contest}", tags=["contests"], responses=_ROWS)
     async def one_contest(
@@ -65,7 +72,7 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         """One contest with its candidates."""
         index = await contests.at(contest, question.min_version, question.wait_ms)
         found = views.contest(index.contest(index.version), index, await contests.parked(contest))
-        return _reply(request, Document(found, "candidates"))
+        return await reply(request, Document(found, "candidates"))
 
     @router.get("/contests/{contest}/certificates", tags=["contests"], responses=_ROWS)
     async def certificates(
@@ -75,7 +82,7 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         index = await contests.at(contest, question.min_version, question.wait_ms)
         found = await contests.projections.certificates(contest)
         value = {"contest": contest, "generation": index.generation, "certificates": found}
-        return _reply(request, Document(value, "certificates"))
+        return await reply(request, Document(value, "certificates"))
 
     @router.get("/contests/{contest}/candidates", tags=["contests"], responses=_ROWS)
     async def candidates(
@@ -85,18 +92,18 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         index = await contests.at(contest, question.min_version, question.wait_ms)
         listed = views.candidates(index.contest(index.version))
         value = {"contest": contest, "version": index.version, "candidates": listed}
-        return _reply(request, Document(value, "candidates"))
+        return await reply(request, Document(value, "candidates"))
 
     @router.get("/policies", tags=["policies"], responses=_ROWS)
     async def policies(request: Request) -> Response:
         """The weightings, each with its version and source."""
         value = {"policies": [views.policy(policy) for policy in answers.policies]}
-        return _reply(request, Document(value, "policies"))
+        return await reply(request, Document(value, "policies"))
 
     @router.get("/policies/{policy}", tags=["policies"], responses=_ROWS)
     async def one_policy(request: Request, policy: Annotated[Asked, Path(max_length=120)]) -> Response:
         """One weighting."""
-        return _reply(request, Document(views.policy(answers.policies.find(policy)), ""))
+        return await reply(request, Document(views.policy(answers.policies.find(policy)), ""))
 
     @router.get(
         "/contests/{contest}/standings",
@@ -112,7 +119,7 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         """
         index = await contests.at(contest, question.min_version, question.wait_ms)
         wants = replies.asked(request.scope["headers"])
-        return _response(standings_replies.reply(index, question, wants))
+        return sending.response(standings_replies.reply(index, question, wants))
 
     @router.get(
         "/contests/{contest}/standings/{version}/{policy}/{valid_at}", tags=["citing"], responses=_ROWS
@@ -123,7 +130,7 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         """Standings to cite: the same bytes for ever. `Standings-Corrected-At` says since when they are outdated."""
         index = await contests.at(contest, 0, 0)
         wants = replies.asked(request.scope["headers"])
-        return _response(citations.reply(index, version, policy, valid_at, wants))
+        return sending.response(citations.reply(index, version, policy, valid_at, wants))
 
     @router.get(
         "/contests/{contest}/standings/{version}/{policy}/{valid_at}/corrections",
@@ -135,7 +142,7 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
     ) -> Response:
         """Whether cited standings were corrected since, when, and what they are now."""
         index = await contests.at(contest, 0, 0)
-        return _reply(request, citations.corrections(index, version, policy, valid_at))
+        return await reply(request, citations.corrections(index, version, policy, valid_at))
 
     @router.get(
         "/contests/{contest}/timeline",
@@ -147,7 +154,8 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
     ) -> Response:
         """Every candidate's score over time, along either axis."""
         index = await contests.at(contest, question.min_version, question.wait_ms)
-        return _reply(request, await answers.timeline(index, question), question.format)
+        async with turns.working():
+            return await reply(request, await over_time.timeline(index, question), question.format)
 
     @router.get("/contests/{contest}/diff", tags=["over time"], responses=_ROWS)
     async def diff(
@@ -155,7 +163,8 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
     ) -> Response:
         """Who gained and who lost between two moments, and which events did it."""
         index = await contests.at(contest, question.min_version, question.wait_ms)
-        return _reply(request, await answers.diff(index, question))
+        async with turns.working():
+            return await reply(request, await differences.diff(index, question))
 
     @router.get("/contests/{contest}/revisions", tags=["over time"], responses=_ROWS)
     async def revisions(
@@ -163,7 +172,8 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
     ) -> Response:
         """How the picture of one day changed as more was learned, event by event."""
         index = await contests.at(contest, question.min_version, question.wait_ms)
-        return _reply(request, await answers.revisions(index, question), question.format)
+        async with turns.working():
+            return await reply(request, await differences.revisions(index, question), question.format)
 
     @router.get("/contests/{contest}/revision-risk", tags=["over time"], responses=_ROWS)
     async def risk(
@@ -171,7 +181,8 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
     ) -> Response:
         """How far the figure published on each day moved later, and how long it took to settle."""
         index = await contests.at(contest, question.min_version, question.wait_ms)
-        return _reply(request, await answers.risk(index, question), question.format)
+        async with turns.working():
+            return await reply(request, await over_time.risk(index, question), question.format)
 
     @router.get("/contests/{contest}/endorsements", tags=["endorsements"], responses=_ROWS)
     async def endorsements(
@@ -179,7 +190,8 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
     ) -> Response:
         """The endorsements at a moment, page by page; `next` is the cursor of the next page, of the same moment."""
         index = await contests.at(contest, question.min_version, question.wait_ms)
-        return _reply(request, await answers.endorsements(index, question), question.format)
+        async with turns.working():
+            return await reply(request, await answers.endorsements(index, question), question.format)
 
     @router.get("/contests/{contest}/endorsements/{endorsement}", tags=["endorsements"], responses=_ROWS)
     async def one_endorsement(
@@ -194,15 +206,15 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         if not versions:
             raise UnknownEndorsement(endorsement, contest)
         state = (await contests.endorsements(index, versions[-1:]))[0]
-        history = await contests.recorded(index, versions)
         value = {
             "contest": contest,
             "version": index.version,
             "generation": index.generation,
             **views.endorsement(state),
-            "history": [views.event(recorded) for recorded in history],
+            "history": recorded.events(contests, index, versions),
         }
-        return _reply(request, Document(value, "history"))
+        async with turns.working():
+            return await reply(request, Document(value, "history"))
 
     @router.get("/contests/{contest}/events", tags=["events"], responses=_ROWS)
     async def events(
@@ -210,9 +222,11 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
     ) -> Response:
         """The log by version."""
         index = await contests.at(contest, question.min_version, question.wait_ms)
-        read = await contests.events.read(contest, question.after, question.limit)
-        value = {"contest": contest, "version": index.version, "events": [views.event(one) for one in read]}
-        return _reply(request, Document(value, "events"))
+        last = min(question.after + question.limit, await contests.events.version(contest))
+        listed = recorded.events(contests, index, range(question.after + 1, last + 1))
+        async with turns.working():
+            value = {"contest": contest, "version": index.version, "events": listed}
+            return await reply(request, Document(value, "events"))
 
     @router.get(
         "/contests/{contest}/timemap",
@@ -225,15 +239,3 @@ def routes(answers: Answers) -> APIRouter:  # noqa: C901 - a list of routes, not
         return Response(time_map(index, question.after), media_type="application/link-format")
 
     return router
-
-
-def _reply(request: Request, document: Document, form: Format | None = None) -> Response:
-    wants = replies.asked(request.scope["headers"])
-    chosen = replies.form_of(form, wants.accept)
-    return _response(replies.reply(replies.written(document, chosen, replies.cache_of(pinned=False)), wants))
-
-
-def _response(found: Reply) -> Response:
-    response = Response(found.body, found.status)
-    response.raw_headers = found.headers
-    return response

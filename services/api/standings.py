@@ -96,7 +96,7 @@ class ThinPath:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             if scope["method"] == "HEAD":
-                scope = {**scope, "method": "GET"}
+                scope = {**scope, "method": "GET", "head": True}
                 send = _without_body(send)
             found = self._answer(scope)
             if found is not None:

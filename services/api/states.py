@@ -63,23 +63,8 @@ class States:
     def versions(
         self, version: int, valid_at: int, wanted: Filter, after: int, limit: int
     ) -> list[tuple[int, int]]:
-        """Endorsements at a moment as (first version, version of their state), in the order of their announcement.
-
-        At most `limit` of those announced after version `after`. Costs a look at every state.
-        """
-        columns = self._columns.settle()
-        upto = int(columns[0].searchsorted(version, "right"))
-        versions, firsts, cells, begins, ends, _, endorsers, superseded = columns[:, :upto]
-        found = (superseded > version) & (firsts > after) & (begins < NEVER)
-        if wanted.in_force:
-            found &= (begins <= valid_at) & (ends > valid_at)
-        if wanted.cells is not None:
-            found &= np.isin(cells, list(wanted.cells))
-        if wanted.endorser is not None:
-            found &= endorsers == digest(wanted.endorser)
-        rows = found.nonzero()[0]
-        rows = rows[np.argsort(firsts[rows], kind="stable")[:limit]]
-        return list(zip(firsts[rows].tolist(), versions[rows].tolist(), strict=True))
+        """Endorsements at a moment: `versions` of the states as they are now."""
+        return versions(self.table(), version, valid_at, wanted, after, limit)
 
     def history(self, endorsement: str, version: int) -> list[int]:
         """The versions up to `version` that are about an endorsement. Costs a look at every state."""
@@ -96,3 +81,25 @@ class States:
     def nbytes(self) -> int:
         """Bytes held."""
         return self._columns.nbytes + 100 * len(self._last_row)
+
+
+def versions(
+    table: Ints, version: int, valid_at: int, wanted: Filter, after: int, limit: int
+) -> list[tuple[int, int]]:
+    """Endorsements at a moment as (first version, version of their state), in the order of their announcement.
+
+    At most `limit` of those announced after version `after`, from a table of states, which another thread may go on
+    with. Costs a look at every state.
+    """
+    upto = int(table[0].searchsorted(version, "right"))
+    numbers, firsts, cells, begins, ends, _, endorsers, superseded = table[:, :upto]
+    found = (superseded > version) & (firsts > after) & (begins < NEVER)
+    if wanted.in_force:
+        found &= (begins <= valid_at) & (ends > valid_at)
+    if wanted.cells is not None:
+        found &= np.isin(cells, list(wanted.cells))
+    if wanted.endorser is not None:
+        found &= endorsers == digest(wanted.endorser)
+    rows = found.nonzero()[0]
+    rows = rows[np.argsort(firsts[rows], kind="stable")[:limit]]
+    return list(zip(firsts[rows].tolist(), numbers[rows].tolist(), strict=True))

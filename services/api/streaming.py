@@ -61,7 +61,7 @@ class EventStream(Response):
 
     async def _attend(self, receive: Receive, send: Send) -> None:
         sending = asyncio.create_task(self._send_all(send))
-        leaving = asyncio.create_task(_left(receive))
+        leaving = asyncio.create_task(until_left(receive))
         try:
             while not self._stuck_for(2 * SLOWEST_SECONDS):
                 ended, _ = await asyncio.wait(
@@ -153,6 +153,7 @@ def _body(content: bytes) -> Message:
     return {"type": "http.response.body", "body": content, "more_body": True}
 
 
-async def _left(receive: Receive) -> None:
+async def until_left(receive: Receive) -> None:
+    """Returns when the client has left."""
     while (await receive())["type"] != "http.disconnect":
         pass

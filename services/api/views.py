@@ -1,9 +1,9 @@
 """What the API answers with, as JSON values."""
 
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
-from services.api.boards import Board
 from services.api.index import Index
 from services.api.moments import Moment
 from shared.codec import facts, public_type, type_of
@@ -100,39 +100,39 @@ def point(at: int, zone: str, step: str) -> dict[str, Any]:
 
 
 def risk(
-    board: Board,
+    points: Callable[[int], int | Decimal],
     day: int,
     zone: str,
-    published: list[int],
-    final: list[int],
     settled_at: int | None,
-    only: frozenset[str] | None,
+    told: Iterable[tuple[str, int, int]],
 ) -> dict[str, Any]:
-    """What was published of one day, what is known of it now, and when that was settled."""
+    """What was published of one day, what is known of it now, and when that was settled.
+
+    `told` has each candidate with the units that were published and those known now.
+    """
     moved = {
-        one.id: {
-            "published": board.points(was),
-            "now": board.points(becomes),
-            "moved": board.points(becomes - was),
-        }
-        for one, was, becomes in zip(board.candidates, published, final, strict=True)
-        if was != becomes and (only is None or one.id in only)
+        candidate: {"published": points(was), "now": points(becomes), "moved": points(becomes - was)}
+        for candidate, was, becomes in told
+        if was != becomes
     }
-    days = None if settled_at is None else round((settled_at - day) / _MICROSECONDS_PER_DAY, 2)
     return {
         "day": day_in(day, zone),
         "settled_at": None if settled_at is None else format_instant(settled_at),
-        "settled_after_days": days,
+        "settled_after_days": days_between(day, settled_at),
         "moved": moved,
     }
 
 
-def risk_summary(lines: list[dict[str, Any]]) -> dict[str, Any]:
-    """How often and how far figures moved, and how long they took to settle."""
-    furthest = sorted(max((abs(one["moved"]) for one in line["moved"].values()), default=0) for line in lines)
-    settled = sorted(line["settled_after_days"] for line in lines if line["settled_after_days"] is not None)
+def days_between(day: int, settled_at: int | None) -> float | None:
+    """How long it took to settle, in days; None where nothing was learned later."""
+    return None if settled_at is None else round((settled_at - day) / _MICROSECONDS_PER_DAY, 2)
+
+
+def risk_summary(furthest: list[int | Decimal], settled_after: Iterable[float | None]) -> dict[str, Any]:
+    """How often and how far figures moved, and how long they took to settle. `furthest` rises."""
+    settled = sorted(days for days in settled_after if days is not None)
     return {
-        "days": len(lines),
+        "days": len(furthest),
         "days_moved": sum(1 for one in furthest if one),
         "furthest_move": {"median": _at(furthest, 0.5), "p90": _at(furthest, 0.9), "most": _at(furthest, 1)},
         "settled_after_days": {

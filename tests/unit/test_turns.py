@@ -1,0 +1,130 @@
+"""Large answers take turns, wait for their place, and do not wait for a reader who takes nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from starlette.types import Message
+
+from services.api import sending, turns
+from services.api.replies import Asked
+from services.api.sending import LargeResponse
+from services.api.turns import Crowded, Turns
+
+
+def test_in_a_round_of_the_loop_one_piece_of_work_is_done() -> None:
+    async def rounds() -> list[int]:
+        at, done = 0, list[int]()
+        some = Turns()
+
+        async def count() -> None:
+            nonlocal at
+            while len(done) < 12:
+                at += 1
+                await asyncio.sleep(0)
+
+        async def work() -> None:
+            for _ in range(4):
+                await some.take(lambda: done.append(at))
+
+        await asyncio.gather(count(), *(work() for _ in range(3)))
+        return done
+
+    done = asyncio.run(rounds())
+    assert len(set(done)) == len(done) == 12
+
+
+def test_questions_are_worked_out_in_turn_and_one_that_waits_too_long_is_told_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def ask() -> None:
+        some = Turns(worked_out=1)
+        async with some.working():
+            waiting = asyncio.create_task(_works(some))
+            await asyncio.sleep(0)
+            monkeypatch.setattr(turns, "_WAIT_SECONDS", 0)
+            with pytest.raises(Crowded):
+                await _works(some)
+            assert not waiting.done()
+        assert await waiting
+
+    asyncio.run(ask())
+
+
+async def _works(some: Turns) -> bool:
+    async with some.working():
+        return True
+
+
+class _Reader:
+    """The other side of a response: takes so many pieces, then none."""
+
+    def __init__(self, takes: int = 1000, leaves: bool = False) -> None:
+        self.takes, self.leaves = takes, leaves
+        self.taken: list[bytes] = []
+        self.waits = asyncio.Event()
+
+    async def receive(self) -> Message:
+        if self.leaves:
+            await self.waits.wait()
+            return {"type": "http.disconnect"}
+        return await asyncio.Event().wait()  # type: ignore[return-value]
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.body" and message["body"]:
+            if len(self.taken) == self.takes:
+                self.waits.set()
+                await asyncio.Event().wait()
+            self.taken.append(message["body"])
+
+
+async def _body() -> AsyncIterator[bytes]:
+    for n in range(10):
+        yield b"%d" % n
+
+
+def _response(some: Turns) -> LargeResponse:
+    return LargeResponse([], _body(), Asked(), some)
+
+
+def test_an_answer_for_which_there_is_no_place_is_refused_before_it_begins() -> None:
+    async def ask() -> None:
+        some, reader = Turns(on_their_way=1), _Reader()
+        with some.place(), pytest.raises(Crowded):
+            await _response(some)({}, reader.receive, reader.send)
+        await _response(some)({}, reader.receive, reader.send)
+        assert b"".join(reader.taken) == b"0123456789"
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_reader_who_leaves_or_takes_nothing_gives_the_place_back(
+    monkeypatch: pytest.MonkeyPatch, leaves: bool
+) -> None:
+    monkeypatch.setattr(sending, "_SLOWEST_SECONDS", 1000 if leaves else 0)
+
+    async def ask() -> None:
+        some, reader = Turns(on_their_way=1), _Reader(takes=3, leaves=leaves)
+        with pytest.raises(ConnectionAbortedError):
+            await _response(some)({}, reader.receive, reader.send)
+        assert reader.taken == [b"0", b"1", b"2"]
+        with some.place():
+            pass
+
+    asyncio.run(ask())
+
+
+def test_a_failure_on_the_way_breaks_the_answer_off() -> None:
+    async def fails() -> AsyncIterator[bytes]:
+        yield b"0"
+        raise OSError("the storage is away")
+
+    async def ask() -> Any:
+        reader = _Reader()
+        with pytest.raises(OSError, match="away"):
+            await LargeResponse([], fails(), Asked(), Turns())({}, reader.receive, reader.send)
+        return reader.taken
+
+    assert asyncio.run(ask()) == [b"0"]

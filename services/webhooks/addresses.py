@@ -1,18 +1,30 @@
-"""Where a webhook may go: https to public addresses, unless development allows all.
+"""Where a webhook may go, as far as its URL tells: https to public hosts, unless development allows all. Pure.
 
-The connection goes to an address that was checked: a name that answers otherwise a moment later reaches nothing.
+What may be registered is narrower than what is sent to: what was registered under earlier rules goes on.
 """
 
-import ipaddress
+import re
 from typing import NamedTuple
 
 import httpx
 
+from services.webhooks.public import is_address, is_public
 from shared.domain.errors import Invalid
 
-# Addresses that stand for others: what they lead to is not seen.
-_TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 _PORTS = {"https": 443, "http": 80}
+# Below lie services that take no webhooks but might take what is sent to them for a command; so does Redis's own port.
+_FIRST_FREE_PORT = 1024
+_ALLOWED_BELOW = frozenset({443})
+_REFUSED_ABOVE = frozenset({6379})
+_LAST_PORT = 65_535
+# Source: RFC 1035, 2.3.4: a label has 63 octets at most, a name 253 as text. The underscore is in use.
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_LONGEST_NAME = 253
+# Source: WHATWG URL, "ends in a number checker": a name that ends so is read as an IPv4 address by some.
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_AUTHORITY = re.compile(r"[a-z+.-]+://([^/?#]*)", re.IGNORECASE)
+_HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:[0-9]{1,9})?")
+_TOLD = 100
 
 
 class Target(NamedTuple):
@@ -27,46 +39,81 @@ def target_of(url: str, development: bool) -> Target:
     """Reads a webhook's URL. Raises `Invalid`."""
     try:
         found = httpx.URL(url)
-    except (httpx.InvalidURL, UnicodeError) as error:
+        host = found.raw_host.decode("ascii").strip("[]")
+        _ = found.host  # fails where a label says that it is encoded and is not
+    except httpx.InvalidURL as error:
         raise _refused(url, str(error)) from None
+    except UnicodeError:
+        raise _refused(url, "its host is no name of a host, or it is no text") from None
     if found.scheme not in (("https", "http") if development else ("https",)):
         raise _refused(url, "it does not begin with https://")
-    if not found.host:
+    if not host:
         raise _refused(url, "it names no host")
     if found.userinfo:
         raise _refused(url, "it holds a password; messages are signed, so it needs none")
     if found.fragment:
         raise _refused(url, "it has a fragment, which is never sent")
-    host = found.raw_host.decode("ascii").strip("[]")
     if not development and is_address(host) and not is_public(host):
         raise _refused(url, f"{host} is not a public address")
-    return Target(found, host, found.port or _PORTS[found.scheme])
+    port = _PORTS[found.scheme] if found.port is None else found.port
+    if not 1 <= port <= _LAST_PORT:
+        raise _refused(url, f"{port} is no port")
+    return Target(found, host, port)
 
 
-def is_public(address: str) -> bool:
-    """Whether an address is one of the public internet's, and nothing that stands for another."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped or ip.sixtofour or ip.teredo or any(ip in network for network in _TRANSLATED):
-            return False
-        if ip.is_site_local:
-            return False
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+def new_target(url: str, development: bool) -> Target:
+    """Reads a URL that is to be registered. Raises `Invalid`."""
+    if why := _ambiguous(url):
+        raise _refused(url, why)
+    target = target_of(url, development)
+    if why := _no_host(target.host) or ("" if development else _closed_port(target.port)):
+        raise _refused(url, why)
+    return target
 
 
-def is_address(host: str) -> bool:
-    """Whether a host is an address, and no name."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+def _ambiguous(url: str) -> str:
+    """Why others might read the URL otherwise; empty if they do not."""
+    if "\\" in url:
+        return "it has a backslash, which some read as a slash"
+    if any(character.isspace() for character in url):
+        return "it has a space; write %20"
+    if "#" in url:
+        return "it has a fragment, which is never sent"
+    authority = found[1] if (found := _AUTHORITY.match(url)) else ""
+    if "@" in authority:
+        return "it holds a user or a password; messages are signed, so it needs none"
+    if "[" in authority and "%" in authority:
+        return "its address has a zone, which is of one machine only"
+    return "" if _HOST_AND_PORT.fullmatch(authority) else "what stands behind its host is no port"
+
+
+def _no_host(host: str) -> str:
+    """Why this is no host to register; empty if it is one."""
+    if is_address(host):
+        return ""
+    if host.endswith("."):
+        return "its host has a dot at its end; leave it out"
+    labels = host.split(".")
+    if _NUMBER.fullmatch(labels[-1]):
+        return "its host ends in a number and is no IPv4 address of four decimal parts"
+    if len(host) > _LONGEST_NAME or not all(map(_LABEL.fullmatch, labels)):
+        return "its host is no name of a host: labels of a-z, 0-9 and hyphens, 63 of them at most, and 253 in all"
+    return ""
+
+
+def _closed_port(port: int) -> str:
+    free = port >= _FIRST_FREE_PORT and port not in _REFUSED_ABOVE
+    return (
+        ""
+        if free or port in _ALLOWED_BELOW
+        else f"port {port} is not one of 443, 8443 and 1024 to 65535 but 6379"
+    )
 
 
 def _refused(url: str, why: str) -> Invalid:
     return Invalid(
         "url",
-        url[:200],
-        f"{url[:200]!r} cannot be a webhook's address: {why}",
-        "give https://HOST/PATH of a public host",
+        url,
+        f"{url[:_TOLD]!r} cannot be a webhook's address: {why}",
+        "give https://HOST/PATH of a public host, with port 443, 8443 or one from 1024 on",
     )

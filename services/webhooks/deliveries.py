@@ -9,6 +9,7 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import NoReturn
 
 import httpx
 
@@ -16,7 +17,7 @@ from services.webhooks.hooks import Hook
 from services.webhooks.sending import Outcome, Sender
 from services.webhooks.slots import Slots
 from services.webhooks.source import Source, Told
-from services.webhooks.store import Attempt, DeadLetter, Retry, Store
+from services.webhooks.store import MOST_LETTERS, Attempt, DeadLetter, Retry, Store
 from shared.connections import FAILURES
 from shared.tasks import end, side_by_side
 from standings.client import StandingsError
@@ -30,6 +31,7 @@ _LOOK_AROUND_SECONDS = 10.0
 _WAIT_MS = 1000
 _GONE = 410
 _LONGEST_WAIT_SECONDS = 86_400.0
+_FULL = f"{MOST_LETTERS} of its deliveries were given up: send them again or drop them, and verify it"
 
 
 class LeadLost(Exception):
@@ -192,9 +194,10 @@ class Deliveries:
                 _still(await self._store.done(hook_id, told.contest, told.version))
                 return
             if outcome.status == _GONE:
-                await self._store.change(hook_id, _disabled)
-                raise _Stop
+                await self._disable(hook_id, "its receiver answered 410 Gone")
             if attempts > len(self._retry_seconds):
+                if await self._store.letters(hook_id) >= MOST_LETTERS:
+                    await self._disable(hook_id, _FULL)
                 log.warning(
                     "webhook %s: gave up %s/%d: %s", hook_id, told.contest, told.version, outcome.said
                 )
@@ -211,6 +214,11 @@ class Deliveries:
             retry = Retry(version=told.version, attempts=attempts, at=self._clock() + wait, said=outcome.said)
             _still(await self._store.later(hook_id, told.contest, retry))
             await asyncio.sleep(wait)
+
+    async def _disable(self, hook: str, why: str) -> NoReturn:
+        """Sends nothing more until it is verified, and then goes on where it was. Raises `_Stop`."""
+        await self._store.change(hook, lambda was: was.model_copy(update={"state": "disabled", "why": why}))
+        raise _Stop
 
     async def attempt(self, hook: Hook, told: Told, number: int) -> Outcome:
         """One attempt, noted."""
@@ -268,7 +276,3 @@ def _waits(what: str, error: Exception) -> None:
 def _still(leading: bool) -> None:
     if not leading:
         raise _Stop
-
-
-def _disabled(hook: Hook) -> Hook:
-    return hook.model_copy(update={"state": "disabled", "why": "its receiver answered 410 Gone"})

@@ -12,6 +12,10 @@ from shared.decimals import MOST_POINTS, MinDelta
 from shared.domain.decimals import MOST_PLACES, bounded, places
 from shared.domain.ids import SLUG
 
+MOST_OLD_SECRETS = 4
+# More were kept by an earlier release; a receiver's server takes only so long a header.
+_MOST_SIGNATURES = 20
+
 Slug = Annotated[str, Field(pattern=SLUG)]
 # Nothing is sent to one that is unverified, paused by its owner, or disabled because its receiver said 410.
 State = Literal["unverified", "active", "paused", "disabled"]
@@ -49,9 +53,28 @@ class Wanted(BaseModel):
         return found if self.min_delta is None else found | {"min_delta": f"{self.min_delta:f}"}
 
 
+def _joined(most: int) -> AfterValidator:
+    """At most so many characters together, with commas between."""
+
+    def check(ids: list[str]) -> list[str]:
+        if len(",".join(ids)) > most:
+            raise ValueError(f"all together have more than {most} characters")
+        return ids
+
+    return AfterValidator(check)
+
+
+# What fits into a parameter of the API, and in all what a list of all webhooks can still hold.
+Names = Annotated[list[Slug], Field(min_length=1, max_length=100), _joined(2000)]
+Contests = Annotated[list[Slug], Field(min_length=1, max_length=1000), _joined(32_768)]
+
+
 class Asked(Wanted):
     """Which changes an owner asks for. As the parameters of `/v1/changes`."""
 
+    contests: Contests | None = None
+    candidates: Names | None = None
+    policies: Names | None = None
     min_delta: MinDelta | None = None
 
 
@@ -80,8 +103,12 @@ class Hook(BaseModel):
     secrets: list[Secret]
 
     def keys(self, now: datetime) -> list[str]:
-        """The secrets to sign with, the newest first."""
-        return [one.value for one in self.secrets if one.until is None or one.until > now]
+        """The secrets to sign with, the newest first, and of those at most twenty."""
+        return [one.value for one in self.valid(now)][:_MOST_SIGNATURES]
+
+    def valid(self, now: datetime) -> list[Secret]:
+        """The secrets that are in use."""
+        return [one for one in self.secrets if one.until is None or one.until > now]
 
 
 def new_secret() -> str:

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from services.webhooks.addresses import Target, is_address, is_public
+from services.webhooks.addresses import Target
+from services.webhooks.public import is_address, is_public
 
 log = logging.getLogger("standings")
 

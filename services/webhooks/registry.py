@@ -4,18 +4,20 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import httpx
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.webhooks.addresses import target_of
+from services.webhooks.addresses import new_target
 from services.webhooks.deliveries import Deliveries
-from services.webhooks.hooks import Asked, Hook, Secret, Wanted, new_id, new_secret
+from services.webhooks.hooks import MOST_OLD_SECRETS, Asked, Hook, Secret, Wanted, new_id, new_secret
 from services.webhooks.lookups import Addresses, NotPublic
 from services.webhooks.sending import Message, Outcome, Sender
 from services.webhooks.source import Source, Told
 from services.webhooks.store import Store
 from shared.domain.errors import Conflict, Invalid
-from shared.text import Line
+from shared.text import Line, Lines
+from standings.client import StandingsError
 
 VERIFICATION = "standings.webhook.verification"
 
@@ -34,13 +36,20 @@ class NotDelivered(Conflict):
     title = "Not delivered"
 
 
+class TooManySecrets(Conflict):
+    """So many keys of a webhook are still valid that no other is given beside them."""
+
+    code = "webhook-secrets-in-use"
+    title = "Too many secrets in use"
+
+
 class Registration(BaseModel):
     """A new webhook."""
 
     model_config = ConfigDict(extra="forbid")
 
     url: Line = Field(max_length=2000, examples=["https://example.org/standings"])
-    description: Line = Field(default="", max_length=500)
+    description: Lines = Field(default="", max_length=500)
     wanted: Asked = Asked()
 
 
@@ -50,7 +59,7 @@ class Change(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     url: Line | None = Field(default=None, max_length=2000)
-    description: Line | None = Field(default=None, max_length=500)
+    description: Lines | None = Field(default=None, max_length=500)
     wanted: Asked | None = None
     paused: bool | None = None
 
@@ -60,7 +69,7 @@ class Rotation(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    keep_old_hours: float = Field(default=24, ge=0, le=24 * 30)
+    keep_old_hours: float = Field(default=24, ge=0, le=24 * 30, allow_inf_nan=False)
 
 
 class Registry:
@@ -83,7 +92,8 @@ class Registry:
         self._clock = clock
 
     async def register(self, asked: Registration) -> Hook:
-        """A new webhook, unverified; it will have what comes after this. Raises `Invalid`."""
+        """A new webhook, unverified; it will have what comes after this. Raises `Invalid` and `TooManyHooks`."""
+        await self.store.refuse_full()
         await self._refuse_url(asked.url)
         now = self._clock()
         hook = Hook(
@@ -102,7 +112,7 @@ class Registry:
 
     async def change(self, hook: str, asked: Change) -> Hook:
         """Changes a webhook; another address has to be verified again. Raises `Invalid`, `NotFound` and `Changed`."""
-        if asked.url is not None:
+        if asked.url is not None and asked.url != (await self.store.hook(hook)).url:
             await self._refuse_url(asked.url)
 
         def to(was: Hook) -> Hook:
@@ -118,16 +128,18 @@ class Registry:
         return await self.store.change(hook, to, afresh=True)
 
     async def rotate(self, hook: str, asked: Rotation) -> tuple[Hook, str]:
-        """Another key, beside which the old one is used for a while. Raises `NotFound` and `Changed`."""
+        """Another key, beside which old ones, at most four, are used for a while.
+
+        Raises `TooManySecrets`, `NotFound` and `Changed`.
+        """
         now, secret = self._clock(), new_secret()
         until = now + timedelta(hours=asked.keep_old_hours)
 
         def to(was: Hook) -> Hook:
-            old = [
-                one.model_copy(update={"until": min(one.until or until, until)})
-                for one in was.secrets
-                if (one.until or until) > now
-            ]
+            old = [one.model_copy(update={"until": min(one.until or until, until)}) for one in was.valid(now)]
+            old = [one for one in old if one.until and one.until > now]
+            if len(old) > MOST_OLD_SECRETS:
+                raise _too_many_secrets(was, old)
             return was.model_copy(update={"secrets": [Secret(value=secret), *old]})
 
         return await self.store.change(hook, to), secret
@@ -135,9 +147,11 @@ class Registry:
     async def verify(self, hook_id: str) -> Hook:
         """Sends a challenge, which the receiver answers with, and lets the webhook begin or go on.
 
-        Raises `NotVerified`, `NotFound` and `Changed`.
+        Raises `NotVerified`, `Invalid`, `NotFound` and `Changed`.
         """
         hook = await self.store.hook(hook_id)
+        if hook.state == "unverified":  # one that was verified under earlier rules may go on
+            new_target(hook.url, self._addresses.development)
         challenge = secrets.token_urlsafe(24)
         body = orjson.dumps({"type": VERIFICATION, "webhook": hook.id, "challenge": challenge})
         message = Message(f"msg_{secrets.token_hex(16)}", body, "application/json")
@@ -147,7 +161,7 @@ class Registry:
             raise NotVerified(
                 "webhook",
                 hook.id,
-                f"{hook.url} {said}",
+                f"{hook.url[:200]} {said}",
                 'answer the challenge with 200 and the JSON object {"challenge": "…"}, or with its plain text',
             )
 
@@ -171,18 +185,26 @@ class Registry:
             raise NotDelivered(
                 "letter",
                 f"{contest}/{version}",
-                f"{hook.url} {outcome.said}",
+                f"{hook.url[:200]} {outcome.said}",
                 "see to the receiver, and try again; the letter stays where it is",
             )
         await self.store.drop_letter(hook_id, contest, version)
         return outcome
 
     async def _one(self, contest: str, version: int) -> Told:
-        page = await self._source.after(contest, version - 1, Wanted(), most=1)
+        way_out = "the letter stays where it is: try again"
+        try:
+            page = await self._source.after(contest, version - 1, Wanted(), most=1)
+        except (httpx.HTTPError, StandingsError) as error:
+            why = f"the API does not say what it was: {error}"
+            raise NotDelivered("letter", f"{contest}/{version}", why, way_out) from None
+        if not page.changes or page.changes[0].version != version:
+            why = f"the API has no version {version} of {contest}"
+            raise NotDelivered("letter", f"{contest}/{version}", why, way_out)
         return page.changes[0]
 
     async def _refuse_url(self, url: str) -> None:
-        target = target_of(url, self._addresses.development)
+        target = new_target(url, self._addresses.development)
         try:
             await self._addresses.of(target)
         except NotPublic as error:
@@ -191,6 +213,15 @@ class Registry:
             raise Invalid(
                 "url", url, f"{target.host} cannot be found: {error}", "give a host that exists"
             ) from None
+
+
+def _too_many_secrets(hook: Hook, old: list[Secret]) -> TooManySecrets:
+    return TooManySecrets(
+        "webhook",
+        hook.id,
+        f"{len(old)} secrets of webhook {hook.id!r} are still in use, and {MOST_OLD_SECRETS} may be beside a new one",
+        "wait until one has ended, or rotate with keep_old_hours 0, which ends all but the new one at once",
+    )
 
 
 def _answer(outcome: Outcome) -> str:

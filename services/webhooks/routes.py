@@ -13,6 +13,7 @@ HookId = Annotated[str, Path(pattern=r"^wh_[0-9a-f]{24}$", examples=["wh_0123456
 ContestId = Annotated[Slug, Path()]
 Version = Annotated[int, Path(ge=1, le=2**53)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+After = Annotated[str | None, Query(pattern=r"^[a-z0-9._-]{1,120}/[0-9]{1,16}$")]
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     404: {"description": "no webhook, or no letter, of this name"},
     409: {"description": "the receiver did not do its part, or the webhook was changed at this moment"},
@@ -74,10 +75,16 @@ def routes(registry: Registry) -> APIRouter:  # noqa: C901 - a list of routes, n
         return {"attempts": [{**one, "at": _instant(one["at"])} for one in found]}
 
     @router.get("/{webhook}/dead-letters")
-    async def dead_letters(webhook: HookId) -> dict[str, Any]:
-        """What was given up after the last try, by contest and version."""
+    async def dead_letters(webhook: HookId, limit: Limit = 1000, after: After = None) -> dict[str, Any]:
+        """What was given up after the last try, by contest and version; `after` is `next` of the page before."""
         await store.hook(webhook)
-        return {"dead_letters": [_letter(one) for one in await store.dead_letters(webhook)]}
+        place = placed(after)
+        found = [one for one in await store.dead_letters(webhook) if (one.contest, one.version) > place]
+        more = found[limit - 1] if len(found) > limit else None
+        return {
+            "dead_letters": [_letter(one) for one in found[:limit]],
+            "next": None if more is None else f"{more.contest}/{more.version}",
+        }
 
     @router.post("/{webhook}/dead-letters/{contest}/{version}/redelivery")
     async def redeliver(webhook: HookId, contest: ContestId, version: Version) -> dict[str, Any]:
@@ -101,6 +108,12 @@ def view(hook: Hook) -> dict[str, Any]:
 
 def _unread(error: Unreadable) -> dict[str, Any]:
     return {"webhook": error.value, "state": "unreadable", "why": f"{error.detail}; {error.way_out}"}
+
+
+def placed(after: str | None) -> tuple[str, int]:
+    """The contest and version that a page begins behind."""
+    contest, _, version = (after or "/0").rpartition("/")
+    return contest, int(version)
 
 
 def _retry(contest: str, one: Retry) -> dict[str, Any]:

@@ -15,6 +15,10 @@ from shared.keys import WebhookKeys
 # Which attempts were made is for whoever looks for a fault now; the log of events is elsewhere.
 _ATTEMPTS_KEPT = 1000
 _LEAD_MS = 10_000
+MOST_HOOKS = 1000
+_FULL = -1
+MOST_LETTERS = 1000
+_RETRIES_SHOWN = 1000
 
 
 class Changed(Conflict):
@@ -36,6 +40,21 @@ class Unreadable(Conflict):
             hook,
             f"what is stored of webhook {hook!r} cannot be read, and nothing is sent to it",
             "start the release that wrote it, or remove it and register again",
+        )
+
+
+class TooManyHooks(Conflict):
+    """There are as many webhooks as there may be."""
+
+    code = "too-many-webhooks"
+    title = "Too many webhooks"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "webhook",
+            "",
+            f"there are {MOST_HOOKS} webhooks, and no more may be",
+            "remove one that is not needed",
         )
 
 
@@ -99,10 +118,22 @@ class Store:
         return _read(hook, await self._raw(hook))
 
     async def add(self, hook: Hook, sent: Mapping[str, int]) -> None:
-        """A new webhook, which wants no more of these contests than what comes behind these versions."""
+        """A new webhook, which wants no more of these contests than what comes behind these versions.
+
+        Raises `TooManyHooks`.
+        """
         if sent:
             await self.redis.hset(WebhookKeys.sent(hook.id), mapping=cast(Any, dict(sent)))
-        await self._replaced(hook.id, b"", hook.model_dump_json())
+        try:
+            await self._replaced(hook.id, b"", hook.model_dump_json())
+        except TooManyHooks:
+            await self.redis.delete(WebhookKeys.sent(hook.id))
+            raise
+
+    async def refuse_full(self) -> None:
+        """Returns if another webhook may be registered. Raises `TooManyHooks`."""
+        if await self.redis.hlen(WebhookKeys.hooks) >= MOST_HOOKS:
+            raise TooManyHooks
 
     async def change(self, hook: str, to: Callable[[Hook], Hook], afresh: bool = False) -> Hook:
         """Changes one; `afresh` forgets when what failed is tried again. Raises `NotFound` and `Changed`."""
@@ -148,9 +179,13 @@ class Store:
         return int(await self.redis.hget(WebhookKeys.sent(hook), contest) or 0)
 
     async def retries(self, hook: str) -> dict[str, Retry]:
-        """What is waiting to be tried again, by contest."""
-        found = cast(dict[bytes, bytes], await self.redis.hgetall(WebhookKeys.retries(hook)))
-        return {contest.decode(): Retry.model_validate_json(one) for contest, one in found.items()}
+        """What is waiting to be tried again, by contest; of very many contests a thousand."""
+        found: dict[str, Retry] = {}
+        async for contest, one in self.redis.hscan_iter(WebhookKeys.retries(hook), count=_RETRIES_SHOWN):
+            found[contest.decode()] = Retry.model_validate_json(one)
+            if len(found) == _RETRIES_SHOWN:
+                break
+        return found
 
     async def retry_of(self, hook: str, contest: str) -> Retry | None:
         """What of a contest is waiting to be tried again."""
@@ -192,6 +227,10 @@ class Store:
         letters = [DeadLetter.model_validate_json(one) for one in found]
         return sorted(letters, key=lambda letter: (letter.contest, letter.version))
 
+    async def letters(self, hook: str) -> int:
+        """How many were given up."""
+        return int(await self.redis.hlen(WebhookKeys.dead(hook)))
+
     async def dead_letter(self, hook: str, contest: str, version: int) -> DeadLetter:
         """One of them. Raises `NotFound`."""
         found = await self.redis.hget(WebhookKeys.dead(hook), f"{contest}/{version}")
@@ -212,7 +251,10 @@ class Store:
 
     async def _replaced(self, hook: str, was: bytes, becomes: str, removed: list[str] | None = None) -> None:
         keys = [WebhookKeys.hooks, WebhookKeys.revision, *(removed or [])]
-        if not await self._replace(keys=keys, args=[hook, was, becomes]):
+        done = await self._replace(keys=keys, args=[hook, was, becomes, MOST_HOOKS])
+        if done == _FULL:
+            raise TooManyHooks
+        if not done:
             raise Changed(
                 "webhook", hook, f"webhook {hook!r} was changed at this moment", "read it and try again"
             )

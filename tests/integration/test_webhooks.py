@@ -1,5 +1,6 @@
 """Webhooks as running services, with receivers that take, fail, are slow, point elsewhere and go away."""
 
+import json
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -9,12 +10,14 @@ import httpx
 import pytest
 from redis import Redis
 
+from services.webhooks.store import MOST_LETTERS, DeadLetter
 from shared.keys import WebhookKeys
 from tests.integration.test_changes import announced, batch, followed, opened
 from tests.receivers import Behave, Got, echo, receiver, resetting
 from tests.running import Standings, service, standings
 from tests.servers import eventually
 
+JSON = {"Content-Type": "application/json"}
 QUICK = {"webhook_retry_seconds": "[0.1, 0.2, 0.3]", "webhook_timeout_seconds": "1"}
 
 
@@ -161,6 +164,34 @@ def test_what_is_given_up_becomes_a_dead_letter_and_can_be_sent_again(
         assert webhooks.get(f"{path}/dead-letters").json()["dead_letters"] == []
         assert webhooks.post(again).status_code == 404
         assert webhooks.delete(f"{path}/dead-letters/{contest}/4").status_code == 404
+
+
+def test_a_webhook_with_too_many_dead_letters_is_disabled_and_misses_nothing(
+    deployment: Standings, contest: str, webhooks: httpx.Client
+) -> None:
+    with receiver() as there, Redis.from_url(deployment.redis_url) as redis:
+        hook = verified(webhooks, there.url, contests=[contest])["webhook"]
+        path = f"/v1/webhooks/{hook}"
+        for n in range(1, MOST_LETTERS + 1):
+            letter = DeadLetter(contest="old", version=n, attempts=4, at=0, said="answered 503")
+            redis.hset(WebhookKeys.dead(hook), f"old/{n}", letter.model_dump_json())
+        there.behave = failing(4, (503, {}, b""))
+        announced(deployment, contest, 1)
+        announced(deployment, contest, 2)
+        eventually(lambda: webhooks.get(path).json()["state"] == "disabled")
+        assert "given up" in webhooks.get(path).json()["why"]
+        assert there.versions() == [4, 4, 4, 4]
+
+        page = webhooks.get(f"{path}/dead-letters", params={"limit": MOST_LETTERS - 1}).json()
+        assert (len(page["dead_letters"]), page["next"]) == (MOST_LETTERS - 1, f"old/{MOST_LETTERS - 1}")
+        page = webhooks.get(f"{path}/dead-letters", params={"after": page["next"]}).json()
+        assert [one["version"] for one in page["dead_letters"]] == [MOST_LETTERS]
+        assert page["next"] is None
+        for wrong in ({"limit": MOST_LETTERS + 1}, {"limit": 0}, {"after": "old"}, {"after": "old/x"}):
+            assert webhooks.get(f"{path}/dead-letters", params=wrong).status_code == 422
+
+        assert webhooks.post(f"{path}/verification").json()["state"] == "active"
+        eventually(lambda: there.versions() == [4, 4, 4, 4, 4, 5])
 
 
 def test_a_receiver_that_is_slow_or_points_elsewhere_has_failed(
@@ -390,12 +421,26 @@ def test_what_must_not_be_reached_is_refused(redis_url: str, webhooks: httpx.Cli
         "https:///hook": "no host",
         "ftp://example.org/hook": "https",
         "https://no-such-host.invalid/hook": "cannot be found",
+        "https://[3fff::1]/hook": "not a public address",
+        "https://192.88.99.1/hook": "not a public address",
+        "https://example.org:22/hook": "port 22",
+        "https://example.org:6379/hook": "port 6379",
+        "https://example.org:0/hook": "no port",
+        "https://example.org:99999/hook": "no port",
+        "https://xn--/hook": "no name of a host",
+        f"https://{'a' * 70}.example/hook": "no name of a host",
+        "https://ex\ud800ample.org/hook": "U+D800",
+        f"https://example.org/{'a' * 2000}": "2000 characters",
     }
     with service("webhooks", redis_url, api_url="http://127.0.0.1:9") as strict:
         for url, why in urls.items():
-            answer = httpx.post(f"{strict.url}/v1/webhooks", json={"url": url})
+            # Escaped, as a program sends halves of characters.
+            answer = httpx.post(f"{strict.url}/v1/webhooks", content=json.dumps({"url": url}), headers=JSON)
             assert (answer.status_code, answer.json()["field"]) == (422, "url"), (url, answer.text)
             assert why in answer.json()["detail"], (url, answer.json()["detail"])
+            assert (
+                "127.0.0.1" in url or "127.0.0.1" not in answer.text
+            )  # what a name leads to inside is not told
     for body in ({}, {"url": 1}, {"url": "https://example.org", "wanted": {"contests": []}}, {"u": 1}):
         answer = webhooks.post("/v1/webhooks", json=body)
         assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")

@@ -5,15 +5,21 @@ import time
 
 import pytest
 
-from services.webhooks.addresses import is_public, target_of
+from services.webhooks.addresses import new_target, target_of
 from services.webhooks.lookups import Addresses, NotPublic
+from services.webhooks.public import is_public
 from shared.domain.errors import Invalid
 
 PRIVATE = (
     "0.0.0.0", "10.0.0.1", "100.64.0.1", "127.0.0.1", "127.8.9.10", "169.254.169.254", "172.16.0.1", "192.0.2.1",
     "192.168.1.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "::ffff:127.0.0.1",
     "::ffff:8.8.8.8", "fe80::1", "fe80::1%eth0", "fc00::1", "fd12::1", "fec0::1", "ff02::1", "2001:db8::1",
-    "2002:7f00:1::1", "2001:0:7f00:1::1", "64:ff9b::7f00:1", "64:ff9b:1::a00:1",
+    "2002:7f00:1::1", "2001:0:7f00:1::1", "64:ff9b::7f00:1", "64:ff9b:1::a00:1", "192.88.99.1", "192.88.99.255",
+    "192.0.0.9", "192.0.0.170", "192.31.196.1", "192.52.193.1", "192.175.48.1", "198.19.255.255", "198.51.100.1",
+    "203.0.113.1", "239.255.255.255", "254.0.0.1", "100.127.255.255", "172.31.255.255", "0.1.2.3",
+    "3fff::1", "3fff:fff:ffff::1", "5f00::1", "100::1", "100:0:0:1::1", "::2", "::a00:1", "::ffff:0:a00:1",
+    "2001:1::1", "2001:2::1", "2001:3::1", "2001:4:112::1", "2001:10::1", "2001:20::1", "2001:30::1",
+    "2002:808:808::1", "2620:4f:8000::1", "4000::1", "e000::1", "fe00::1", "ffff::1", "1fff::1",
 )  # fmt: skip
 
 
@@ -22,7 +28,30 @@ def test_an_address_of_no_public_host(address: str) -> None:
     assert not is_public(address)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "93.184.216.34", "2606:2800:220:1::1", "2a00:1450:4001::1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "8.8.8.8",
+        "93.184.216.34",
+        "9.255.255.255",
+        "11.0.0.0",
+        "100.63.255.255",
+        "100.128.0.0",
+        "172.15.255.255",
+        "172.32.0.0",
+        "192.88.98.255",
+        "192.88.100.0",
+        "198.17.255.255",
+        "198.20.0.0",
+        "223.255.255.255",
+        "2606:2800:220:1::1",
+        "2a00:1450:4001::1",
+        "2001:200::1",
+        "2001:4860::1",
+        "2003::1",
+        "3ffe:ffff::1",
+    ],
+)
 def test_an_address_of_a_public_host(address: str) -> None:
     assert is_public(address)
 
@@ -60,3 +89,96 @@ def test_a_url_that_may_not(url: str) -> None:
 
     with pytest.raises((Invalid, NotPublic)):
         asyncio.run(looked_up())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org/", "https://example.org:443/", "https://example.org:8443/", "https://example.org:1024/",
+        "https://example.org:65535/", "https://Sub.EXAMPLE.org/a?b=c", "https://bücher.example/", "https://faß.de/",
+        "https://xn--bcher-kva.example/", "https://a_b.example.org/", f"https://{'a' * 63}.org/", "https://8.8.8.8/",
+        "https://[2606:2800:220:1::1]:8443/", "https://1.example/", "https://example.org/%5C?%40", "https://ex.org/@",
+        "https://" + "a." * 125 + "org/",
+    ],
+)  # fmt: skip
+def test_what_may_be_registered(url: str) -> None:
+    assert new_target(url, development=False) == target_of(url, development=False)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        *(
+            (f"https://example.org:{port}/", "port")
+            for port in (0, 1, 22, 25, 80, 442, 444, 1023, 6379, 65536, 99999, 10**9)
+        ),
+        ("https://example.org:-1/", "port"),
+        ("https://example.org:44\uff13/", "port"),
+        ("https://xn--/", "no name"),
+        ("https://xn--a.example/", "no name"),
+        ("https://xn--bcher-kva8.example/", "no name"),
+        (f"https://{'a' * 64}.org/", "no name"),
+        (f"https://{'a' * 70}.example/", "no name"),
+        ("https://" + "a." * 126 + "org/", "no name"),
+        ("https://a..b/", "no name"),
+        ("https://.example.org/", "no name"),
+        ("https://-a.example/", "no name"),
+        ("https://ex%41mple.org/", "no name"),
+        ("https://example.org%2f@evil.example/", "password"),
+        ("https://example.org./", "dot at its end"),
+        ("https://localhost./", "dot at its end"),
+        ("https://0x7f000001/", "number"),
+        ("https://0x7f.1/", "number"),
+        ("https://2130706433/", "number"),
+        ("https://0177.0.0.1/", "IPv4"),
+        ("https://127.1/", "number"),
+        ("https://1.2.3/", "number"),
+        ("https://example.0x/", "number"),
+        ("https://[fe80::1%25eth0]/", "zone"),
+        ("https://[2606:2800::1%eth0]/", "zone"),
+        ("https://[::ffff:8.8.8.8]/", "not a public"),
+        ("https://[3fff::1]/", "not a public"),
+        ("https://192.88.99.1/", "not a public"),
+        ("https://@example.org/", "password"),
+        ("https://user@example.org/", "password"),
+        ("https://example.org\\@evil.example/", "backslash"),
+        ("https://example.org/\\..", "backslash"),
+        ("https://example.org/ x", "space"),
+        ("https://example.org/#", "fragment"),
+        ("https://ex\ud800.org/", "url"),
+        ("https://example.org/\ud800", "url"),
+        ("https://ⅷ.example/", "url"),
+        ("https://ex\u202eample.org/", "url"),
+        ("https://e\x00x.org/", "url"),
+        ("https:/example.org/", "host"),
+        ("HTTPS:example.org", "host"),
+        ("javascript:alert(1)", "https"),
+        ("https://[::1", "url"),
+    ],
+)  # fmt: skip
+def test_what_may_not_be_registered_and_why(url: str, why: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        new_target(url, development=False)
+
+    assert refused.value.field == "url"
+    assert why in refused.value.detail or why == "url"
+    assert refused.value.way_out
+
+
+@pytest.mark.parametrize("port", [1, 22, 80, 6379, 65535])
+def test_in_development_every_port_is_allowed_that_is_one(port: int) -> None:
+    assert new_target(f"http://127.0.0.1:{port}/", development=True).port == port
+    for none in (0, 65536):
+        with pytest.raises(Invalid, match="port"):
+            new_target(f"http://127.0.0.1:{none}/", development=True)
+
+
+@pytest.mark.parametrize("url", ["https://example.org:22/", "https://example.org./", "https://a_.example/"])
+def test_what_was_registered_before_is_still_sent_to(url: str) -> None:
+    assert target_of(url, development=False).host
+
+
+@pytest.mark.parametrize("url", ["https://xn--/", "https://example.org:99999/", "https://example.org:0/"])
+def test_what_can_never_be_reached_is_refused_when_it_is_sent_to(url: str) -> None:
+    with pytest.raises(Invalid):
+        target_of(url, development=False)

@@ -42,8 +42,7 @@ def written(
     return Record(versions, generation, name, index_at, sha256)
 
 
-def written_first(directory: Path, **index: Any) -> Record:
-    """Writes a file of the first format, in which some of the index is otherwise; its record."""
+def _first_pieces() -> tuple[bytes, dict[str, list[list[int]]]]:
     content = b""
     pieces: dict[str, list[list[int]]] = {}
     for stream in (LOG, LEDGER):
@@ -52,6 +51,17 @@ def written_first(directory: Path, **index: Any) -> Record:
             packed = packed_entries(entries(stream)[at : at + FIRST_FORMAT_PIECE])
             pieces[stream].append([at + 1, len(content), len(packed)])
             content += packed
+    return content, pieces
+
+
+def first_streams() -> dict[str, list[list[int]]]:
+    """Where the pieces of a file of the first format lie."""
+    return _first_pieces()[1]
+
+
+def written_first(directory: Path, **index: Any) -> Record:
+    """Writes a file of the first format, in which some of the index is otherwise; its record."""
+    content, pieces = _first_pieces()
     said = {"standings_archive": 1, "contest": CONTEST, "version": VERSIONS, "streams": pieces, **index}
     name = file_name(CONTEST, VERSIONS, "")
     (directory / name).write_bytes(content + compress(orjson.dumps(said) + b"\n", mtime=0))

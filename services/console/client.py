@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import orjson
 
+from shared.text import sentence
 from standings.client.exact import number
 
 REFUSED, WRONG_USAGE, UNREACHABLE, PARTLY = 1, 2, 3, 4
@@ -63,7 +64,7 @@ class Client:
     def tell(self, path: str, said: Mapping[str, object]) -> dict[str, Any]:
         """Ingest's answer to a command; what is None is left out. Raises `Failed`."""
         body = {name: value for name, value in said.items() if value is not None}
-        return _json(_call("POST", self.ingest_url + path, content=orjson.dumps(body), headers=_JSON))
+        return _json(_call("POST", self.ingest_url + path, content=_written(body), headers=_JSON))
 
     def change(self, method: str, path: str) -> dict[str, Any]:
         """Ingest's answer to a request without a body. Raises `Failed`."""
@@ -71,7 +72,7 @@ class Client:
 
     def batch(self, contest: str, commands: list[dict[str, Any]], on_refusal: str) -> list[dict[str, Any]]:
         """The answer to each command, and the summary at the end. Raises `Failed`."""
-        body = b"".join(orjson.dumps(command, option=orjson.OPT_APPEND_NEWLINE) for command in commands)
+        body = b"".join(_written(command) + b"\n" for command in commands)
         answer = _call(
             "POST",
             f"{self.ingest_url}/v1/contests/{contest}/batch",
@@ -93,8 +94,24 @@ _JSON = {"content-type": "application/json"}
 
 def _json(answer: httpx.Response) -> dict[str, Any]:
     # Scores may have decimal places, and stay exact.
-    found: dict[str, Any] = json.loads(answer.content, parse_float=number) if answer.content else {}
+    try:
+        found = json.loads(answer.content, parse_float=number) if answer.content else {}
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise _failed("Not understood", f"{answer.url} answers what Standings does not", UNREACHABLE)
     return found
+
+
+def _written(said: object) -> bytes:
+    try:
+        return orjson.dumps(said)
+    except TypeError as error:  # half of a character, an integer beyond 64 bits
+        raise _failed("Not sent", f"what was said cannot be written as JSON: {error}", WRONG_USAGE) from None
+
+
+def _failed(title: str, detail: str, code: int) -> Failed:
+    return Failed({"title": title, "detail": sentence(detail)}, code)
 
 
 def _call(method: str, url: str, **more: Any) -> httpx.Response:
@@ -103,8 +120,10 @@ def _call(method: str, url: str, **more: Any) -> httpx.Response:
     if answer.is_success:
         return answer
     try:
-        problem: dict[str, Any] = orjson.loads(answer.content)
+        problem = orjson.loads(answer.content)
     except orjson.JSONDecodeError:
+        problem = None
+    if not isinstance(problem, dict):
         problem = {"title": answer.reason_phrase, "status": answer.status_code, "detail": f"{method} {url}"}
     raise Failed(problem, REFUSED)
 
@@ -113,6 +132,8 @@ def _call(method: str, url: str, **more: Any) -> httpx.Response:
 def _reaching(url: str) -> Iterator[None]:
     try:
         yield
+    except (httpx.InvalidURL, UnicodeEncodeError) as error:
+        raise _failed("Not asked", f"{url} is no address: {error}", WRONG_USAGE) from None
     except httpx.HTTPError as error:
         base = httpx.URL(url).copy_with(path="/", query=None)
         problem = {

@@ -1,23 +1,32 @@
 """Importing files: reading them, finding out what is new, and sending it."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+import orjson
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.console.client import REFUSED, WRONG_USAGE, Client, Failed
 from services.console.output import err, warn
 from services.ingest.importers import fivethirtyeight, snapshots, table
-from services.ingest.importers.rows import BadRow
+from services.ingest.importers.rows import BadRow, TooManyBadRows
+from shared.text import sentence, whole
 
 Format = Literal["fivethirtyeight-2020", "csv", "ndjson"]
 Mode = Literal["mirror", "history"]
 OnError = Literal["abort", "skip"]
-# A batch that is taken whole has at most 10,000 lines.
-_WHOLE, _CHUNK = 10_000, 1000
+# A batch that is taken whole has at most 10,000 lines and 16 MiB; what has more goes in smaller ones.
+_WHOLE, _WHOLE_BYTES = 10_000, 16 << 20
+_CHUNK, _CHUNK_BYTES = 1000, 8 << 20
+# All of a file is read before any of it is sent.
+MOST_BYTES = 64 << 20
+_MOST_TOLD, _MOST_OF_A_ROW = 1000, 500
+
+
+Read = TypeVar("Read")
 
 
 @dataclass
@@ -34,19 +43,21 @@ class Imported:
 
 @dataclass(frozen=True)
 class Import:
-    """How files are imported into a contest."""
+    """How files are imported into a contest, for which `ready` is called when they are read and fit to be sent."""
 
     client: Client
     contest: str
     mode: Mode
     on_error: OnError
     recorded_by: str
+    ready: Callable[[], None] = lambda: None
 
     def snapshots_of(self, files: Iterable[Path], known_at: list[str]) -> list[Imported]:
         """Imports snapshots of FiveThirtyEight's table in the order of their days. Raises `Failed`."""
         dated = sorted(_dated(list(files), known_at))
-        read = [(day, file, *fivethirtyeight.read(_text(file))) for day, file in dated]
+        read = [(day, file, *_read(file, fivethirtyeight.read, _text(file))) for day, file in dated]
         self._refuse_bad(((file, bad) for _, file, _, bad in read), always=True)
+        self.ready()
         done: list[Imported] = []
         for day, file, rows, _ in read:
             current, candidates = self._current(day)
@@ -66,20 +77,25 @@ class Import:
         """Imports CSV or NDJSON files of our own. Raises `Failed`."""
         read = [(file, *self._read(file, form)) for file in files]
         self._refuse_bad((file, bad) for file, _, bad in read)
+        self.ready()
         return [self._send(file, commands, len(bad)) for file, commands, bad in read]
 
     def _read(self, file: Path, form: Format) -> tuple[list[dict[str, Any]], list[BadRow]]:
+        said = {"contest": self.contest, "recorded_by": self.recorded_by}
         if form == "csv":
-            return table.read_csv(_text(file), contest=self.contest, recorded_by=self.recorded_by)
-        return table.read_ndjson(_bytes(file), contest=self.contest, recorded_by=self.recorded_by)
+            return _read(file, table.read_csv, _text(file), **said)
+        return _read(file, table.read_ndjson, _bytes(file), **said)
 
     def _refuse_bad(self, found: Iterable[tuple[Path, list[BadRow]]], always: bool = False) -> None:
         """Names every bad row. A snapshot with one is refused always: a row left out would count as vanished."""
         total = 0
         for file, bad in found:
+            for row in bad[: max(0, _MOST_TOLD - total)]:
+                told = f"{row.line}: {row.column}: {row.value[:_MOST_OF_A_ROW]!r}: {row.reason}"
+                warn(f"{file}:{sentence(told)}")
             total += len(bad)
-            for row in bad:
-                warn(f"{file}:{row.line}: {row.column}: {row.value!r}: {row.reason}")
+        if total > _MOST_TOLD:
+            warn(f"and {total - _MOST_TOLD} more")
         if total and (always or self.on_error == "abort"):
             raise Failed(
                 {
@@ -101,14 +117,11 @@ class Import:
 
     def _send(self, file: Path, commands: list[dict[str, Any]], skipped: int) -> Imported:
         kinds = Counter(str(command["command"]) for command in commands)
-        done = Imported(str(file), dict(kinds), skipped=skipped)
-        whole = self.on_error == "abort" and len(commands) <= _WHOLE
-        size = _WHOLE if whole else _CHUNK
+        done = Imported(whole(str(file)), dict(kinds), skipped=skipped)
         if not commands:
             return done
-        with _bar(file.name, len(commands)) as progress:
-            for first in range(0, len(commands), size):
-                chunk = commands[first : first + size]
+        with _bar(whole(file.name), len(commands)) as progress:
+            for chunk in self._batches(commands):
                 answers = self.client.batch(
                     self.contest, chunk, "abort" if self.on_error == "abort" else "continue"
                 )
@@ -117,6 +130,13 @@ class Import:
         if done.version:
             self.client.ask(f"/v1/contests/{self.contest}", min_version=done.version, wait_ms=10_000)
         return done
+
+    def _batches(self, commands: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+        fits = sum(len(orjson.dumps(command)) + 1 for command in commands) <= _WHOLE_BYTES
+        if self.on_error == "abort" and len(commands) <= _WHOLE and fits:
+            yield commands
+        else:
+            yield from _chunks(commands)
 
     def _count(self, done: Imported, answers: list[dict[str, Any]]) -> None:
         for answer in answers[:-1]:
@@ -155,18 +175,48 @@ def _dated(files: list[Path], known_at: list[str]) -> list[tuple[str, Path]]:
     return [(day, file) for day, file in named if day is not None]
 
 
-def _bytes(file: Path) -> bytes:
+def _chunks(commands: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The commands in batches of so many, and of so many bytes where one alone does not have more."""
+    chunk: list[dict[str, Any]] = []
+    size = 0
+    for command in commands:
+        length = len(orjson.dumps(command)) + 1
+        if chunk and (len(chunk) == _CHUNK or size + length > _CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(command)
+        size += length
+    yield chunk
+
+
+def _read(file: Path, read: Callable[..., Read], content: object, **said: str) -> Read:
     try:
-        return file.read_bytes()
+        return read(content, **said)
+    except TooManyBadRows as error:
+        raise _not_read(file, str(error), REFUSED) from None
+
+
+def _bytes(file: Path) -> bytes:
+    """All of a file, or of a pipe, if it is not too much."""
+    try:
+        with file.open("rb") as opened:
+            found = opened.read(MOST_BYTES + 1)
     except OSError as error:
-        raise Failed({"title": "File not read", "detail": f"{file}: {error.strerror}"}, WRONG_USAGE) from None
+        raise _not_read(file, error.strerror or str(error), WRONG_USAGE) from None
+    if len(found) > MOST_BYTES:
+        raise _not_read(file, f"it has more than {MOST_BYTES:,} bytes: import it in parts", REFUSED)
+    return found
 
 
 def _text(file: Path) -> str:
     try:
         return _bytes(file).decode()
     except UnicodeDecodeError as error:
-        raise Failed({"title": "File not read", "detail": f"{file}: not UTF-8: {error}"}, REFUSED) from None
+        raise _not_read(file, f"not UTF-8: {error}", REFUSED) from None
+
+
+def _not_read(file: Path, why: str, code: int) -> Failed:
+    return Failed({"title": "File not read", "detail": sentence(f"{file}: {why}")}, code)
 
 
 def _bar(name: str, total: int) -> Progress:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shared.codec import exact
+from shared.text import plain
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -30,7 +31,7 @@ def as_json(value: object) -> None:
 def failure(problem: dict[str, Any], json: bool) -> None:
     """A problem on standard error: what, which field and value, and the way out."""
     if json:
-        err.file.write(orjson.dumps(problem).decode() + "\n")
+        err.file.write(orjson.dumps(plain(problem)).decode() + "\n")
         return
     warn(f"{problem.get('title', 'Problem')}: {problem.get('detail', '')}", style="red")
     if "field" in problem:

@@ -133,19 +133,7 @@ def streams(**changed: list[Any]) -> dict[str, Any]:
     return {"streams": {LOG: PIECES[LOG], LEDGER: PIECES[LEDGER], **changed}}
 
 
-def _pieces() -> dict[str, list[list[int]]]:
-    found: dict[str, list[list[int]]] = {}
-    at = 0
-    for stream in STREAMS:
-        found[stream] = []
-        for first in range(0, VERSIONS, archives.FIRST_FORMAT_PIECE):
-            length = len(packed_entries(entries(stream)[first : first + archives.FIRST_FORMAT_PIECE]))
-            found[stream].append([first + 1, at, length])
-            at += length
-    return found
-
-
-PIECES = _pieces()
+PIECES = archives.first_streams()
 (ONE, TWO, THREE) = PIECES[LOG]
 
 

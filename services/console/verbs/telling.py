@@ -241,9 +241,12 @@ def import_files(
     recorded_by = by or getpass.getuser()
     days = known_at or []
     with reaching(context, json) as client:
-        if create:
-            created(client, contest, title or contest, timezone, recorded_by, files, days, form)
-        importing = Import(client, contest, mode, on_error, recorded_by)
+
+        def ready() -> None:
+            if create:
+                created(client, contest, title or contest, timezone, recorded_by, files, days, form)
+
+        importing = Import(client, contest, mode, on_error, recorded_by, ready)
         done = (
             importing.snapshots_of(files, days)
             if form == "fivethirtyeight-2020"

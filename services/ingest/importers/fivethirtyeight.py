@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from services.ingest.importers.names import slug
-from services.ingest.importers.rows import BadRow, Record, named, records
+from services.ingest.importers.rows import (
+    MOST_COLUMNS,
+    BadRow,
+    Record,
+    named,
+    records,
+    refuse_too_many,
+    wrong_columns,
+)
 from shared.domain.errors import UnreadableTime
 from shared.domain.policies import FIVETHIRTYEIGHT_2020
 from shared.domain.times import start_of
@@ -94,9 +102,11 @@ def known_at_of(filename: str) -> str | None:
 def read(text: str) -> tuple[list[Row], list[BadRow]]:
     """The rows that have an endorsee, and what is wrong with those that cannot be read.
 
-    No two of the rows are of the same endorser in the same role for the same endorsee: the later one is bad.
+    No two of the rows are of the same endorser in the same role for the same endorsee: the later one is bad. Raises
+    `TooManyBadRows`.
     """
-    header, *rest = list(records(text)) or [BadRow(1, "", "", "the file is empty")]
+    rest = records(text)
+    header = next(rest, BadRow(1, "", "", "the file is empty"))
     if isinstance(header, BadRow):
         return [], [header]
     if bad := _wrong_header(header):
@@ -105,12 +115,15 @@ def read(text: str) -> tuple[list[Row], list[BadRow]]:
     for record in rest:
         read_row, wrong = _row(record, header.cells)
         bad += wrong
+        refuse_too_many(bad)
         rows += [read_row] if read_row else []
     return _without_repeats(rows, bad)
 
 
 def _wrong_header(header: Record) -> list[BadRow]:
-    twice = {name for name in header.cells if header.cells.count(name) > 1}
+    twice = wrong_columns(header)
+    if len(header.cells) > MOST_COLUMNS:
+        return twice
     return (
         [
             BadRow(header.line, name, "", "the header lacks this column")
@@ -122,7 +135,7 @@ def _wrong_header(header: Record) -> list[BadRow]:
             for name in header.cells
             if name not in COLUMNS
         ]
-        + [BadRow(header.line, name, name, "the header has this column twice") for name in sorted(twice)]
+        + twice
     )
 
 

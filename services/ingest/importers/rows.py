@@ -2,9 +2,14 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+MOST_COLUMNS: Final = 100
+# With more, it is another table than was said, and what is wrong with it is not told row by row.
+MOST_BAD: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,19 @@ class BadRow:
     column: str
     value: str
     reason: str
+
+
+class TooManyBadRows(Exception):
+    """So much of a file cannot be read that none of it is."""
+
+
+def refuse_too_many(bad: list[BadRow]) -> None:
+    """Raises `TooManyBadRows`."""
+    if len(bad) > MOST_BAD:
+        raise TooManyBadRows(
+            f"more than {MOST_BAD:,} values cannot be read up to line {bad[-1].line}; the first, in line "
+            f"{bad[0].line}: {bad[0].reason}"
+        )
 
 
 class Record(NamedTuple):
@@ -39,6 +57,21 @@ def records(text: str) -> Iterator[Record | BadRow]:
             line = reader.line_num + 1
     except csv.Error as error:
         yield BadRow(line, "", "", f"this is not CSV: {error}")
+
+
+def wrong_columns(header: Record) -> list[BadRow]:
+    """What is wrong with a header whatever its columns are called: they are too many, or one is there twice."""
+    if len(header.cells) > MOST_COLUMNS:
+        return [
+            BadRow(
+                header.line,
+                "",
+                "",
+                f"the header has {len(header.cells)} columns, and {MOST_COLUMNS} is the most",
+            )
+        ]
+    twice = sorted(name for name, times in Counter(header.cells).items() if times > 1)
+    return [BadRow(header.line, name, name, "the header has this column twice") for name in twice]
 
 
 def named(record: Record, header: list[str]) -> dict[str, str] | BadRow:

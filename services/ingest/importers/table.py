@@ -2,9 +2,21 @@
 
 import json
 from dataclasses import dataclass, field
+from io import BytesIO
+from math import isfinite
+
+import orjson
 
 from services.ingest.importers.names import digest
-from services.ingest.importers.rows import BadRow, Record, named, records
+from services.ingest.importers.rows import (
+    MOST_COLUMNS,
+    BadRow,
+    Record,
+    named,
+    records,
+    refuse_too_many,
+    wrong_columns,
+)
 
 Command = dict[str, object]
 Cells = dict[str, str]
@@ -100,8 +112,9 @@ class _Table:
 
 
 def read_csv(text: str, *, contest: str, recorded_by: str) -> tuple[list[Command], list[BadRow]]:
-    """The commands of a CSV text, and what is wrong with the lines that cannot be read."""
-    header, *rest = list(records(text)) or [BadRow(1, "", "", "the file is empty")]
+    """The commands of a CSV text, and what is wrong with the lines that cannot be read. Raises `TooManyBadRows`."""
+    rest = records(text)
+    header = next(rest, BadRow(1, "", "", "the file is empty"))
     if isinstance(header, BadRow):
         return [], [header]
     if bad := _wrong_header(header):
@@ -115,33 +128,35 @@ def read_csv(text: str, *, contest: str, recorded_by: str) -> tuple[list[Command
             table.bad += wrong
         else:
             table.add(_command(cells))
+        refuse_too_many(table.bad)
     return table.commands, table.bad
 
 
 def read_ndjson(data: bytes, *, contest: str, recorded_by: str) -> tuple[list[Command], list[BadRow]]:
-    """The commands of NDJSON; their own fields are for ingest to check."""
+    """The commands of NDJSON; their own fields are for ingest to check. Raises `TooManyBadRows`."""
     table = _Table(contest, recorded_by)
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+    for number, line in enumerate(BytesIO(data.removeprefix(b"\xef\xbb\xbf")), start=1):
         if not line.strip():
             continue
-        command = _parsed(line.rstrip(b"\r"), number)
+        command = _parsed(line.removesuffix(b"\n").rstrip(b"\r"), number)
         if isinstance(command, BadRow):
             table.bad.append(command)
+            refuse_too_many(table.bad)
         else:
             table.add(command)
     return table.commands, table.bad
 
 
 def _wrong_header(header: Record) -> list[BadRow]:
+    twice = wrong_columns(header)
+    if len(header.cells) > MOST_COLUMNS:
+        return twice
     bad = [
         BadRow(header.line, name, name, f"there is no such column; there are {', '.join(sorted(COLUMNS))}")
         for name in header.cells
         if name not in COLUMNS
     ]
-    bad += [
-        BadRow(header.line, name, name, "the header has this column twice")
-        for name in sorted({name for name in header.cells if header.cells.count(name) > 1})
-    ]
+    bad += twice
     if "command" not in header.cells:
         bad.append(BadRow(header.line, "command", "", "the header lacks this column"))
     return bad
@@ -207,18 +222,25 @@ def _value(column: str, cell: str) -> object:
 def _parsed(line: bytes, number: int) -> Command | BadRow:
     try:
         text = line.decode("utf-8")
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        orjson.dumps(value)  # as it will be sent
     except UnicodeDecodeError as error:
         return BadRow(number, str(error.start + 1), line.decode("utf-8", "replace"), "this is not UTF-8")
     except json.JSONDecodeError as error:
         return BadRow(number, str(error.colno), text, f"this is not JSON: {error.msg}")
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, TypeError) as error:
         return BadRow(number, "1", text, f"this is not JSON that can be taken: {error}")
     if not isinstance(value, dict):
         return BadRow(number, "1", text, "a line is one JSON object")
     if not isinstance(value.get("command"), str):
         return BadRow(number, "1", text, 'a line names its command: {"command": "announce", …}')
     return value
+
+
+def _finite(text: str) -> float:
+    if isfinite(number := float(text)):
+        return number
+    raise ValueError(f"{text[:40]} is too large")
 
 
 def _refuse_constant(name: str) -> object:

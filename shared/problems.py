@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
+from shared import refusals
 from shared.domain import errors
 from shared.domain.errors import Refused
 from shared.text import MOST_OF_A_VALUE, plain, sentence, shown, unfit_in_lines
@@ -48,6 +49,8 @@ _STATUS: tuple[tuple[type[Refused], int], ...] = (
     (errors.Gone, 410),
     (errors.Conflict, 409),
     (errors.Invalid, 422),
+    (refusals.BodyTooLarge, 413),
+    (refusals.TooManyBodies, 503),
     (Refused, 409),
 )
 

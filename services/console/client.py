@@ -1,6 +1,7 @@
 """Talking to ingest and the API from the command line."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,7 +72,26 @@ class Client:
         return _json(_call(method, self.ingest_url + path))
 
     def batch(self, contest: str, commands: list[dict[str, Any]], on_refusal: str) -> list[dict[str, Any]]:
-        """The answer to each command, and the summary at the end. Raises `Failed`."""
+        """The answer to each command, and the summary at the end. Raises `Failed`.
+
+        Where ingest ends the batch after many refusals, it is gone on with behind them.
+        """
+        answers: list[dict[str, Any]] = []
+        sums: Counter[str] = Counter()
+        version = begin = 0
+        while True:
+            *found, last = self._batch(contest, commands[begin:], on_refusal)
+            answers += [{**one, "line": one["line"] + begin} for one in found]
+            summary = last["summary"]
+            sums.update({name: summary[name] for name in ("lines", "taken", "refused", "events")})
+            version = max(version, summary["version"])
+            if "next_line" not in summary:
+                return [*answers, {"summary": {**sums, "version": version}}]
+            if summary["ended"] == "failed":
+                raise _broken_off(answers[-1]["problem"], sums["taken"])
+            begin += summary["next_line"] - 1
+
+    def _batch(self, contest: str, commands: list[dict[str, Any]], on_refusal: str) -> list[dict[str, Any]]:
         body = b"".join(_written(command) + b"\n" for command in commands)
         answer = _call(
             "POST",
@@ -81,6 +101,12 @@ class Client:
             headers={"content-type": "application/x-ndjson"},
         )
         return [orjson.loads(line) for line in answer.content.splitlines()]
+
+
+def _broken_off(problem: dict[str, Any], taken: int) -> Failed:
+    """That a batch was not taken to its end, and what of it is recorded."""
+    detail = f"after {taken} of the commands, which are recorded: {problem['detail']}"
+    return Failed({**problem, "detail": detail}, REFUSED)
 
 
 def _following(page: dict[str, Any]) -> dict[str, object]:

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from services.ingest.commands import Command
 from services.ingest.desk import Desk
-from services.ingest.reading import command_of, object_of
+from services.ingest.reading import LONGEST_MESSAGE, command_of, object_of
 from shared.broker import as_it_came, unopened
 from shared.domain.errors import NotFound, Refused
 from shared.keys import DEAD_LETTERS, INBOX, INGESTS
@@ -28,6 +28,8 @@ log = logging.getLogger("standings")
 
 _AT_ONCE = 500
 _POLL_MS = 1000
+# Bytes of a message that the list of dead letters tells; it is kept, and sent again, as it came.
+_MOST_TOLD = 64 * 1024
 
 
 class Inbox:
@@ -119,7 +121,7 @@ class Inbox:
                 "letter": entry_id.decode(),
                 "inbox_entry": fields[b"inbox_entry"].decode(),
                 "reason": orjson.loads(fields[b"reason"]),
-                "message": _body(fields).decode(errors="replace"),
+                "message": _body(fields)[:_MOST_TOLD].decode(errors="replace"),
             }
             for entry_id, fields in entries
         ]
@@ -158,6 +160,6 @@ def _body(fields: dict[bytes, bytes]) -> bytes:
 
 
 def _command(entry_id: str, fields: dict[bytes, bytes]) -> Command:
-    said = object_of(_body(fields), "command")
+    said = object_of(_body(fields), "command", LONGEST_MESSAGE)
     said.setdefault("id", f"inbox/{entry_id}")
     return command_of(said)

@@ -11,14 +11,17 @@ from shared.domain.errors import Invalid
 from shared.problems import invalid
 from shared.text import MOST_OF_A_VALUE, shown
 
-# Bytes. The longest command with every text at its bound and no candidates is half as long.
+# Bytes of a line: a command whose texts are all as long as they may be has a third of that in ASCII. One that opens a
+# contest with hundreds of candidates may need a request or a message of its own.
 LONGEST = 64 * 1024
+LONGEST_MESSAGE = 1024 * 1024
 
 
-def object_of(text: bytes, field: str) -> dict[str, Any]:
+def object_of(text: bytes, field: str, longest: int = LONGEST) -> dict[str, Any]:
     """The JSON object that a text is; of equal keys the last counts. Raises `Invalid`, naming `field`."""
-    if len(text) > LONGEST:
-        raise too_long(len(text), field)
+    if len(text) > longest:
+        why = f"the {field} is too long: it has more than {longest} bytes"
+        raise Invalid(field, _beginning(text), why, f"send at most {longest} bytes")
     said = _json(text, field)
     if not isinstance(said, dict):
         raise Invalid(field, shown(said), f"{field}: not a JSON object", "send one JSON object")
@@ -33,11 +36,6 @@ def command_of(said: dict[str, Any]) -> Command:
         raise invalid(error) from None
 
 
-def too_long(size: int, field: str) -> Invalid:
-    """That a text is longer than is read."""
-    return Invalid(field, size, f"the {field} is too long", f"a {field} has at most {LONGEST} bytes")
-
-
 def _json(text: bytes, field: str) -> Any:
     try:
         return orjson.loads(text)
@@ -47,5 +45,8 @@ def _json(text: bytes, field: str) -> Any:
         # What orjson refuses as a whole, such as half of a character, is refused with its own field named.
         return json.loads(text.decode())
     except (ValueError, RecursionError):
-        begins = text[:MOST_OF_A_VALUE].decode(errors="replace")
-        raise Invalid(field, begins, f"{field}: not JSON: {why}", "send one JSON object") from None
+        raise Invalid(field, _beginning(text), f"{field}: not JSON: {why}", "send one JSON object") from None
+
+
+def _beginning(text: bytes) -> str:
+    return text[:MOST_OF_A_VALUE].decode(errors="replace")

@@ -5,8 +5,10 @@ from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
+from starlette.requests import ClientDisconnect
 
 from services.ingest import batch
+from services.ingest.answering import MOST_HELD_IN_ALL, Room
 from services.ingest.commands import (
     Announce,
     AnnounceFacts,
@@ -48,6 +50,8 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 def routes(desk: Desk, inbox: Inbox, backlog: Backlog) -> APIRouter:  # noqa: C901 - a list of routes, not a decision
     """Every route of ingest."""
     router = APIRouter(prefix="/v1", responses=_ANSWERS)
+    answers = Room(MOST_HELD_IN_ALL)
+    bodies = Room(batch.MOST_WHOLE_BYTES_IN_ALL)
 
     async def take(command: Command) -> Response:
         return Response(orjson.dumps(view(await desk.take(command))), 201, media_type="application/json")
@@ -107,9 +111,12 @@ def routes(desk: Desk, inbox: Inbox, backlog: Backlog) -> APIRouter:  # noqa: C9
         on_refusal: Annotated[Literal["continue", "abort"], Query()] = "continue",
     ) -> Response:
         """Takes many commands, one JSON object a line."""
-        if on_refusal == "abort":
-            return await batch.take_whole(desk, contest, request.stream())
-        return await batch.take_each(desk, contest, request.stream())
+        try:
+            if on_refusal == "abort":
+                return await batch.take_whole(desk, contest, request.stream(), bodies)
+            return await batch.take_each(desk, contest, request.stream(), answers)
+        except ClientDisconnect:
+            return Response(status_code=400)  # that nobody reads: what was sent to its end is taken
 
     one_at_a_time = asyncio.Lock()
 

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from redis import Redis
 
-from services.ingest.reading import LONGEST
+from services.ingest.reading import LONGEST_MESSAGE
 from tests.running import Standings, service
 from tests.servers import eventually
 
@@ -166,7 +166,7 @@ def test_a_message_that_cannot_be_read_becomes_a_dead_letter_and_those_sent_with
         {"command": json.dumps({HALF: 1})},
         {"command": b"\xff\xfe"},
         {"command": "[" * 5000},
-        {"command": "x" * (LONGEST + 1)},
+        {"command": "x" * (LONGEST_MESSAGE + 1)},
         {"command": json.dumps({**good, "command": "x" * 5000})},
         {"__data__": b"\x89BIN\x0d\x0a\x1a\x0a\x00\x01\x00\x00"},
         {b"\xff": b"\xff"},
@@ -175,7 +175,7 @@ def test_a_message_that_cannot_be_read_becomes_a_dead_letter_and_those_sent_with
     with Redis.from_url(deployment.redis_url) as client, client.pipeline(transaction=True) as pipe:
         for message in hostile:
             pipe.xadd(INBOX, message)
-        pipe.xadd(INBOX, {"command": json.dumps(good)})
+        pipe.xadd(INBOX, {"command": json.dumps(good) + " " * (LONGEST_MESSAGE - len(json.dumps(good)))})
         pipe.execute()
 
     about = f"/v1/contests/{contest}/endorsements"
@@ -187,5 +187,6 @@ def test_a_message_that_cannot_be_read_becomes_a_dead_letter_and_those_sent_with
         "command",
         *["command"] * 6,
     ], [letter["reason"]["detail"] for letter in found]
+    assert max(len(letter["message"]) for letter in found) == 64 * 1024
     for letter in found:
         assert deployment.ingest.delete(f"/v1/dead-letters/{letter['letter']}").status_code == 204

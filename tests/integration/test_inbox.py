@@ -30,7 +30,9 @@ def send(deployment: Standings, **fields: Any) -> None:
 
 
 def candidates(deployment: Standings, contest: str) -> set[str]:
-    return {one["candidate"] for one in deployment.ask(f"/v1/contests/{contest}")["candidates"]}
+    return {
+        one["candidate"] for one in deployment.ask(f"/v1/contests/{contest}", wait_ms=10_000)["candidates"]
+    }
 
 
 def publish(deployment: Standings, body: dict[str, Any]) -> None:

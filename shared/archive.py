@@ -9,7 +9,7 @@ import zlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, cast
 
@@ -19,9 +19,13 @@ from shared.archive_files import Index, Piece, Written, entries_of, index_of
 from shared.domain.errors import UnreadableEvent
 from shared.domain.ids import is_slug
 from shared.files import opened
+from shared.kept import Kept
 from shared.streams import Entry
 
-_INDEXES_KEPT, _PIECES_KEPT = 128, 8
+# Of indexes and of pieces that were read, each.
+_KEPT_BYTES: Final = 32 << 20
+# What Python's objects take, nearly: of an entry beside its values, and of a piece in an index.
+_ENTRY_BYTES, _PIECE_BYTES = 700, 500
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -68,10 +72,21 @@ def record_of(contest: str, stored: bytes | None) -> Record | None:
 class Archive:
     """The directory of archived entries, as every service sees it; None if this deployment has none."""
 
-    def __init__(self, directory: Path | None) -> None:
+    def __init__(self, directory: Path | None, kept_bytes: int = 2 * _KEPT_BYTES) -> None:
+        """Keeps so many bytes of what it read."""
         self.directory = directory
-        self._index = lru_cache(_INDEXES_KEPT)(self._read_index)
-        self._piece = lru_cache(_PIECES_KEPT)(self._read_piece)
+        self._indexes = Kept(kept_bytes // 2, _index_size)
+        self._pieces = Kept(kept_bytes // 2, _piece_size)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes kept of what was read, nearly."""
+        return self._indexes.nbytes + self._pieces.nbytes
+
+    def shrink(self, most_bytes: int) -> None:
+        """Gives up what was read until no more than so many bytes of it are kept."""
+        self._pieces.shrink(max(most_bytes - self._indexes.nbytes, 0))
+        self._indexes.shrink(most_bytes)
 
     def read(self, contest: str, record: Record, stream: str, after: int, count: int | None) -> list[Entry]:
         """Archived entries of a stream after a version, in order; at most `count`. Raises `Unarchived`."""
@@ -82,9 +97,11 @@ class Archive:
         """The archived entries of these versions, in their order. Raises `Unarchived`."""
         found: dict[int, Entry] = {}
         with self._explained(contest, record):
-            pieces = self._index(contest, record)[stream]
+            pieces = self._indexes.get((contest, record), lambda: self._read_index(contest, record))[stream]
             for piece, wanted in _by_piece(pieces, versions):
-                entries = self._piece(record.file, piece)
+                entries = self._pieces.get(
+                    (record.file, piece), partial(self._read_piece, record.file, piece)
+                )
                 found |= {version: entries[version - piece.first] for version in wanted}
             return [found[version] for version in versions]
 
@@ -114,6 +131,14 @@ class Archive:
 
     def _path(self, name: str) -> Path:
         return cast(Path, self.directory) / name
+
+
+def _index_size(index: Index) -> int:
+    return _PIECE_BYTES * sum(map(len, index.values()))
+
+
+def _piece_size(entries: list[Entry]) -> int:
+    return sum(_ENTRY_BYTES + sum(map(len, fields.values())) for _, fields in entries)
 
 
 def _by_piece(pieces: list[Piece], versions: Sequence[int]) -> Iterator[tuple[Piece, list[int]]]:

@@ -52,7 +52,8 @@ class Settings(BaseSettings):
         72_000,
         86_400,
     )
-    # Contests unused longest are dropped from the API's memory while all together hold more; asked for, they come back.
+    # What the API holds altogether. What can be made again (answers, boards, changes) gives way first, then contests
+    # unused longest; asked for, they come back.
     api_memory_mb: int = Field(default=2048, ge=1)
     policies: Path | None = None
     # The directory that `standings archive` moves old versions to, and every service reads them from.

@@ -9,6 +9,7 @@ import orjson
 from pydantic import Field, Strict, TypeAdapter
 
 from services.api import recorded, views
+from services.api.account import Shelf
 from services.api.boards import Board
 from services.api.contests import Contests
 from services.api.documents import Document
@@ -25,7 +26,10 @@ from shared.domain.errors import Invalid, UnknownCandidate, UnknownCategory
 from shared.domain.policies import Policies, Policy, made_up
 from shared.domain.times import format_instant
 
-_BOARDS_KEPT = 1024
+# Of what the API may hold.
+_BOARDS_SHARE = 1 / 16
+# A name in a set, and its place there.
+_NAME_BYTES = 150
 
 
 class Answers:
@@ -35,7 +39,7 @@ class Answers:
         self.contests = contests
         self.policies = policies
         self.clock = clock
-        self._boards: dict[tuple[object, ...], Board] = {}
+        self._boards: Shelf[tuple[object, ...], Board] = Shelf(contests.account, _BOARDS_SHARE)
 
     def policy(self, question: PolicyQuestion) -> Policy:
         """The policy that a question is under. Raises `UnknownPolicy` and `Invalid`."""
@@ -55,10 +59,9 @@ class Answers:
         key = index.serial, len(index.cells.names), id(contest), policy.id, policy.source, categories
         board = self._boards.get(key)
         if board is None:
-            if len(self._boards) >= _BOARDS_KEPT:
-                self._boards.clear()
             # The board holds the contest, so its identity stays its own.
-            board = self._boards[key] = Board(contest, index, policy, categories)
+            board = Board(contest, index, policy, categories)
+            self._boards.put(key, board, board.nbytes + _NAME_BYTES * len(categories or ()))
         return board
 
     def standings(self, index: Index, question: StandingsQuestion) -> tuple[Document, Moment]:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 
+from services.api.account import Account
 from services.api.answers import Answers
 from services.api.asyncapi import asyncapi_routes
 from services.api.change_routes import change_routes
@@ -31,6 +32,9 @@ from shared.settings import Settings
 from shared.tasks import beside
 from shared.weightings import policies_of, refuse_changed
 
+# Of what the API may hold; answers and boards have as much.
+_ARCHIVE_SHARE = _HUB_SHARE = 1 / 16
+
 
 class Api:
     """The service: its app, and the work that goes on beside it."""
@@ -38,9 +42,11 @@ class Api:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.redis = connect(settings)
-        log = Log(self.redis, settings.partitions, archive=Archive(settings.archive))
-        self.hub = Hub()
-        self.contests = Contests(log, Projections(self.redis, log), settings.api_memory_mb << 20, self.hub)
+        account = Account(settings.api_memory_mb << 20)
+        archive = Archive(settings.archive, int(account.most_bytes * _ARCHIVE_SHARE))
+        log = Log(self.redis, settings.partitions, archive=archive)
+        self.hub = Hub(int(account.most_bytes * _HUB_SHARE))
+        self.contests = Contests(log, Projections(self.redis, log), account, self.hub)
         self.policies = policies_of(settings)
         answers = Answers(self.contests, self.policies, lambda: time.time_ns() // 1000)
         app = FastAPI(
@@ -57,6 +63,8 @@ class Api:
         seats = Seats(settings.subscribers)
         app.include_router(change_routes(subscriptions, settings.subscription_seconds, seats))
         self.app = ThinPath(app, answers)
+        account.add(archive)
+        account.add(self.hub)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[None]:

@@ -12,6 +12,9 @@ from shared.domain.times import start_of
 
 Points = int | Decimal
 
+# What Python's objects take, nearly: of a board without anything, a cell, a candidate, and a weight of its policy.
+_EMPTY_BYTES, _CELL_BYTES, _CANDIDATE_BYTES, _WEIGHT_BYTES = 2500, 150, 200, 450
+
 
 class _Cell(NamedTuple):
     """What one cell is worth: for each endorsement and for each member, in the policy's units."""
@@ -48,6 +51,19 @@ class Board:
         ]
         self._available = policy.available_units(categories)
         self.points: Callable[[int], Points] = policy.points
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, nearly, with the contest's version and the policy: nothing else may hold them any more."""
+        policy = self.policy
+        weights = len(policy.weights) + len(policy.member_weights)
+        return (
+            _EMPTY_BYTES
+            + _CELL_BYTES * len(self._cells)
+            + _CANDIDATE_BYTES * len(self.candidates)
+            + _WEIGHT_BYTES * weights
+            + len(policy.source)
+        )
 
     def scores(self, counted: Counted) -> list[int]:
         """Every candidate's score in units, in the order of `candidates`."""

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import orjson
 
+from services.api.account import Account
 from services.api.hub import Hub
 from services.api.index import Index, LedgerEntry
 from shared.archive import Unarchived
@@ -54,14 +55,14 @@ class _Held:
 class Contests:
     """Loads contests from their ledgers when first asked for, and follows the changes stream.
 
-    Those unused longest are dropped while all together hold more than `most_bytes`, and come back when asked for.
+    Those unused longest are dropped while all together hold more than the account allows, and come back when asked for.
     """
 
-    def __init__(self, events: Log, projections: Projections, most_bytes: int, hub: Hub) -> None:
+    def __init__(self, events: Log, projections: Projections, account: Account, hub: Hub) -> None:
         self.events = events
         self.hub = hub
         self.projections = projections
-        self.most_bytes = most_bytes
+        self.account = account
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._changed: set[str] = set()
         self._some_changed = asyncio.Event()
@@ -225,11 +226,13 @@ class Contests:
         return held
 
     def _drop_unused(self) -> None:
-        total = sum(held.index.nbytes for held in self._held.values())
-        while total > self.most_bytes and len(self._held) > 1:
+        account = self.account
+        account.indexes = sum(held.index.nbytes for held in self._held.values())
+        account.make_room()
+        while account.indexes > account.most_bytes and len(self._held) > 1:
             name, dropped = self._held.popitem(last=False)
-            total -= dropped.index.nbytes
-            log.info("contest %s is dropped from memory: the others take %d MB", name, total >> 20)
+            account.indexes -= dropped.index.nbytes
+            log.info("contest %s is dropped from memory: the others take %d MB", name, account.indexes >> 20)
 
     async def _wait(self, contest: str, held: _Held, min_version: int, wait_ms: int) -> None:
         await self._refresh(contest)

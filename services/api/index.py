@@ -48,6 +48,10 @@ class Counted(NamedTuple):
 
 
 _serial = count(1)
+# What Python's objects take, nearly: of an index without anything, a contest's version, each of its candidates, the
+# totals of a cell, and what an endorsement of uncertain date leaves open.
+_EMPTY_BYTES, _CONTEST_BYTES, _CANDIDATE_BYTES = 12_000, 1000, 100
+_TOTALS_BYTES, _OPEN_BYTES = 200, 500
 
 
 class Index:
@@ -68,6 +72,7 @@ class Index:
         self.earliest_valid_at = NEVER
         self._known_ats = Columns(1)
         self._contests: list[tuple[int, Contest]] = []
+        self._contests_bytes = 0
         self._totals: dict[Cell, Totals] = {}
         # What uncertain dates leave open, and for each endorsement with one what it put there.
         self._doubt, self._possible = Sums(), Sums()
@@ -137,8 +142,9 @@ class Index:
     def nbytes(self) -> int:
         """Bytes held, nearly."""
         sums = self.sums.nbytes + self._doubt.nbytes + self._possible.nbytes
-        candidates = sum(len(contest.candidates) for _, contest in self._contests)
-        return sums + self.states.nbytes + self._known_ats.nbytes + 100 * candidates + 4096
+        arrays = sums + self.states.nbytes + self._known_ats.nbytes
+        cells = self.cells.nbytes + _TOTALS_BYTES * len(self._totals)
+        return arrays + cells + _OPEN_BYTES * len(self._open) + self._contests_bytes + _EMPTY_BYTES
 
     def _sums(self, sums: Sums, valid_at: int, version: int) -> Ints:
         if version >= self.version:
@@ -170,6 +176,7 @@ class Index:
 
     def _take_contest(self, version: int, contest: Contest) -> None:
         self._contests.append((version, contest))
+        self._contests_bytes += _CONTEST_BYTES + _CANDIDATE_BYTES * len(contest.candidates)
         opened_at = start_of(contest.opened_at, contest.timezone, "opened_at")
         self.earliest_valid_at = min(self.earliest_valid_at, opened_at)
         for candidate in contest.candidates.values():

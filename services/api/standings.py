@@ -1,6 +1,5 @@
 """Standings over HTTP: one way to answer, for FastAPI's route and for the thin path in front of it."""
 
-from collections import OrderedDict
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -8,6 +7,7 @@ from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.api import replies
+from services.api.account import Shelf
 from services.api.answers import Answers
 from services.api.documents import Document
 from services.api.index import Index
@@ -17,7 +17,10 @@ from services.api.replies import Asked, Headers, Mementos, Reply, Written
 from shared.domain.errors import Refused
 from shared.domain.times import format_instant
 
-_KEPT = 4096
+# Of what the API may hold.
+_KEPT_SHARE = 1 / 16
+# What a kept reply takes beside its texts: of Python's objects, nearly.
+_REPLY_BYTES = 1500
 _BEGIN, _END = "/v1/contests/", "/standings"
 
 
@@ -79,6 +82,12 @@ class _Kept(NamedTuple):
     written: Written
     present: bool
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, nearly."""
+        headers = sum(len(value) for _, value in self.written.headers)
+        return len(self.written.rest) + len(self.written.times) + headers + _REPLY_BYTES
+
 
 class ThinPath:
     """An ASGI app in front of another: it answers current and past standings of contests in memory by itself.
@@ -91,7 +100,7 @@ class ThinPath:
         self.app = app
         self.answers = answers
         self.standings = StandingsReplies(answers)
-        self._kept: OrderedDict[tuple[str, bytes], _Kept] = OrderedDict()
+        self._kept: Shelf[tuple[str, bytes], _Kept] = Shelf(answers.contests.account, _KEPT_SHARE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -135,9 +144,8 @@ class ThinPath:
             return None  # and the route says what is wrong
         present = _is_present(index, question, at)
         if present or at.pinned:
-            self._kept[key] = _Kept(index.serial, index.version, written, present)
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
+            kept = _Kept(index.serial, index.version, written, present)
+            self._kept.put(key, kept, kept.nbytes + len(key[0]) + len(key[1]))
         return replies.reply(written, wants)
 
     def _now(self) -> bytes:

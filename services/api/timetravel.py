@@ -24,6 +24,8 @@ RUN: Final = 2048
 _FAN_OUT: Final = 2
 _STRIDE: Final = 512
 _FIRST_CAPACITY: Final = 64
+# An integer of Python's and its place in a list; and a cell with its names, in a list and a dict.
+_PENDING_BYTES, _CELL_BYTES = 30, 350
 
 
 class Row(NamedTuple):
@@ -48,6 +50,11 @@ class Cells:
             found = self._numbers[cell] = len(self.names)
             self.names.append(cell)
         return found
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, nearly."""
+        return _CELL_BYTES * len(self.names)
 
     def totals(self, sums: Ints) -> dict[Cell, Totals]:
         """The totals of every cell that is not empty, from sums by channel."""
@@ -95,7 +102,7 @@ class Columns:
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return self._block.nbytes
+        return self._block.nbytes + _PENDING_BYTES * len(self._pending)
 
 
 class _Run:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from services.api.account import Account
 from services.api.contests import Contests
 from services.api.hub import Hub
 from shared.connections import connect
@@ -46,7 +47,7 @@ def test_the_contest_unused_longest_is_dropped_and_comes_back_as_it_was(deployme
     async def look() -> None:
         redis = connect(Settings(redis_url=deployment.redis_url))
         events = Log(redis, Settings().partitions)
-        contests = Contests(events, Projections(redis, events), most_bytes=1, hub=Hub())
+        contests = Contests(events, Projections(redis, events), Account(1), Hub())
         before = await contests.at(first, 1, 0)
         assert contests.ready(first) is before
 
@@ -73,12 +74,12 @@ def test_a_contest_that_outgrows_the_memory_pushes_others_out(deployment: Standi
     async def look() -> None:
         redis = connect(Settings(redis_url=deployment.redis_url))
         events = Log(redis, Settings().partitions)
-        contests = Contests(events, Projections(redis, events), most_bytes=1 << 30, hub=Hub())
+        contests = Contests(events, Projections(redis, events), Account(1 << 30), Hub())
         await contests.at(first, 1, 0)
         await contests.at(second, 1, 0)
         assert contests.ready(first) is not None
         assert contests.ready(second) is not None
-        contests.most_bytes = 1
+        contests.account.most_bytes = 1
         version = announced(deployment, second, "lee")
 
         await contests.at(second, version, 10_000)

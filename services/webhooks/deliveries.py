@@ -16,11 +16,11 @@ import httpx
 from services.webhooks.hooks import Hook
 from services.webhooks.sending import Outcome, Sender
 from services.webhooks.slots import Slots
-from services.webhooks.source import Source, Told
+from services.webhooks.source import Page, Source, Told
 from services.webhooks.store import MOST_LETTERS, Attempt, DeadLetter, Retry, Store
 from shared.connections import FAILURES
 from shared.tasks import end, side_by_side
-from standings.client import StandingsError
+from standings.client import Problem, StandingsError
 
 log = logging.getLogger("standings")
 
@@ -30,6 +30,8 @@ _LEAD_EVERY_SECONDS = 1.0
 _LOOK_AROUND_SECONDS = 10.0
 _WAIT_MS = 1000
 _GONE = 410
+_UNPROCESSABLE = 422
+_MOST_WHY = 300
 _LONGEST_WAIT_SECONDS = 86_400.0
 _FULL = f"{MOST_LETTERS} of its deliveries were given up: send them again or drop them, and verify it"
 
@@ -171,8 +173,7 @@ class Deliveries:
         version = await self._store.sent_of(hook, contest)
         while True:
             wait_ms = _WAIT_MS if version < lane.upto else 0
-            wanted = (await self._hook(lane, hook)).wanted
-            page = await self._source.after(contest, version, wanted, wait_ms=wait_ms)
+            page = await self._page(await self._hook(lane, hook), contest, version, wait_ms)
             for told in page.changes:
                 await self._send(lane, hook, told)
             if page.upto == version:
@@ -181,6 +182,16 @@ class Deliveries:
             version = page.upto
             _still(await self._store.done(hook, contest, version))
 
+    async def _page(self, hook: Hook, contest: str, version: int, wait_ms: int) -> Page:
+        """What the webhook wants behind a version. Raises `_Stop` if the API takes its filters for wrong."""
+        try:
+            return await self._source.after(contest, version, hook.wanted, wait_ms=wait_ms)
+        except Problem as problem:
+            if problem.status != _UNPROCESSABLE:
+                raise
+            why = f"the API does not take what it wants: change `wanted`, and verify it ({problem})"
+            await self._disable(hook, why[:_MOST_WHY])
+
     async def _send(self, lane: "_Lane", hook_id: str, told: Told) -> None:
         """Sends a change until it is taken or given up. Raises `_Stop` if the webhook is to have nothing more."""
         tried = await self._store.retry_of(hook_id, told.contest)
@@ -188,16 +199,17 @@ class Deliveries:
         if tried and attempts:
             await asyncio.sleep(max(tried.at - self._clock(), 0))
         while True:
-            outcome = await self.attempt(await self._hook(lane, hook_id), told, attempts + 1)
+            hook = await self._hook(lane, hook_id)
+            outcome = await self.attempt(hook, told, attempts + 1)
             attempts += 1
             if outcome.accepted:
                 _still(await self._store.done(hook_id, told.contest, told.version))
                 return
             if outcome.status == _GONE:
-                await self._disable(hook_id, "its receiver answered 410 Gone")
+                await self._disable(hook, "its receiver answered 410 Gone")
             if attempts > len(self._retry_seconds):
                 if await self._store.letters(hook_id) >= MOST_LETTERS:
-                    await self._disable(hook_id, _FULL)
+                    await self._disable(hook, _FULL)
                 log.warning(
                     "webhook %s: gave up %s/%d: %s", hook_id, told.contest, told.version, outcome.said
                 )
@@ -215,9 +227,15 @@ class Deliveries:
             _still(await self._store.later(hook_id, told.contest, retry))
             await asyncio.sleep(wait)
 
-    async def _disable(self, hook: str, why: str) -> NoReturn:
-        """Sends nothing more until it is verified, and then goes on where it was. Raises `_Stop`."""
-        await self._store.change(hook, lambda was: was.model_copy(update={"state": "disabled", "why": why}))
+    async def _disable(self, hook: Hook, why: str) -> NoReturn:
+        """Sends nothing more until it is verified, and then goes on where it was. Raises `_Stop`.
+
+        One that its owner has changed in the meantime stays as it is.
+        """
+        disabled = {"state": "disabled", "why": why}
+        await self._store.change(
+            hook.id, lambda was: was.model_copy(update=disabled) if was.changed_at == hook.changed_at else was
+        )
         raise _Stop
 
     async def attempt(self, hook: Hook, told: Told, number: int) -> Outcome:

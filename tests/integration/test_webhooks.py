@@ -352,6 +352,26 @@ def test_a_webhook_that_was_stored_with_an_absurd_number_has_the_same_and_an_unr
             webhooks.delete(f"/v1/webhooks/{hook}")
 
 
+def test_a_webhook_that_was_stored_with_more_names_than_the_api_takes_is_disabled_and_says_so(
+    deployment: Standings, contest: str, webhooks: httpx.Client
+) -> None:
+    with receiver() as there, Redis.from_url(deployment.redis_url) as redis:
+        hook = verified(webhooks, there.url, contests=[contest], candidates=["ann"])["webhook"]
+        many = json.dumps([f"{'n' * 100}-{n}" for n in range(100)]).encode()
+        stored: Any = redis.hget(WebhookKeys.hooks, hook)
+        redis.hset(WebhookKeys.hooks, hook, stored.replace(b'["ann"]', many))
+        redis.incr(WebhookKeys.revision)
+        announced(deployment, contest, 1)
+        path = f"/v1/webhooks/{hook}"
+        eventually(lambda: webhooks.get(path).json()["state"] == "disabled")
+        assert "change `wanted`" in webhooks.get(path).json()["why"]
+
+        wanted = {"contests": [contest], "candidates": ["ann"]}
+        assert webhooks.patch(path, json={"wanted": wanted}).status_code == 200
+        assert webhooks.post(f"{path}/verification").json()["state"] == "active"
+        eventually(lambda: there.versions() == [4])
+
+
 @pytest.mark.parametrize("min_delta", ["1e-300000000", "0e-13000000000000000000", "1e16", "sNaN", -1])
 def test_an_absurd_number_is_refused_at_the_door(webhooks: httpx.Client, min_delta: Any) -> None:
     body = {"url": "http://127.0.0.1:9/", "wanted": {"min_delta": min_delta}}

@@ -50,6 +50,10 @@ _STATUS: tuple[tuple[type[Refused], int], ...] = (
     (errors.Conflict, 409),
     (errors.Invalid, 422),
     (refusals.BodyTooLarge, 413),
+    (refusals.BodyTooSlow, 408),
+    (refusals.WrongMediaType, 415),
+    (refusals.Misdirected, 421),
+    (refusals.ForeignOrigin, 403),
     (refusals.TooManyBodies, 503),
     (Refused, 409),
 )

@@ -19,6 +19,21 @@ class BodyTooLarge(Refused):
         )
 
 
+class BodyTooSlow(Refused):
+    """A body did not come in the time that it has."""
+
+    code = "body-too-slow"
+    title = "Body too slow"
+
+    def __init__(self, size: int, seconds: float) -> None:
+        super().__init__(
+            "body",
+            size,
+            f"{size} bytes of the body came, and the rest did not in {seconds:g} seconds",
+            "send the body at once, or smaller bodies where the connection is slow",
+        )
+
+
 class TooManyBodies(Refused):
     """The bodies that are on their way to the service fill the memory that there is for them."""
 
@@ -31,4 +46,53 @@ class TooManyBodies(Refused):
             None,
             f"{most} bytes of other bodies are on their way at this moment",
             "send it again shortly; whoever sends much at a time keeps connections and sends one after the other",
+        )
+
+
+class WrongMediaType(Refused):
+    """A body is not said to be what its route takes. (A page of anybody's may send the plain types by a browser.)"""
+
+    code = "wrong-media-type"
+    title = "Wrong media type"
+
+    def __init__(self, value: str | None, wanted: str) -> None:
+        given = "no type" if value is None else repr(value[:200])
+        super().__init__(
+            "Content-Type",
+            None if value is None else value[:200],
+            f"the body is said to be of {given}, and {wanted} is taken here",
+            f"send Content-Type: {wanted}",
+        )
+
+
+class Misdirected(Refused):
+    """A command came under a host name that is not known to be this service's. (Names can be made to lead here.)"""
+
+    code = "misdirected"
+    title = "Host not known"
+
+    def __init__(self, host: str | None) -> None:
+        said = (
+            "a command names one host" if host is None else f"no commands are taken for host {host[:200]!r}"
+        )
+        super().__init__(
+            "Host",
+            None if host is None else host[:200],
+            said,
+            "use localhost or an IP address, or name the host in STANDINGS_ALLOWED_HOSTS of the service",
+        )
+
+
+class ForeignOrigin(Refused):
+    """A browser sent a command for a page that is not this service's own."""
+
+    code = "foreign-origin"
+    title = "Foreign origin"
+
+    def __init__(self, field: str, value: str, host: str) -> None:
+        super().__init__(
+            field,
+            value[:200],
+            f"{field} {value[:200]!r} is not of host {host[:200]!r}: no page of another site gives commands",
+            "send commands from a program, or from a page of this host; a proxy in between passes Host on as it came",
         )

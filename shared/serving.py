@@ -2,41 +2,36 @@
 
 import asyncio
 import logging
+import os
 import resource
 import socket
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from granian.constants import Interfaces
+from granian._granian import ListenerSpec
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server.embed import Server
 from starlette.types import ASGIApp
 
 from shared.process import Ending
 from shared.server import UnfitServer
+from shared.settings import Settings
 
 log = logging.getLogger("standings")
 _LAST_ANSWERS_SECONDS = 10
 _WAITING_CONNECTIONS = 1024
+# What is buffered of a connection: the head of a request has to fit.
+_BUFFER_BYTES = 64 << 10
 # Files that a service has open beside its clients' connections.
 _OTHER_FILES = 1000
 
 
-async def serve(
-    app: ASGIApp,
-    host: str,
-    port: int,
-    work: Callable[[], AbstractAsyncContextManager[None]],
-    connections: int,
-    close: Callable[[], None] = lambda: None,
-) -> None:
-    """Serves an app inside its own work until signalled; `close` ends answers that would go on for ever.
+class _Server(Server):
+    """Granian, where no client can hold a connection for ever by doing nothing."""
 
-    More than so many connections wait until others close. Raises `UnfitServer` if the address is taken.
-    """
-    ending = Ending()
-    _refuse_taken(host, port)
-    async with work():
-        server = Server(
+    def __init__(self, app: ASGIApp, host: str, port: int, settings: Settings) -> None:
+        super().__init__(
             app,
             host,
             port,
@@ -44,8 +39,42 @@ async def serve(
             log_enabled=False,
             websockets=False,
             backlog=_WAITING_CONNECTIONS,
-            backpressure=_as_files_allow(connections),
+            backpressure=_as_files_allow(settings.connections),
+            # Also for HTTP/2 Granian's default mode waits for the first bytes without a bound.
+            http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=int(settings.header_seconds * 1000), max_buffer_size=_BUFFER_BYTES
+            ),
         )
+        self._unread_ms = int(settings.unread_seconds * 1000)
+
+    def _init_shared_socket(self) -> None:
+        """As Granian's own, which knows no bound for answers: connections have those of the socket they came by."""
+        holder = ListenerSpec(self.bind_addr, self.bind_port, self.backlog).build()
+        self._ssp, self._shd = None, holder  # type: ignore[assignment]
+        with socket.socket(fileno=os.dup(holder.get_fd())) as listener:
+            # Linux: who takes nothing of what is sent for so long is disconnected, also if its system answers probes.
+            if hasattr(socket, "TCP_USER_TIMEOUT"):
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._unread_ms)
+
+
+async def serve(
+    app: ASGIApp,
+    host: str,
+    port: int,
+    work: Callable[[], AbstractAsyncContextManager[None]],
+    settings: Settings,
+    close: Callable[[], None] = lambda: None,
+) -> None:
+    """Serves an app inside its own work until signalled; `close` ends answers that would go on for ever.
+
+    More connections than `settings.connections` wait until others close. A client that is silent, slow with the head of
+    a request, or takes nothing of its answer is disconnected. Raises `UnfitServer` if the address is taken.
+    """
+    ending = Ending()
+    _refuse_taken(host, port)
+    async with work():
+        server = _Server(app, host, port, settings)
         serving = asyncio.create_task(server.serve())
         log.info("listening on http://%s:%d", host, port)
         ended = asyncio.create_task(ending.wait())

@@ -1,12 +1,13 @@
 """What a deployment can be told, all by environment variables named STANDINGS_…"""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.address import address_of
+from shared.hosts import ALLOWED
 
 
 class Settings(BaseSettings):
@@ -34,6 +35,16 @@ class Settings(BaseSettings):
     webhooks_port: int = Field(default=8402, ge=0, le=65_535)
     # How many clients a service that speaks HTTP has at a time; more wait until others leave.
     connections: int = Field(default=10_000, ge=1, le=1_000_000)
+    # How long a client may take to bring the head of a request, counted from its connection or its last answer: so long
+    # an idle connection is kept too. Longer than the 60 seconds for which proxies keep theirs to use them again.
+    header_seconds: float = Field(default=65, gt=0, le=3600)
+    # How long a body may take to come; one that is read as it comes (a batch), how long until it has brought more.
+    body_seconds: float = Field(default=30, gt=0, le=3600)
+    # After how long without taking any of its answer a client is disconnected.
+    unread_seconds: float = Field(default=60, ge=1, le=3600)
+    # The host names, besides loopback ones and addresses, under which commands are taken: names with commas between,
+    # `*.example.org` for all under one, `*` for every host (where a proxy in front checks it).
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     # Where webhooks find the API.
     api_url: str = "http://127.0.0.1:8400"
     # Development: webhooks may go to http and to any address, the private ones of this network too.
@@ -71,6 +82,23 @@ class Settings(BaseSettings):
     # How many subscribers follow changes over HTTP at a time; each takes up to 256 KB beside STANDINGS_API_MEMORY_MB.
     subscribers: int = Field(default=4000, ge=1, le=1_000_000)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _listed(cls, hosts: object) -> object:
+        if not isinstance(hosts, str):
+            return hosts
+        return tuple(name for name in (part.strip().lower() for part in hosts.split(",")) if name)
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for name in hosts:
+            if not ALLOWED.fullmatch(name):
+                raise ValueError(
+                    f"{name[:200]!r} is neither a host name nor *.NAME nor *; a port is left out"
+                )
+        return hosts
 
     @field_validator("redis_url")
     @classmethod

@@ -14,6 +14,9 @@ import httpx
 
 from tests.servers import eventually
 
+JSON = {"Content-Type": "application/json"}
+NDJSON = {"Content-Type": "application/x-ndjson"}
+
 
 def free_port() -> int:
     """A port that nobody listens on."""

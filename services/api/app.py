@@ -22,6 +22,7 @@ from services.api.turns import Crowded, Turns
 from shared import problems
 from shared.archive import Archive
 from shared.connections import connect
+from shared.door import Door
 from shared.health import add_health
 from shared.log import Log
 from shared.process import run, settings_from_environment
@@ -62,9 +63,10 @@ class Api:
         subscriptions = Subscriptions(self.hub, self.contests, Past(self.contests, list(self.policies)))
         seats = Seats(settings.subscribers)
         app.include_router(change_routes(subscriptions, settings.subscription_seconds, seats))
-        self.app = ThinPath(app, answers)
         account.add(archive)
         account.add(self.hub)
+        self.thin_path = ThinPath(app, answers)
+        self.app = Door(self.thin_path, settings)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[None]:
@@ -128,8 +130,6 @@ def main() -> int:
 
     async def service() -> None:
         api = create_app(settings)
-        await serve(
-            api.app, settings.api_host, settings.api_port, api.work, settings.connections, api.hub.close
-        )
+        await serve(api.app, settings.api_host, settings.api_port, api.work, settings, api.hub.close)
 
     return run(service(), settings.log_level)

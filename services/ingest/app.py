@@ -11,12 +11,13 @@ from fastapi import FastAPI
 
 from services.ingest.desk import Desk
 from services.ingest.inbox import Inbox
-from services.ingest.routes import routes
+from services.ingest.routes import body_of, routes
 from shared import problems
 from shared.archive import Archive
 from shared.backlog import Backlog
 from shared.broker import broker, keep_reading
 from shared.connections import connect
+from shared.door import Door
 from shared.health import add_health
 from shared.log import Log, replicas_of
 from shared.process import run, settings_from_environment
@@ -42,10 +43,11 @@ class Ingest:
             settings.most_unfolded,
         )
         self.inbox = Inbox(self.redis, desk, f"{socket.gethostname()}-{os.getpid()}", settings.claim_after_ms)
-        self.app = FastAPI(title="Standings: ingest", version="1", description="Takes endorsement commands.")
-        problems.install(self.app)
-        add_health(self.app, self.redis)
-        self.app.include_router(routes(desk, self.inbox, Backlog(log)))
+        app = FastAPI(title="Standings: ingest", version="1", description="Takes endorsement commands.")
+        problems.install(app)
+        add_health(app, self.redis)
+        app.include_router(routes(desk, self.inbox, Backlog(log)))
+        self.app = Door(app, settings, body_of)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[None]:
@@ -74,5 +76,5 @@ def main() -> int:
     """Runs ingest with the settings of the environment until it is signalled; the exit code."""
     settings = settings_from_environment()
     ingest = create_app(settings)
-    serving = serve(ingest.app, settings.ingest_host, settings.ingest_port, ingest.work, settings.connections)
+    serving = serve(ingest.app, settings.ingest_host, settings.ingest_port, ingest.work, settings)
     return run(serving, settings.log_level)

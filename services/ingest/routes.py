@@ -1,11 +1,14 @@
 """The HTTP interface of ingest."""
 
 import asyncio
+import re
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.requests import ClientDisconnect
+from starlette.types import Scope
 
 from services.ingest import batch
 from services.ingest.answering import MOST_HELD_IN_ALL, Room
@@ -35,6 +38,7 @@ from services.ingest.desk import Desk
 from services.ingest.inbox import Inbox
 from services.ingest.sheets import Taken
 from shared.backlog import Backlog, all_unfolded
+from shared.bodies import COMMAND, Body
 from shared.domain.times import format_instant
 
 ContestId = Annotated[Slug, Path(examples=["us-president-2020-dem"])]
@@ -146,6 +150,20 @@ def routes(desk: Desk, inbox: Inbox, backlog: Backlog) -> APIRouter:  # noqa: C9
         await inbox.drop(letter)
 
     return router
+
+
+# A batch without a bound for the whole of it is bounded in time: it has to go on coming.
+_BATCH = Body(batch.NDJSON, None, streamed=True)
+_WHOLE_BATCH = Body(batch.NDJSON, batch.MOST_WHOLE_BYTES, streamed=True)
+_BATCH_PATH = re.compile(r"/v1/contests/[^/]+/batch")
+
+
+def body_of(scope: Scope) -> Body:
+    """What the route of a request takes."""
+    if not _BATCH_PATH.fullmatch(scope["path"]):
+        return COMMAND
+    asked = dict(parse_qsl(scope["query_string"]))
+    return _WHOLE_BATCH if asked.get(b"on_refusal") == b"abort" else _BATCH
 
 
 def said(facts: Facts) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from services.webhooks.store import Store
 from shared import problems
 from shared.archive import Archive
 from shared.connections import connect
+from shared.door import Door
 from shared.health import add_health
 from shared.log import Log
 from shared.process import run, settings_from_environment
@@ -45,12 +46,11 @@ class Webhooks:
         source = Source(settings.api_url, self.http, log)
         self.deliveries = Deliveries(store, source, self.sender, settings.webhook_retry_seconds, time.time)
         registry = Registry(store, source, self.sender, self.deliveries, addresses, lambda: datetime.now(UTC))
-        self.app = FastAPI(
-            title="Standings: webhooks", version="1", description="Sends changes to receivers."
-        )
-        problems.install(self.app)
-        add_health(self.app, self.redis)
-        self.app.include_router(routes(registry))
+        app = FastAPI(title="Standings: webhooks", version="1", description="Sends changes to receivers.")
+        problems.install(app)
+        add_health(app, self.redis)
+        app.include_router(routes(registry))
+        self.app = Door(app, settings)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[None]:
@@ -72,8 +72,6 @@ def main() -> int:
 
     async def service() -> None:
         webhooks = Webhooks(settings)
-        await serve(
-            webhooks.app, settings.webhooks_host, settings.webhooks_port, webhooks.work, settings.connections
-        )
+        await serve(webhooks.app, settings.webhooks_host, settings.webhooks_port, webhooks.work, settings)
 
     return run(service(), settings.log_level)

@@ -203,8 +203,9 @@ async def _commands(port: int, due: "asyncio.Queue[int | None]", acknowledged: M
     while (n := await due.get()) is not None:
         contest = n % CONTESTS
         body = orjson.dumps(_announcement(n))
-        head = f"POST /v1/contests/c{contest}/endorsements HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n"
-        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        head = f"POST /v1/contests/c{contest}/endorsements HTTP/1.1\r\nHost: localhost\r\n"
+        kind = "Content-Type: application/json\r\n"
+        writer.write(f"{head}{kind}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         answered = await reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"content-length: (\d+)", answered, re.IGNORECASE)
         answer = await reader.readexactly(int(length[1]) if length else 0)

@@ -18,6 +18,7 @@ from shared.connections import connect
 from shared.log import Log, NewEvent
 from shared.settings import Settings
 from tests.benchmarks.events import CONTEST, announcement, command, opening
+from tests.running import NDJSON
 
 
 def pipeline(url: str, events: int, batch: int = 1000) -> float:
@@ -114,7 +115,7 @@ def http_batch(url: str, events: int, lines: int, port: int) -> float:
     with service("ingest", url, port) as ingest, httpx.Client(base_url=ingest.address, timeout=120) as client:
         began = time.perf_counter()
         for body in bodies:
-            answer = client.post(f"/v1/contests/{CONTEST}/batch", content=body)
+            answer = client.post(f"/v1/contests/{CONTEST}/batch", content=body, headers=NDJSON)
             answer.raise_for_status()
             if b'"refused":0' not in answer.content[-200:]:
                 raise RuntimeError(answer.text[-500:])

@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import orjson
 
+from tests.running import JSON, NDJSON
+
 CANDIDATES = ("ann", "bob", "cy")
 CATEGORIES = ("governor", "senator", "mayor", "labor-union")
 CONTESTS = ("north", "south", "west")
@@ -186,7 +188,9 @@ class Load:
         """The answer of some ingest; None if it is none that tells whether the commands were taken."""
         try:
             url = self._random.choice(self.ingests) + path
-            answer = await client.post(url, content=content, headers={"content-type": "application/json"})
+            answer = await client.post(
+                url, content=content, headers=NDJSON if path.endswith("/batch") else JSON
+            )
         except httpx.HTTPError:
             await asyncio.sleep(_AGAIN_SECONDS)
             return None

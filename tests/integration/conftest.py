@@ -9,7 +9,7 @@ import pytest
 
 from services.demo import race
 from services.supervisor.embedded import embedded_valkey
-from tests.running import Standings, standings
+from tests.running import NDJSON, Standings, standings
 
 _numbers = itertools.count(1)
 
@@ -28,7 +28,7 @@ def simulated_race(deployment: Standings) -> int:
     opening = {name: value for name, value in race.opening().items() if name not in ("recorded_by", "source")}
     deployment.told("/v1/contests", **opening)
     body = b"".join(orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE) for one in race.race(2025))
-    answer = deployment.ingest.post(f"/v1/contests/{race.CONTEST}/batch", content=body)
+    answer = deployment.ingest.post(f"/v1/contests/{race.CONTEST}/batch", content=body, headers=NDJSON)
     version = int(orjson.loads(answer.content.splitlines()[-1])["summary"]["version"])
     deployment.ask(f"/v1/contests/{race.CONTEST}", min_version=version, wait_ms=10_000)
     return version

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import orjson
 
-from tests.running import Service, service, standings
+from tests.running import NDJSON, Service, service, standings
 
 
 def opened(ingest: Service) -> None:
@@ -38,7 +38,7 @@ def lines(first: int, last: int) -> bytes:
 
 
 def batch(url: str, content: bytes) -> httpx.Response:
-    return httpx.post(f"{url}/v1/contests/race/batch", content=content, timeout=60)
+    return httpx.post(f"{url}/v1/contests/race/batch", content=content, headers=NDJSON, timeout=60)
 
 
 def test_nothing_more_is_taken_for_a_contest_that_nobody_folds(redis_url: str) -> None:

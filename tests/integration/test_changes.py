@@ -16,7 +16,7 @@ import pytest
 from redis import Redis
 
 from services.demo import race
-from tests.running import Standings, service, standings
+from tests.running import NDJSON, Standings, service, standings
 from tests.servers import eventually
 from tests.unit.test_asyncapi import DOCUMENT, validator
 
@@ -264,7 +264,7 @@ def batch(deployment: Standings, first: int, last: int) -> int:
         )
         for n in range(first, last)
     ]
-    answer = deployment.ingest.post("/v1/contests/race/batch", content=b"\n".join(lines))
+    answer = deployment.ingest.post("/v1/contests/race/batch", content=b"\n".join(lines), headers=NDJSON)
     version: int = orjson.loads(answer.content.splitlines()[-1])["summary"]["version"]
     return version
 

@@ -16,7 +16,7 @@ import httpx
 import orjson
 import pytest
 
-from tests.running import Standings, free_port
+from tests.running import NDJSON, Standings, free_port
 from tests.servers import PROJECT, engine_answers, eventually, missing
 
 containers = pytest.mark.containers
@@ -190,7 +190,9 @@ def test_what_is_posted_to_ingest_is_answered_by_the_api(deployment: Deployment)
     lines = [{**about, **announcement(number, "ann" if number % 3 else "bob")} for number in range(300)]
 
     answer = deployment.standings.ingest.post(
-        f"/v1/contests/{contest}/batch", content=b"\n".join(orjson.dumps(line) for line in lines)
+        f"/v1/contests/{contest}/batch",
+        content=b"\n".join(orjson.dumps(line) for line in lines),
+        headers=NDJSON,
     )
 
     summary = orjson.loads(answer.content.splitlines()[-1])["summary"]

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from services.ingest.reading import LONGEST_MESSAGE
-from tests.running import Standings, service
+from tests.running import NDJSON, Standings, service
 from tests.servers import eventually
 
 HALF = "\ud800"
@@ -64,8 +64,8 @@ def test_so_is_a_line_of_a_batch_and_the_other_lines_are_taken(deployment: Stand
     lines = [json.dumps({**good, **said}) for said, _ in HOSTILE]
     path = f"/v1/contests/{contest}/batch"
 
-    whole = deployment.ingest.post(f"{path}?on_refusal=abort", content="\n".join(lines))
-    each = deployment.ingest.post(path, content="\n".join([*lines, json.dumps(good)]))
+    whole = deployment.ingest.post(f"{path}?on_refusal=abort", content="\n".join(lines), headers=NDJSON)
+    each = deployment.ingest.post(path, content="\n".join([*lines, json.dumps(good)]), headers=NDJSON)
 
     refusals = whole.json()["refusals"]
     answers = [orjson.loads(line) for line in each.content.splitlines()]

@@ -14,7 +14,7 @@ from shared.domain.book import Book
 from shared.log import Log, NewEvent
 from shared.settings import Settings
 from tests.builders import NOW
-from tests.running import Standings
+from tests.running import NDJSON, Standings
 
 SAID: dict[str, Any] = {"recorded_by": "test", "source": {"title": "test"}}
 ODD: dict[str, Any] = {
@@ -57,8 +57,8 @@ def test_a_command_in_odd_words_that_was_taken_before_is_answered_as_the_first_t
 ) -> None:
     alone = deployment.ingest.post("/v1/contests", json=ODD)
     line = orjson.dumps({"command": "open", **ODD})
-    batch = deployment.ingest.post(f"/v1/contests/{odd}/batch", content=line)
-    whole = deployment.ingest.post(f"/v1/contests/{odd}/batch?on_refusal=abort", content=line)
+    batch = deployment.ingest.post(f"/v1/contests/{odd}/batch", content=line, headers=NDJSON)
+    whole = deployment.ingest.post(f"/v1/contests/{odd}/batch?on_refusal=abort", content=line, headers=NDJSON)
 
     assert (alone.status_code, alone.json()["version"]) == (201, 2)
     for answer in (batch, whole):

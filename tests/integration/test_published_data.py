@@ -11,7 +11,7 @@ import pytest
 
 from services.ingest.importers import fivethirtyeight, snapshots
 from services.ingest.importers.snapshots import Mode
-from tests.running import Standings
+from tests.running import NDJSON, Standings
 
 pytestmark = pytest.mark.shared_data
 
@@ -59,7 +59,7 @@ def bring(deployment: Standings, contest: str, day: str, file: Path, mode: Mode,
         return version
     body = b"\n".join(orjson.dumps(command) for command in commands)
     answer = deployment.ingest.post(
-        f"/v1/contests/{contest}/batch", params={"on_refusal": "abort"}, content=body
+        f"/v1/contests/{contest}/batch", params={"on_refusal": "abort"}, content=body, headers=NDJSON
     )
     assert answer.status_code == 200, answer.text
     return int(orjson.loads(answer.content.splitlines()[-1])["summary"]["version"])

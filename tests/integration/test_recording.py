@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import orjson
 
-from tests.running import Standings, service
+from tests.running import NDJSON, Standings, service
 
 
 def announced(deployment: Standings, contest: str, endorser: str = "jane", **said: Any) -> dict[str, Any]:
@@ -171,7 +171,9 @@ def test_a_batch_takes_what_it_can_and_names_the_lines_that_it_cannot(
 
     answers = [
         orjson.loads(one)
-        for one in deployment.ingest.post(f"/v1/contests/{contest}/batch", content=body).content.splitlines()
+        for one in deployment.ingest.post(
+            f"/v1/contests/{contest}/batch", content=body, headers=NDJSON
+        ).content.splitlines()
     ]
 
     assert [answer.get("line") for answer in answers[:-1]] == [1, 2, 3, 5, 6]
@@ -185,7 +187,9 @@ def test_a_batch_taken_whole_records_nothing_if_one_line_is_refused(
 ) -> None:
     body = line(1) + line(2, candidate="zoe") + line(3)
 
-    answer = deployment.ingest.post(f"/v1/contests/{contest}/batch?on_refusal=abort", content=body)
+    answer = deployment.ingest.post(
+        f"/v1/contests/{contest}/batch?on_refusal=abort", content=body, headers=NDJSON
+    )
 
     assert answer.status_code == 409
     assert [refusal["line"] for refusal in answer.json()["refusals"]] == [2]
@@ -195,7 +199,7 @@ def test_a_batch_taken_whole_records_nothing_if_one_line_is_refused(
 def test_thousands_of_lines_fit_in_one_request(deployment: Standings, contest: str) -> None:
     body = b"".join(line(number) for number in range(5000))
 
-    answer = deployment.ingest.post(f"/v1/contests/{contest}/batch", content=body)
+    answer = deployment.ingest.post(f"/v1/contests/{contest}/batch", content=body, headers=NDJSON)
 
     summary = orjson.loads(answer.content.splitlines()[-1])["summary"]
     assert (summary["taken"], summary["version"]) == (5000, 5003)
@@ -286,7 +290,7 @@ def test_of_a_key_that_stands_twice_the_last_one_counts(deployment: Standings, c
     alone = deployment.ingest.post(
         f"/v1/contests/{contest}/candidates", content=single, headers={"content-type": "application/json"}
     )
-    batch = deployment.ingest.post(f"/v1/contests/{contest}/batch", content=twice % b"di")
+    batch = deployment.ingest.post(f"/v1/contests/{contest}/batch", content=twice % b"di", headers=NDJSON)
 
     assert alone.status_code == 201
     version = orjson.loads(batch.content.splitlines()[-1])["summary"]["version"]

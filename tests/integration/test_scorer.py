@@ -9,7 +9,7 @@ from redis import Redis
 from shared.codec import decode_entry
 from shared.domain.book import Book
 from tests.builders import Everything
-from tests.running import Standings, service, standings
+from tests.running import NDJSON, Standings, service, standings
 from tests.servers import eventually
 
 LOG, LEDGER = "standings:{p00}:c:race:log", "standings:{p00}:c:race:g1:ledger"
@@ -32,7 +32,7 @@ def load(deployment: Standings, first: int, last: int) -> None:
         )
         for n in range(first, last)
     ]
-    answer = deployment.ingest.post("/v1/contests/race/batch", content=b"\n".join(lines))
+    answer = deployment.ingest.post("/v1/contests/race/batch", content=b"\n".join(lines), headers=NDJSON)
     assert orjson.loads(answer.content.splitlines()[-1])["summary"]["refused"] == 0
 
 

@@ -99,7 +99,7 @@ def test_both_answer_alike(deployment: Standings) -> None:
             await asked(api.app, f"{BASE}/standings", {}, {})  # from now on the contest is in memory
             for question in questions():
                 for headers in HEADERS:
-                    behind = await asked(api.app.app, f"{BASE}/standings", question, headers)
+                    behind = await asked(api.thin_path.app, f"{BASE}/standings", question, headers)
                     for _ in range(2):  # afresh, and as it was kept
                         assert await asked(api.app, f"{BASE}/standings", question, headers) == behind, (
                             question
@@ -119,7 +119,7 @@ def test_the_thin_path_answers_the_present_and_the_past_by_itself(deployment: St
         api = create_app(Settings(redis_url=deployment.redis_url))
         async with api.work():
             await api.contests.at(race.CONTEST, 1, 1000)
-            api.app.app = unreachable
+            api.thin_path.app = unreachable
             for question in (
                 {},
                 {"valid_at": "2025-07-29"},

@@ -14,10 +14,9 @@ from services.webhooks.store import MOST_LETTERS, DeadLetter
 from shared.keys import WebhookKeys
 from tests.integration.test_changes import announced, batch, followed, opened
 from tests.receivers import Behave, Got, echo, receiver, resetting
-from tests.running import Standings, service, standings
+from tests.running import JSON, Standings, service, standings
 from tests.servers import eventually
 
-JSON = {"Content-Type": "application/json"}
 QUICK = {"webhook_retry_seconds": "[0.1, 0.2, 0.3]", "webhook_timeout_seconds": "1"}
 
 
@@ -377,9 +376,8 @@ def test_an_absurd_number_is_refused_at_the_door(webhooks: httpx.Client, min_del
     body = {"url": "http://127.0.0.1:9/", "wanted": {"min_delta": min_delta}}
     answer = webhooks.post("/v1/webhooks", json=body)
     assert (answer.status_code, answer.json()["field"]) == (422, "wanted.min_delta"), answer.text
-    assert webhooks.post(
-        "/v1/webhooks", content=b'{"url": "http://a.test", "wanted": {"min_delta": %s}}' % (b"9" * 5000)
-    ).status_code in (400, 422)
+    content = b'{"url": "http://a.test", "wanted": {"min_delta": %s}}' % (b"9" * 5000)
+    assert webhooks.post("/v1/webhooks", content=content, headers=JSON).status_code in (400, 422)
 
 
 def test_keys_are_rotated_without_a_message_that_cannot_be_verified(

@@ -1,0 +1,160 @@
+"""Bodies of requests, bounded in bytes and in time while they are read."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from starlette.types import Message, Receive, Send
+
+from shared.domain.errors import Refused
+from shared.refusals import BodyTooLarge, BodyTooSlow, TooManyBodies
+
+# All that is held of bodies that are not whole yet; what a service reads as it comes is not held.
+MOST_HELD_BYTES = 256 << 20
+# A body that is read as it comes has to bring so many bytes, or its end, whenever its time has been waited.
+PROGRESS_BYTES = 1024
+
+
+class Body(NamedTuple):
+    """What a route takes: of which media type, how many bytes (None: without an end), and whether as it comes."""
+
+    media_type: str
+    most_bytes: int | None
+    streamed: bool = False
+
+
+_GONE: Message = {"type": "http.disconnect"}
+COMMAND = Body("application/json", 1 << 20)
+
+
+class Disconnected(Exception):
+    """The client left before its body had come."""
+
+
+class Held:
+    """How many bytes of unfinished bodies are held in this process."""
+
+    def __init__(self, most: int = MOST_HELD_BYTES) -> None:
+        self._most = most
+        self._bytes = 0
+
+    async def read(self, receive: Receive, most: int, seconds: float) -> bytes:
+        """A whole body of at most so many bytes, come in so many seconds; it counts until `release`.
+
+        Raises `BodyTooLarge`, `BodyTooSlow`, `TooManyBodies` and `Disconnected`.
+        """
+        parts: list[bytes] = []
+        size, more = 0, True
+        try:
+            async with asyncio.timeout(seconds):
+                while more:
+                    part, more = _part(await receive())
+                    parts.append(part)
+                    size += len(part)
+                    self._add(len(part))
+                    if size > most:
+                        raise BodyTooLarge(size, most)
+        except BaseException as error:
+            self.release(size)
+            if isinstance(error, TimeoutError):
+                raise BodyTooSlow(size, seconds) from None
+            raise
+        return b"".join(parts)
+
+    def release(self, size: int) -> None:
+        """What was read has been dealt with."""
+        self._bytes -= size
+
+    def _add(self, size: int) -> None:
+        self._bytes += size
+        if self._bytes > self._most:
+            raise TooManyBodies(self._most)
+
+
+def _part(message: Message) -> tuple[bytes, bool]:
+    """What came, and whether there is more to come."""
+    if message["type"] != "http.request":
+        raise Disconnected
+    return message.get("body", b""), message.get("more_body", False)
+
+
+def again(body: bytes, receive: Receive) -> Receive:
+    """Brings a body that was read in one piece, and then what `receive` does."""
+    told = False
+
+    async def whole() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return whole
+
+
+class Stream:
+    """A request whose body an app reads as it comes: what it receives by, and what it answers by.
+
+    `receive` raises `BodyTooLarge` and `BodyTooSlow`, again and again. Only the time in which the app waits counts: one
+    that is busy with what came does not make its client slow.
+    """
+
+    def __init__(self, receive: Receive, send: Send, most: int | None, seconds: float) -> None:
+        self._receive: Receive | None = receive
+        self._send: Send | None = send
+        self._most = most
+        self._seconds = seconds
+        self._size = 0
+        self._waited = 0.0
+        self._since_progress = 0
+        self._ended = False
+        self._refuse: Callable[[], Refused] | None = None
+
+    async def receive(self) -> Message:
+        """The next of the body, and once it has ended, that the client has left."""
+        if self._refuse is not None:
+            raise self._refuse()
+        if self._receive is None:
+            return _GONE
+        if self._ended:
+            return await self._receive()
+        message = await self._next(self._receive)
+        self._count(len(message.get("body", b"")))
+        if self._refuse is not None:
+            raise self._refuse()
+        self._ended = not message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Answers. Where the rest of the body is not read, the answer says that the connection ends."""
+        if self._send is None:
+            return
+        if self._refuse is not None and message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        await self._send(message)
+
+    def close(self) -> None:
+        """Lets go of the connection: the server closes one whose body was not read when nothing holds it any more, and
+        what an app raised may hold its frames, and they this, until the next collection."""
+        self._receive = self._send = None
+
+    async def _next(self, receive: Receive) -> Message:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(max(0.0, self._seconds - self._waited)):
+                return await receive()
+        except TimeoutError:
+            self._refuse = partial(BodyTooSlow, self._size, self._seconds)
+            return _GONE
+        finally:
+            self._waited += time.monotonic() - began
+
+    def _count(self, size: int) -> None:
+        self._size += size
+        self._since_progress += size
+        if self._since_progress >= PROGRESS_BYTES:
+            self._since_progress, self._waited = 0, 0.0
+        if self._most is not None and self._size > self._most:
+            self._refuse = partial(BodyTooLarge, self._size, self._most)

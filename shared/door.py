@@ -1,0 +1,87 @@
+"""What stands before every service that speaks HTTP: commands are bounded, and come from where they may come from."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.bodies import COMMAND, Body, Disconnected, Held, Stream, again
+from shared.domain.errors import Refused
+from shared.hosts import Hosts
+from shared.problems import answer, problem_of
+from shared.refusals import BodyTooLarge, TooManyBodies, WrongMediaType
+from shared.settings import Settings
+
+# What changes nothing by its method, and is read without a body.
+QUESTIONS = frozenset(("GET", "HEAD", "OPTIONS"))
+
+
+class Door:
+    """An ASGI app in front of another: questions go straight through; `body_of` says what a command's route takes."""
+
+    def __init__(
+        self, app: ASGIApp, settings: Settings, body_of: Callable[[Scope], Body] = lambda _: COMMAND
+    ) -> None:
+        self.app = app
+        self._hosts = Hosts(settings.allowed_hosts)
+        self._seconds = settings.body_seconds
+        self._body_of = body_of
+        self._held = Held()
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        # Not a coroutine itself: a question costs one call more, and no more.
+        if scope["type"] != "http" or scope["method"] in QUESTIONS:
+            return self.app(scope, receive, send)
+        return self._command(scope, receive, send)
+
+    async def _command(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self._hosts.refuse_foreign(scope["headers"])
+            headers = dict(scope["headers"])
+            if not _has_body(headers):
+                await self.app(scope, receive, send)
+                return
+            body = self._body_of(scope)
+            _refuse_unfit(headers, body)
+            await (self._streamed if body.streamed else self._whole)(body, scope, receive, send)
+        except Refused as refusal:
+            await _refusal(refusal)(scope, receive, send)
+        except Disconnected:
+            return
+
+    async def _whole(self, body: Body, scope: Scope, receive: Receive, send: Send) -> None:
+        assert body.most_bytes is not None  # noqa: S101 - what has no end cannot be held
+        content = await self._held.read(receive, body.most_bytes, self._seconds)
+        try:
+            await self.app(scope, again(content, receive), send)
+        finally:
+            self._held.release(len(content))
+
+    async def _streamed(self, body: Body, scope: Scope, receive: Receive, send: Send) -> None:
+        stream = Stream(receive, send, body.most_bytes, self._seconds)
+        try:
+            await self.app(scope, stream.receive, stream.send)
+        finally:
+            stream.close()
+
+
+def _refusal(refusal: Refused) -> Response:
+    # The rest of a body may be on its way still: the connection is of no more use.
+    headers = {"Connection": "close"}
+    if isinstance(refusal, TooManyBodies):
+        headers["Retry-After"] = "1"
+    return answer(problem_of(refusal), headers)
+
+
+def _has_body(headers: dict[bytes, bytes]) -> bool:
+    return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
+
+
+def _refuse_unfit(headers: dict[bytes, bytes], body: Body) -> None:
+    """Raises `WrongMediaType`, and `BodyTooLarge` by what the body says of itself."""
+    given = headers.get(b"content-type")
+    if given is None or given.partition(b";")[0].strip().lower().decode("latin-1") != body.media_type:
+        raise WrongMediaType(None if given is None else given.decode("latin-1"), body.media_type)
+    length = int(headers.get(b"content-length", b"0"))  # digits, or the server had refused it
+    if body.most_bytes is not None and length > body.most_bytes:
+        raise BodyTooLarge(length, body.most_bytes)

@@ -88,6 +88,7 @@ class Answers:
             },
             "standings",
             views.times(at),
+            question.raw,
         )
 
     def _counted(self, index: Index, at: Moment) -> Counted:

@@ -32,7 +32,9 @@ class Citations:
     def __init__(self, answers: Answers) -> None:
         self.answers = answers
 
-    def reply(self, index: Index, version: int, policy: str, valid_at: str, wants: Asked) -> Reply:
+    def reply(
+        self, index: Index, version: int, policy: str, valid_at: str, wants: Asked, *, raw: bool
+    ) -> Reply:
         """The cited standings. Raises `Refused`."""
         contest, board, instant = self._cited(index, version, policy, valid_at)
         points, lines = board.table(index.at(instant, version), instant)
@@ -51,6 +53,7 @@ class Citations:
                 "standings": lines,
             },
             "standings",
+            raw=raw,
         )
         form = replies.form_of(None, wants.accept)
         return replies.reply(

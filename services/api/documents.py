@@ -42,12 +42,13 @@ class Document(NamedTuple):
     """An answer: its value, under which of its names the rows lie ('': it is one row), and the times that it is of.
 
     The times stand apart because they move with the clock while the rest stays the same. Under any of its names the
-    value may have `Rows`.
+    value may have `Rows`. Where it is `raw`, text cells of its CSV are as they are, for a program to read.
     """
 
     value: dict[str, Any]
     rows: str
     times: Mapping[str, Mapping[str, str | None]] = {}
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,9 @@ def write(document: Document, form: Format) -> bytes:
     if form == "ndjson":
         return ndjson(rows)
     columns = names(rows)
-    return csv_lines(columns, rows, header=True) if form == "csv" else parquet(by_column(columns, rows))
+    if form == "parquet":
+        return parquet(by_column(columns, rows))
+    return csv_header(columns) + csv_lines(columns, document.raw, rows)
 
 
 def join(times: bytes, rest: bytes) -> bytes:
@@ -134,28 +137,42 @@ def ndjson(rows: Iterable[Row]) -> bytes:
     return b"".join(encode(row) + b"\n" for row in rows)
 
 
-def csv_lines(columns: Sequence[str], rows: Sequence[Row], *, header: bool = False) -> bytes:
-    """A line of these columns for each row, under their names if there is to be a header."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    if header:
-        writer.writerow(columns)
+def csv_header(columns: Sequence[str]) -> bytes:
+    """The line of the columns' names, none of which comes from outside."""
+    return _csv([columns])
+
+
+def csv_lines(columns: Sequence[str], raw: bool, rows: Sequence[Row]) -> bytes:
+    """A line of these columns for each row. Unless it is raw, what a spreadsheet takes for a formula is quoted."""
     # By columns, which are of one type mostly: to look at each cell by itself takes twice as long.
-    writer.writerows(zip(*(_cells([row.get(name) for row in rows]) for name in columns), strict=True))
+    return _csv(zip(*(_cells([row.get(name) for row in rows], raw) for name in columns), strict=True))
+
+
+def _csv(lines: Iterable[Sequence[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(lines)
     return text.getvalue().encode()
 
 
-def _cells(values: list[Any]) -> list[Any]:
+def _cells(values: list[Any], raw: bool) -> list[Any]:
     """A column's values as CSV has them."""
     kinds = set(map(type, values))
+    if str in kinds and not raw:
+        values = [f"'{one}" if isinstance(one, str) and one[:1] in _FORMULA else one for one in values]
     if Decimal in kinds:
-        values = [f"{value:f}" if isinstance(value, Decimal) else value for value in values]
+        values = [f"{one:f}" if isinstance(one, Decimal) else one for one in values]
     if bool in kinds:
-        values = [_TRUTH[value] if isinstance(value, bool) else value for value in values]
+        values = [_TRUTH[one] if isinstance(one, bool) else one for one in values]
     return values
 
 
 _TRUTH = ("false", "true")
+# Text that begins so is a formula to a spreadsheet. Source: OWASP, CSV Injection; for the full-width forms, which are
+# formulas where Japanese is set, issue 1088 of its pages (OWASP/www-community).
+_FORMULA: Final = frozenset(
+    "=+-@\t\r\n"
+    "\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
+)
 
 
 Columns = dict[str, list[Any]]

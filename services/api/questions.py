@@ -38,6 +38,12 @@ Format = Annotated[
         description="as Accept would say: application/json, text/csv, application/x-ndjson, …/vnd.apache.parquet"
     ),
 ]
+Raw = Annotated[
+    bool,
+    Field(
+        description="CSV for a program: text as it is, without the ' before what a spreadsheet takes for a formula"
+    ),
+]
 Cursor = Annotated[Asked | None, Field(max_length=400, description="`next` of the page before")]
 
 
@@ -48,18 +54,22 @@ class _Question(BaseModel):
     wait_ms: Annotated[int, Field(ge=0, le=10_000, description="for at most so long")] = 2000
 
 
-class ContestQuestion(_Question):
+class _RowsQuestion(_Question):
+    raw: Raw = False
+
+
+class ContestQuestion(_RowsQuestion):
     """About a contest as it is now."""
 
 
-class EventsQuestion(_Question):
+class EventsQuestion(_RowsQuestion):
     """About a contest's log."""
 
     after: Annotated[int, Field(ge=0, le=2**53, description="the version before the first one wanted")] = 0
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
-class PolicyQuestion(_Question):
+class PolicyQuestion(_RowsQuestion):
     """Under a policy, or weights of one's own."""
 
     policy: PolicyId = FIVETHIRTYEIGHT_2020.id
@@ -77,7 +87,7 @@ class StandingsQuestion(PolicyQuestion):
     format: Format = None
 
 
-class EndorsementsQuestion(_Question):
+class EndorsementsQuestion(_RowsQuestion):
     """The endorsements in force at a moment, page by page."""
 
     valid_at: TimeText = None

@@ -108,7 +108,7 @@ def headed(
     """A document with its headers and a tag of what it is made of; `rest` is left out where it is not written yet."""
     times = encode(document.times)
     key = blake2b(made_of, digest_size=12)
-    key.update(form.encode())
+    key.update(b"raw csv" if document.raw and form == "csv" else form.encode())
     if cache != _MOVING:
         key.update(times)
     always = [

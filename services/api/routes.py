@@ -16,6 +16,7 @@ from services.api.questions import (
     DiffQuestion,
     EndorsementsQuestion,
     EventsQuestion,
+    Raw,
     RevisionsQuestion,
     RiskQuestion,
     StandingsQuestion,
@@ -33,6 +34,7 @@ EndorsementId = Annotated[Asked, Path(max_length=120, examples=["ed-rendell.amy-
 Cited = Annotated[int, Path(ge=1, le=2**53, examples=[103])]
 CitedPolicy = Annotated[Asked, Path(max_length=130, examples=["fivethirtyeight-2020@1"])]
 CitedTime = Annotated[str, Path(max_length=40, examples=["2019-04-22"])]
+RawCsv = Annotated[Raw, Query()]
 REFUSALS = examples.refusals(
     _404="not known, or not yet",
     _406="none of the accepted formats is one that answers have",
@@ -51,19 +53,22 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
     standings_replies = StandingsReplies(answers)
     citations, over_time, differences = Citations(answers), OverTime(answers), Differences(answers)
 
-    async def reply(request: Request, document: Document, form: Format | None = None) -> Response:
+    async def reply(
+        request: Request, document: Document, form: Format | None = None, *, raw: bool
+    ) -> Response:
         wants = replies.asked(request.scope["headers"])
         chosen = replies.form_of(form, wants.accept)
+        document = document._replace(raw=raw)
         return await sending.answer(document, chosen, wants, replies.cache_of(pinned=False), turns)
 
     @router.get("/contests", tags=["contests"], responses=examples.of(examples.CONTESTS, *examples.ROWS))
-    async def all_contests(request: Request) -> Response:
+    async def all_contests(request: Request, raw: RawCsv = False) -> Response:
         """Every contest."""
         found = await contests.all()
         parked = [await contests.parked(index.contest_id) for index in found]
         shown = zip(found, parked, strict=True)
         value = {"contests": [views.contest(one.contest(one.version), one, why) for one, why in shown]}
-        return await reply(request, Document(value, "contests"))
+        return await reply(request, Document(value, "contests"), raw=raw)
 
     @router.get("/contests/{contest}", tags=["contests"], responses=_ROWS)
     async def one_contest(
@@ -72,7 +77,7 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         """One contest with its candidates."""
         index = await contests.at(contest, question.min_version, question.wait_ms)
         found = views.contest(index.contest(index.version), index, await contests.parked(contest))
-        return await reply(request, Document(found, "candidates"))
+        return await reply(request, Document(found, "candidates"), raw=question.raw)
 
     @router.get("/contests/{contest}/certificates", tags=["contests"], responses=_ROWS)
     async def certificates(
@@ -82,7 +87,7 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         index = await contests.at(contest, question.min_version, question.wait_ms)
         found = await contests.projections.certificates(contest)
         value = {"contest": contest, "generation": index.generation, "certificates": found}
-        return await reply(request, Document(value, "certificates"))
+        return await reply(request, Document(value, "certificates"), raw=question.raw)
 
     @router.get("/contests/{contest}/candidates", tags=["contests"], responses=_ROWS)
     async def candidates(
@@ -92,18 +97,20 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         index = await contests.at(contest, question.min_version, question.wait_ms)
         listed = views.candidates(index.contest(index.version))
         value = {"contest": contest, "version": index.version, "candidates": listed}
-        return await reply(request, Document(value, "candidates"))
+        return await reply(request, Document(value, "candidates"), raw=question.raw)
 
     @router.get("/policies", tags=["policies"], responses=_ROWS)
-    async def policies(request: Request) -> Response:
+    async def policies(request: Request, raw: RawCsv = False) -> Response:
         """The weightings, each with its version and source."""
         value = {"policies": [views.policy(policy) for policy in answers.policies]}
-        return await reply(request, Document(value, "policies"))
+        return await reply(request, Document(value, "policies"), raw=raw)
 
     @router.get("/policies/{policy}", tags=["policies"], responses=_ROWS)
-    async def one_policy(request: Request, policy: Annotated[Asked, Path(max_length=120)]) -> Response:
+    async def one_policy(
+        request: Request, policy: Annotated[Asked, Path(max_length=120)], raw: RawCsv = False
+    ) -> Response:
         """One weighting."""
-        return await reply(request, Document(views.policy(answers.policies.find(policy)), ""))
+        return await reply(request, Document(views.policy(answers.policies.find(policy)), ""), raw=raw)
 
     @router.get(
         "/contests/{contest}/standings",
@@ -125,12 +132,17 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         "/contests/{contest}/standings/{version}/{policy}/{valid_at}", tags=["citing"], responses=_ROWS
     )
     async def cited(
-        request: Request, contest: ContestId, version: Cited, policy: CitedPolicy, valid_at: CitedTime
+        request: Request,
+        contest: ContestId,
+        version: Cited,
+        policy: CitedPolicy,
+        valid_at: CitedTime,
+        raw: RawCsv = False,
     ) -> Response:
         """Standings to cite: the same bytes for ever. `Standings-Corrected-At` says since when they are outdated."""
         index = await contests.at(contest, 0, 0)
         wants = replies.asked(request.scope["headers"])
-        return sending.response(citations.reply(index, version, policy, valid_at, wants))
+        return sending.response(citations.reply(index, version, policy, valid_at, wants, raw=raw))
 
     @router.get(
         "/contests/{contest}/standings/{version}/{policy}/{valid_at}/corrections",
@@ -138,11 +150,16 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         responses=_ROWS,
     )
     async def corrections(
-        request: Request, contest: ContestId, version: Cited, policy: CitedPolicy, valid_at: CitedTime
+        request: Request,
+        contest: ContestId,
+        version: Cited,
+        policy: CitedPolicy,
+        valid_at: CitedTime,
+        raw: RawCsv = False,
     ) -> Response:
         """Whether cited standings were corrected since, when, and what they are now."""
         index = await contests.at(contest, 0, 0)
-        return await reply(request, citations.corrections(index, version, policy, valid_at))
+        return await reply(request, citations.corrections(index, version, policy, valid_at), raw=raw)
 
     @router.get(
         "/contests/{contest}/timeline",
@@ -155,7 +172,9 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         """Every candidate's score over time, along either axis."""
         index = await contests.at(contest, question.min_version, question.wait_ms)
         async with turns.working():
-            return await reply(request, await over_time.timeline(index, question), question.format)
+            return await reply(
+                request, await over_time.timeline(index, question), question.format, raw=question.raw
+            )
 
     @router.get("/contests/{contest}/diff", tags=["over time"], responses=_ROWS)
     async def diff(
@@ -164,7 +183,7 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         """Who gained and who lost between two moments, and which events did it."""
         index = await contests.at(contest, question.min_version, question.wait_ms)
         async with turns.working():
-            return await reply(request, await differences.diff(index, question))
+            return await reply(request, await differences.diff(index, question), raw=question.raw)
 
     @router.get("/contests/{contest}/revisions", tags=["over time"], responses=_ROWS)
     async def revisions(
@@ -173,7 +192,9 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         """How the picture of one day changed as more was learned, event by event."""
         index = await contests.at(contest, question.min_version, question.wait_ms)
         async with turns.working():
-            return await reply(request, await differences.revisions(index, question), question.format)
+            return await reply(
+                request, await differences.revisions(index, question), question.format, raw=question.raw
+            )
 
     @router.get("/contests/{contest}/revision-risk", tags=["over time"], responses=_ROWS)
     async def risk(
@@ -182,7 +203,9 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         """How far the figure published on each day moved later, and how long it took to settle."""
         index = await contests.at(contest, question.min_version, question.wait_ms)
         async with turns.working():
-            return await reply(request, await over_time.risk(index, question), question.format)
+            return await reply(
+                request, await over_time.risk(index, question), question.format, raw=question.raw
+            )
 
     @router.get("/contests/{contest}/endorsements", tags=["endorsements"], responses=_ROWS)
     async def endorsements(
@@ -191,7 +214,9 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         """The endorsements at a moment, page by page; `next` is the cursor of the next page, of the same moment."""
         index = await contests.at(contest, question.min_version, question.wait_ms)
         async with turns.working():
-            return await reply(request, await answers.endorsements(index, question), question.format)
+            return await reply(
+                request, await answers.endorsements(index, question), question.format, raw=question.raw
+            )
 
     @router.get("/contests/{contest}/endorsements/{endorsement}", tags=["endorsements"], responses=_ROWS)
     async def one_endorsement(
@@ -214,7 +239,7 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
             "history": recorded.events(contests, index, versions),
         }
         async with turns.working():
-            return await reply(request, Document(value, "history"))
+            return await reply(request, Document(value, "history"), raw=question.raw)
 
     @router.get("/contests/{contest}/events", tags=["events"], responses=_ROWS)
     async def events(
@@ -226,7 +251,7 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         listed = recorded.events(contests, index, range(question.after + 1, last + 1))
         async with turns.working():
             value = {"contest": contest, "version": index.version, "events": listed}
-            return await reply(request, Document(value, "events"))
+            return await reply(request, Document(value, "events"), raw=question.raw)
 
     @router.get(
         "/contests/{contest}/timemap",

@@ -12,6 +12,7 @@ from services.api.documents import (
     Format,
     Row,
     Rows,
+    csv_header,
     csv_lines,
     encode,
     flat,
@@ -71,8 +72,8 @@ async def _ndjson(document: Document, turns: Turns) -> AsyncIterator[bytes]:
 
 async def _csv(document: Document, turns: Turns) -> AsyncIterator[bytes]:
     columns = await _columns(document, turns)
-    yield csv_lines(columns, [], header=True)
-    write = partial(csv_lines, columns)
+    yield csv_header(columns)
+    write = partial(csv_lines, columns, document.raw)
     async for rows in _flat(document):
         while some := await turns.take(partial(_next, rows, write)):
             yield some

@@ -37,8 +37,12 @@ def export(
     file: Path | None,
     form: Format | None,
     asked: dict[str, object],
+    raw: bool,
 ) -> None:
-    """Asks for everything and writes it. Raises `Failed`, and then there is no new file."""
+    """Asks for everything and writes it; CSV is for a program if it is `raw`.
+
+    Raises `Failed`, and then there is no new file.
+    """
     form = form or _BY_SUFFIX.get(file.suffix.lower() if file else "", "csv")
     if file is None and form == "parquet" and sys.stdout.isatty():
         raise Failed(
@@ -49,7 +53,8 @@ def export(
             },
             WRONG_USAGE,
         )
-    written = _written(_document(_ask(client, contest, what, asked), _ROWS[what][0]), form)
+    document = _document(_ask(client, contest, what, asked), _ROWS[what][0])
+    written = _written(document._replace(raw=raw), form)
     if file is None:
         sys.stdout.buffer.write(written)
         sys.stdout.buffer.flush()

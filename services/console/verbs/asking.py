@@ -173,6 +173,10 @@ def export(
         Literal["json", "csv", "ndjson", "parquet"] | None,
         typer.Option("--format", help="(default: as the file's name ends, else csv)"),
     ] = None,
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="CSV for a program: text as it is, without ' before formulas"),
+    ] = False,
     axis: Annotated[Literal["valid", "known", "both"] | None, typer.Option(help="of a timeline")] = None,
     step: Annotated[
         Literal["change", "day", "week", "month"] | None, typer.Option(help="of a timeline")
@@ -203,7 +207,7 @@ def export(
     asked |= {"axis": axis, "step": step, "from": since, "to": until, "state": state}
     asked |= {"valid_at": valid_at, "known_at": known_at, "version": version}
     with reaching(context, json) as client:
-        exporting.export(client, contest, what, file, form, asked)
+        exporting.export(client, contest, what, file, form, asked, raw)
 
 
 @app.command()

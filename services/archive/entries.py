@@ -67,7 +67,7 @@ class Follows:
         if entry.version == 1 or isinstance(event, ContestOpened):
             self._open(entry.version, event, entry.fields)
         if event is not None:
-            refuse_facts(event, self._zone)
+            refuse_facts(event, self._zone, len(entry.fields["data"]))
         self._refuse_form(entry)
         self.version, self._known_at = entry.version, entry.fields["known_at"]
 

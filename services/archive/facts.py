@@ -1,44 +1,66 @@
 """What an event may say of facts: what was taken at the door at some time, so that scorer and API can hold it."""
 
 from dataclasses import fields
+from functools import cache
 from typing import Final
 
 from shared.domain.errors import UnreadableTime
-from shared.domain.events import Endorser, Source
+from shared.domain.events import Endorser, Event, Source, Unchanged
 from shared.domain.ids import is_slug
 from shared.domain.times import start_of
 
 _LONGEST_TEXT: Final = 2000
 _MOST_MEMBERS: Final = 10**10
-_SLUGS: Final = {"contest", "candidate", "category", "endorsement"}
-_TIMES: Final = {"opened_at", "entered_at", "withdrew_at", "announced_at", "retracted_at"}
+_SLUGS: Final = frozenset({"contest", "candidate", "category", "endorsement"})
+_TIMES: Final = frozenset({"opened_at", "entered_at", "withdrew_at", "announced_at", "retracted_at"})
+_PARTS: Final = frozenset({"endorser", "source"})
 
 
 class Wrong(Exception):
     """An entry says what no log does; says what."""
 
 
-def refuse_facts(event: object, zone: str) -> None:
-    """Raises `Wrong` unless every fact is one that was taken at some time."""
-    for name in (field.name for field in fields(event)):  # type: ignore[arg-type]
-        value = getattr(event, name)
-        if isinstance(value, Endorser | Source):
-            refuse_facts(value, zone)
-        elif isinstance(value, str):
-            _refuse_text(name, value, zone)
-            if isinstance(event, Endorser) and name == "id" and not is_slug(value):
-                raise Wrong(f"has endorser {value[:40]!r}, which is no id")
-        elif name == "members" and isinstance(value, int) and not 0 <= value <= _MOST_MEMBERS:
-            raise Wrong("has members that are not 0 to 10^10")
+def refuse_facts(event: Event, zone: str, length: int) -> None:
+    """Raises `Wrong` unless every fact is one that was taken at some time. `length` is that of the event as stored."""
+    kind: type = type(event)
+    for name in _among(kind, _SLUGS):
+        _refuse_id(name, getattr(event, name))
+    for name in _among(kind, _TIMES):
+        _refuse_time(name, getattr(event, name), zone)
+    endorser = getattr(event, "endorser", None)
+    if isinstance(endorser, Endorser):
+        _refuse_id("endorser", endorser.id)
+    members = getattr(event, "members", 0)
+    if isinstance(members, int) and not 0 <= members <= _MOST_MEMBERS:
+        raise Wrong("has members that are not 0 to 10^10")
+    if length > _LONGEST_TEXT:  # else no text in it is longer
+        _refuse_long(event)
+        for name in _among(kind, _PARTS):
+            _refuse_long(getattr(event, name))
 
 
-def _refuse_text(name: str, value: str, zone: str) -> None:
-    if name in _SLUGS and not is_slug(value):
+@cache
+def _among(kind: type, names: frozenset[str]) -> tuple[str, ...]:
+    """Those of the names that this kind of event has."""
+    return tuple(field.name for field in fields(kind) if field.name in names)
+
+
+# What a correction leaves alone, and a retraction that it undoes, are no text.
+def _refuse_id(name: str, value: object) -> None:
+    if isinstance(value, str) and not is_slug(value):
         raise Wrong(f"has {name} {value[:40]!r}, which is no id")
-    if len(value) > _LONGEST_TEXT:
-        raise Wrong(f"has {name} of {len(value)} characters, and {_LONGEST_TEXT} is the most")
-    if name in _TIMES:
-        try:
+
+
+def _refuse_time(name: str, value: object, zone: str) -> None:
+    try:
+        if isinstance(value, str):
             start_of(value, zone, name)
-        except UnreadableTime as error:
-            raise Wrong(f"has {error.detail[:200]}") from None
+    except UnreadableTime as error:
+        raise Wrong(f"has {error.detail[:200]}") from None
+
+
+def _refuse_long(part: Event | Endorser | Source | Unchanged) -> None:
+    for name in () if isinstance(part, Unchanged) else (field.name for field in fields(part)):
+        value = getattr(part, name)
+        if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+            raise Wrong(f"has {name} of {len(value)} characters, and {_LONGEST_TEXT} is the most")

@@ -150,6 +150,8 @@ def test_entries_that_no_log_has(redis_url: str, tmp_path: Path, entries: list[A
         (facts(3, members=-1), "has members"),
         (facts(3, announced_at="yesterday"), "is not a time"),
         (facts(3, note="x" * 2001), "has note of 2001 characters"),
+        (facts(3, endorser={"id": "p", "name": "x" * 2001}), "has name of 2001 characters"),
+        (facts(3, source={"url": "x" * 2001}), "has url of 2001 characters"),
         (facts(3, **{"x\x1b[31m" * 100: 1}), "has no event"),
     ],
 )

@@ -75,6 +75,11 @@ class Contests:
         self._held.move_to_end(contest)
         return held.index
 
+    def held(self, contest: str) -> Index | None:
+        """As `ready`, and it does not count as asking for it."""
+        held = self._held.get(contest)
+        return held.index if held is not None and held.index.version else None
+
     async def stands(self, contest: str) -> int:
         """A contest's version, without bringing it into memory."""
         index = self.ready(contest)
@@ -95,18 +100,6 @@ class Contests:
         if held.index.version < min_version:
             await self._wait(contest, held, min_version, wait_ms)
         return held.index
-
-    async def all(self) -> list[Index]:
-        """The index of every contest that is there; one that is just being opened, or cannot be read, is left out."""
-        found: list[Index] = []
-        for contest in await self.events.contests():
-            try:
-                found.append(await self.at(contest, 1, 0))
-            except NotThereYet:
-                pass
-            except Unarchived as error:
-                log.error("left out of the list of contests: %s", error)
-        return found
 
     async def endorsements(self, index: Index, versions: Sequence[int]) -> list[Endorsement]:
         """The states that these versions gave their endorsements, in their order."""

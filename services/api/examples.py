@@ -24,7 +24,8 @@ CONTESTS = {
                 }
             ],
         }
-    ]
+    ],
+    "next": None,
 }
 
 STANDINGS = {

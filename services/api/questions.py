@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.decimals import MinDelta
+from shared.domain.ids import SLUG
 from shared.domain.policies import FIVETHIRTYEIGHT_2020
 from shared.text import Asked
 
@@ -55,6 +56,17 @@ class _Question(BaseModel):
 
 
 class _RowsQuestion(_Question):
+    raw: Raw = False
+
+
+class ContestsQuestion(BaseModel):
+    """Which contests there are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    limit: Annotated[int, Field(ge=1, le=1000)] = 1000
+    cursor: Annotated[str | None, Field(pattern=SLUG, description="`next` of the page before")] = None
+    format: Format = None
     raw: Raw = False
 
 

@@ -9,10 +9,12 @@ from services.api.answers import Answers
 from services.api.citations import Citations
 from services.api.differences import Differences
 from services.api.documents import Document, Format
+from services.api.listing import Listing, listed
 from services.api.mementos import time_map
 from services.api.over_time import OverTime
 from services.api.questions import (
     ContestQuestion,
+    ContestsQuestion,
     DiffQuestion,
     EndorsementsQuestion,
     EventsQuestion,
@@ -50,6 +52,7 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
     """Every route of the API."""
     router = APIRouter(prefix="/v1", responses=REFUSALS, default_response_class=Response)
     contests = answers.contests
+    listing = Listing(contests)
     standings_replies = StandingsReplies(answers)
     citations, over_time, differences = Citations(answers), OverTime(answers), Differences(answers)
 
@@ -62,13 +65,11 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         return await sending.answer(document, chosen, wants, replies.cache_of(pinned=False), turns)
 
     @router.get("/contests", tags=["contests"], responses=examples.of(examples.CONTESTS, *examples.ROWS))
-    async def all_contests(request: Request, raw: RawCsv = False) -> Response:
-        """Every contest."""
-        found = await contests.all()
-        parked = [await contests.parked(index.contest_id) for index in found]
-        shown = zip(found, parked, strict=True)
-        value = {"contests": [views.contest(one.contest(one.version), one, why) for one, why in shown]}
-        return await reply(request, Document(value, "contests"), raw=raw)
+    async def all_contests(request: Request, question: Annotated[ContestsQuestion, Query()]) -> Response:
+        """Contests by id, page by page; `next` is the cursor of the next page, and the id of this one's last."""
+        page = await listing.page(question.cursor or "", question.limit)
+        value = {"contests": [views.contest(one) for one in page.contests], "next": page.next}
+        return await reply(request, Document(value, "contests"), question.format, raw=question.raw)
 
     @router.get("/contests/{contest}", tags=["contests"], responses=_ROWS)
     async def one_contest(
@@ -76,7 +77,7 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
     ) -> Response:
         """One contest with its candidates."""
         index = await contests.at(contest, question.min_version, question.wait_ms)
-        found = views.contest(index.contest(index.version), index, await contests.parked(contest))
+        found = views.contest(listed(index, await contests.parked(contest)))
         return await reply(request, Document(found, "candidates"), raw=question.raw)
 
     @router.get("/contests/{contest}/certificates", tags=["contests"], responses=_ROWS)

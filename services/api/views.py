@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.api.index import Index
+from services.api.listing import Listed
 from services.api.moments import Moment
 from shared.codec import facts, public_type, type_of
 from shared.domain.contest import Candidate, Contest
@@ -12,22 +13,22 @@ from shared.domain.endorsement import Endorsement
 from shared.domain.events import Recorded
 from shared.domain.policies import Policy
 from shared.domain.times import day_in, format_instant
-from shared.projections import Parked
 
 _MICROSECONDS_PER_DAY = 86_400_000_000
 
 
-def contest(found: Contest, index: Index, parked: Parked | None) -> dict[str, Any]:
+def contest(listed: Listed) -> dict[str, Any]:
     """A contest with its candidates, and why it does not go on, if it does not."""
+    found, parked = listed.contest, listed.parked
     return {
         "contest": found.id,
         "title": found.title,
         "timezone": found.timezone,
         "clock": found.clock,
         "opened_at": found.opened_at,
-        "version": index.version,
-        "generation": index.generation,
-        "known_at": format_instant(index.known_at(index.version)),
+        "version": listed.version,
+        "generation": listed.generation,
+        "known_at": format_instant(listed.known_at),
         "parked": None
         if parked is None
         else {"version": parked.version, "reason": parked.reason, "since": format_instant(parked.since)},

@@ -10,7 +10,7 @@ def examine(client: Client) -> list[dict[str, Any]]:
     checks = [_ready(client, "ingest"), _ready(client, "api")]
     if all(check["ok"] for check in checks):
         unfolded = {one["contest"]: one for one in client.ingest("/v1/unfolded?limit=1000")["contests"]}
-        listed = client.ask("/v1/contests")["contests"]
+        listed = client.whole("/v1/contests", "contests", {})["contests"]
         checks += [_contest(contest, unfolded.pop(contest["contest"], None)) for contest in listed]
         checks += [_never_folded(one) for one in unfolded.values()]
         checks.append(_dead_letters(client))

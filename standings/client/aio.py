@@ -42,7 +42,12 @@ class AsyncClient:
 
     async def contests(self) -> list[Contest]:
         """Every contest."""
-        return [Contest.model_validate(one) for one in (await self.ask("/v1/contests"))["contests"]]
+        page = await self.ask("/v1/contests")
+        found = page["contests"]
+        while page.get("next"):
+            page = await self.ask("/v1/contests", cursor=page["next"])
+            found += page["contests"]
+        return [Contest.model_validate(one) for one in found]
 
     async def contest(self, contest: str, **asked: Unpack[Waiting]) -> Contest:
         """A contest as it is now."""

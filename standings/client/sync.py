@@ -45,7 +45,12 @@ class Client:
 
     def contests(self) -> list[Contest]:
         """Every contest."""
-        return [Contest.model_validate(one) for one in self.ask("/v1/contests")["contests"]]
+        page = self.ask("/v1/contests")
+        found = page["contests"]
+        while page.get("next"):
+            page = self.ask("/v1/contests", cursor=page["next"])
+            found += page["contests"]
+        return [Contest.model_validate(one) for one in found]
 
     def contest(self, contest: str, **asked: Unpack[Waiting]) -> Contest:
         """A contest as it is now."""

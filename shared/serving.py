@@ -23,6 +23,8 @@ _LAST_ANSWERS_SECONDS = 10
 _WAITING_CONNECTIONS = 1024
 # What is buffered of a connection: the head of a request has to fit.
 _BUFFER_BYTES = 64 << 10
+# What the system takes of an answer that it cannot send yet; it took 4 MB for each client that did not read.
+_UNSENT_BYTES = 128 << 10
 # Files that a service has open beside its clients' connections.
 _OTHER_FILES = 1000
 
@@ -56,6 +58,9 @@ class _Server(Server):
             # Linux: who takes nothing of what is sent for so long is disconnected, also if its system answers probes.
             if hasattr(socket, "TCP_USER_TIMEOUT"):
                 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._unread_ms)
+            # What is on its way to a client that reads is not bounded by this, so it slows nobody down.
+            if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
 
 
 async def serve(

@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     changes_kept_hours: int = Field(default=168, ge=1)
     # How long a subscription over HTTP lasts before its client has to come again.
     subscription_seconds: int = Field(default=3600, ge=1)
-    # How many subscribers follow changes over HTTP at a time; each takes up to 256 KB beside STANDINGS_API_MEMORY_MB.
+    # How many subscribers follow changes over HTTP at a time; each takes up to 300 KB beside STANDINGS_API_MEMORY_MB.
     subscribers: int = Field(default=4000, ge=1, le=1_000_000)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

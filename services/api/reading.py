@@ -2,8 +2,8 @@
 
 from typing import Final
 
-PIECE_BYTES: Final = 64 << 10
-_FIRST, _MOST, _FASTER = 16, 500, 4
+PIECE_BYTES: Final = 128 << 10
+_FIRST, _MOST, _FASTER = 32, 500, 4
 
 
 class Stride:

@@ -1,5 +1,7 @@
 """Subscribers that do not read cost little, and take nothing from those who do."""
 
+import contextlib
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -99,6 +101,29 @@ def test_subscribers_that_do_not_read_cost_little_and_readers_beside_them_miss_n
         for one in slow:
             one.close()
         eventually(lambda: memory(api) - before < 40 * MB)
+
+
+def test_the_system_holds_little_of_what_a_subscriber_has_not_read(redis_url: str) -> None:
+    with Redis.from_url(redis_url) as client, service("api", redis_url) as api, connected(api) as slow:
+        published(client, 1, 4001, nbytes=3000)
+        place = client.xrevrange(CHANGES, count=1)[0][0].decode()
+        eventually(lambda: httpx.get(f"{api.url}/v1/changes").json()["next"] == place)
+        # It sends nothing more, so what still comes was in the buffers of the system.
+        api.process.send_signal(signal.SIGSTOP)
+        try:
+            assert len(rest(slow)) < 1 * MB
+        finally:
+            api.process.send_signal(signal.SIGCONT)
+
+
+def rest(connection: socket.socket) -> bytes:
+    """What comes until nothing comes any more."""
+    read = b""
+    connection.settimeout(0.5)
+    with contextlib.suppress(TimeoutError):
+        while more := connection.recv(1 << 16):
+            read += more
+    return read
 
 
 def test_there_are_seats_for_so_many_subscribers_and_whoever_leaves_makes_room(redis_url: str) -> None:

@@ -5,6 +5,7 @@ delivered again (its reader died) is harmless: a message without an event id get
 """
 
 import logging
+import re
 from typing import Any, cast
 
 import orjson
@@ -20,7 +21,7 @@ from shared.broker import as_it_came, unopened
 from shared.domain.errors import NotFound, Refused
 from shared.keys import DEAD_LETTERS, INBOX, INGESTS
 from shared.problems import DEFECT, problem_of, written
-from shared.streams import create_group
+from shared.streams import Entry, create_group
 from shared.text import sentence
 from shared.unavailable import OF_ONE_CONTEST, OF_THE_STORAGE
 
@@ -30,6 +31,10 @@ _AT_ONCE = 500
 _POLL_MS = 1000
 # Bytes of a message that the list of dead letters tells; it is kept, and sent again, as it came.
 _MOST_TOLD = 64 * 1024
+# An answer with dead letters ends behind those that bring it beyond so many bytes.
+MOST_TOLD_BYTES = 4 << 20
+_LETTERS_AT_ONCE = 10
+_LETTER = re.compile(r"([0-9]{1,20})-([0-9]{1,20})")
 
 
 class Inbox:
@@ -112,25 +117,23 @@ class Inbox:
             await pipe.execute()
 
     async def dead_letters(self, limit: int) -> list[dict[str, Any]]:
-        """The oldest dead letters: what was sent, and why it was not taken."""
-        entries = cast(
-            list[tuple[bytes, dict[bytes, bytes]]], await self.redis.xrange(DEAD_LETTERS, count=limit)
-        )
-        return [
-            {
-                "letter": entry_id.decode(),
-                "inbox_entry": fields[b"inbox_entry"].decode(),
-                "reason": orjson.loads(fields[b"reason"]),
-                "message": _body(fields)[:_MOST_TOLD].decode(errors="replace"),
-            }
-            for entry_id, fields in entries
-        ]
+        """The oldest dead letters, as far as an answer reaches: what was sent, and why it was not taken."""
+        told: list[dict[str, Any]] = []
+        behind, nbytes = "-", 0
+        while len(told) < limit and nbytes < MOST_TOLD_BYTES:
+            count = min(_LETTERS_AT_ONCE, limit - len(told))
+            entries = cast(list[Entry], await self.redis.xrange(DEAD_LETTERS, behind, count=count))
+            if not entries:
+                break
+            told += [_told(*entry) for entry in entries]
+            behind = f"({entries[-1][0].decode()}"
+            nbytes = sum(len(one["message"]) for one in told)
+        return told
 
     async def redeliver(self, letter: str) -> str:
         """Sends a dead letter to the inbox again; the new entry's id. Raises `NotFound`."""
-        found = cast(
-            list[tuple[bytes, dict[bytes, bytes]]], await self.redis.xrange(DEAD_LETTERS, letter, letter)
-        )
+        _refuse_no_letter(letter)
+        found = cast(list[Entry], await self.redis.xrange(DEAD_LETTERS, letter, letter))
         if not found:
             raise _no_letter(letter)
         fields = {
@@ -144,8 +147,25 @@ class Inbox:
 
     async def drop(self, letter: str) -> None:
         """Drops a dead letter. Raises `NotFound`."""
+        _refuse_no_letter(letter)
         if not await self.redis.xdel(DEAD_LETTERS, letter):
             raise _no_letter(letter)
+
+
+def _told(entry_id: bytes, fields: dict[bytes, bytes]) -> dict[str, Any]:
+    return {
+        "letter": entry_id.decode(),
+        "inbox_entry": fields[b"inbox_entry"].decode(),
+        "reason": orjson.loads(fields[b"reason"]),
+        "message": _body(fields)[:_MOST_TOLD].decode(errors="replace"),
+    }
+
+
+def _refuse_no_letter(letter: str) -> None:
+    """Returns if this may be an entry's id. Raises `NotFound`."""
+    found = _LETTER.fullmatch(letter)
+    if found is None or max(int(found[1]), int(found[2])) >= 2**64:
+        raise _no_letter(letter)
 
 
 def _no_letter(letter: str) -> NotFound:

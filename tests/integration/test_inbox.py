@@ -1,13 +1,16 @@
 """The inbox takes commands from other services; what it cannot take is kept with the reason."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
+import httpx
 import orjson
+import pytest
 from faststream.redis import RedisBroker
 from redis import Redis
 
-from tests.running import Standings, standings
+from services.ingest.inbox import MOST_TOLD_BYTES
+from tests.running import Standings, service, standings
 from tests.servers import eventually
 
 INBOX, DEAD = "standings:{inbox}:inbox", "standings:{inbox}:dead"
@@ -99,3 +102,26 @@ def test_a_message_that_a_dead_reader_held_is_taken_over(redis_url: str) -> None
 
     with standings(redis_url, claim_after_ms="300") as deployment:
         eventually(lambda: "gil" in candidates(deployment, "race"))
+
+
+def test_dead_letters_are_told_as_far_as_an_answer_reaches(redis_url: str) -> None:
+    with service("ingest", redis_url) as ingest, Redis.from_url(redis_url) as client:
+        large = {"command": b"x" * 100_000, "reason": b"{}", "inbox_entry": "1-0"}
+        for _ in range(200):
+            client.xadd(DEAD, cast(Any, large))
+
+        answer = httpx.get(f"{ingest.url}/v1/dead-letters", params={"limit": 1000})
+
+        assert MOST_TOLD_BYTES < len(answer.content) < 2 * MOST_TOLD_BYTES
+        first = answer.json()["dead_letters"][0]["letter"]
+        assert httpx.delete(f"{ingest.url}/v1/dead-letters/{first}").status_code == 204
+        assert httpx.get(f"{ingest.url}/v1/dead-letters?limit=1").json()["dead_letters"][0]["letter"] != first
+
+
+@pytest.mark.parametrize("letter", ["x", "1", "1-x", "99999999999999999999999-0", "-", "0-0"])
+def test_a_letter_that_is_none_is_not_found(deployment: Standings, letter: str) -> None:
+    for answer in (
+        deployment.ingest.post(f"/v1/dead-letters/{letter}/redelivery"),
+        deployment.ingest.delete(f"/v1/dead-letters/{letter}"),
+    ):
+        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found"), answer.text

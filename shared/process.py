@@ -12,6 +12,7 @@ import uvloop
 from pydantic import ValidationError
 from redis import exceptions
 
+from shared.lines import STANDARD_ERROR, Lines, LinesHandler, last_words, writer
 from shared.server import UnfitServer
 from shared.settings import Settings
 
@@ -26,7 +27,7 @@ def settings_from_environment() -> Settings:
     except ValidationError as error:
         for wrong in error.errors():
             name = "STANDINGS_" + "_".join(str(part) for part in wrong["loc"]).upper()
-            sys.stderr.write(f"{name}={wrong['input']!r}: {wrong['msg']}\n")
+            last_words(f"{name}={wrong['input']!r}: {wrong['msg']}")
         sys.exit(REFUSES_TO_START)
 
 
@@ -34,7 +35,8 @@ def run(service: Coroutine[Any, Any, None], level: str) -> int:
     """Runs a service to its end; the exit code. A server or setting that is not fit is one sentence and 78,
     a server that is not reached one sentence and 3.
     """
-    logging.basicConfig(level=level, format="%(levelname)s %(message)s")
+    said = Lines(writer(STANDARD_ERROR))
+    logging.basicConfig(level=level, format="%(levelname)s %(message)s", handlers=[LinesHandler(said)])
     # FastStream says for every message that it came and went, and httpx for every request.
     for talkative in ("standings.stream", "httpx"):
         logging.getLogger(talkative).setLevel(max(logging.WARNING, logging.getLogger().level))
@@ -44,13 +46,15 @@ def run(service: Coroutine[Any, Any, None], level: str) -> int:
     try:
         uvloop.run(service)
     except UnfitServer as error:
-        sys.stderr.write(f"{error}\n")
+        last_words(str(error))
         return REFUSES_TO_START
     except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
-        sys.stderr.write(f"the Redis server does not answer: {error}\n")
+        last_words(f"the Redis server does not answer: {error}")
         return NOT_REACHED
     except (KeyboardInterrupt, asyncio.CancelledError):
         pass
+    finally:
+        said.flush()
     return 0
 
 

@@ -1,6 +1,6 @@
 """The demo: everything started on this machine, a simulated race loaded, three looks at it, and how to ask oneself."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
@@ -10,6 +10,7 @@ from services.console.client import PARTLY, Client, Failed
 from services.demo import race
 from services.supervisor.app import Stopped, Supervisor, stopped_by_signals
 from services.supervisor.embedded import CannotStart
+from shared.lines import STANDARD_ERROR, Lines, writer
 
 _STANDINGS = f"/v1/contests/{race.CONTEST}/standings"
 
@@ -18,18 +19,21 @@ def run(seed: int, once: bool, data: Path | None, api_port: int, ingest_port: in
     """Runs the demo; the exit code."""
     with ExitStack() as stack:
         directory = data or Path(stack.enter_context(TemporaryDirectory(prefix="standings-demo-")))
-        log = output.warn if verbose else (lambda _: None)
+        log = Lines(writer(STANDARD_ERROR)).put if verbose else (lambda _: None)
         supervisor = Supervisor(directory, api_port, ingest_port, None, log)
         try:
             with stopped_by_signals(supervisor), supervisor.started() as addresses:
                 client = Client(addresses.ingest, addresses.api)
-                load(client, seed)
-                show(client)
                 if once:
+                    load(client, seed)
+                    show(client)
                     return 0
-                output.say("\nRunning until Ctrl-C:")
-                for line in addresses.lines():
-                    output.say(f"  {line}")
+                with suppress(OSError):  # what cannot be shown is there nevertheless, until Ctrl-C
+                    load(client, seed)
+                    show(client)
+                    output.say("\nRunning until Ctrl-C:")
+                    for line in addresses.lines():
+                        output.say(f"  {line}")
                 return supervisor.wait()
         except CannotStart as error:
             raise Failed({"title": "Cannot start", "detail": str(error)}, 1) from None

@@ -15,6 +15,7 @@ from pathlib import Path
 from services.supervisor import embedded
 from services.supervisor.embedded import CannotStart
 from services.supervisor.processes import Backoff, Child, Command, Guard, Log, stop
+from shared.lines import STANDARD_OUTPUT, Lines
 
 HOST = "127.0.0.1"
 COMMANDS: Mapping[str, Sequence[str]] = {
@@ -62,7 +63,7 @@ class Supervisor:
         self._data = data
         self._ports = {"--api-port": api_port, "--ingest-port": ingest_port}
         self._redis_url = redis_url
-        self._log = Log(echo, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+        self._log = Log(echo, colour=os.isatty(STANDARD_OUTPUT) and "NO_COLOR" not in os.environ)
         self._commands = commands
         self._backoff = backoff or Backoff()
         # A queue and not an event, because only its `put` may run in a signal handler.
@@ -214,17 +215,20 @@ def run(
     commands: Mapping[str, Sequence[str]] = COMMANDS,
 ) -> int:
     """Runs everything in the foreground and prints where it answers. Returns the exit code of `standings run`."""
-    supervisor = Supervisor(data, api_port, ingest_port, redis_url, echo, commands)
+    said = Lines(echo)
+    supervisor = Supervisor(data, api_port, ingest_port, redis_url, said.put, commands)
     try:
         with stopped_by_signals(supervisor), supervisor.started() as addresses:
             for line in addresses.lines():
-                echo(line)
+                said.put(line)
             return supervisor.wait()
     except CannotStart as reason:
-        echo(str(reason))
+        said.put(str(reason))
         return 1
     except Stopped as ending:
         return ending.code
+    finally:
+        said.flush()
 
 
 __all__ = ["COMMANDS", "Addresses", "CannotStart", "Stopped", "Supervisor", "run", "stopped_by_signals"]

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
@@ -44,19 +44,13 @@ class Log:
         self._lock = threading.Lock()
 
     def write(self, name: str, line: str) -> None:
-        """Once its reader has gone (`standings run | head`) lines are dropped, so that no child waits for ever."""
+        """Says a line; one that cannot be written (`standings run | head`, a full disk) is dropped."""
         prefix = f"{name:<7} |"
         if self._colour:
             prefix = f"\x1b[{_COLOURS.get(name, 37)}m{prefix}\x1b[0m"
-        with self._lock:
-            try:
-                self._echo(f"{prefix} {line}")
-            except BrokenPipeError:
-                self._echo = _drop
-
-
-def _drop(line: str) -> None:
-    del line
+        # Who keeps the children running, and who reads what they say, goes on whatever becomes of a line.
+        with self._lock, suppress(Exception):
+            self._echo(f"{prefix} {line}")
 
 
 class Guard(AbstractContextManager["Guard"]):
@@ -156,11 +150,19 @@ class Child:
         rest = 0.0
         while not self._stopping.wait(rest):
             began = time.monotonic()
-            code = self._live()
+            code = self._lived()
             if code is None or self._stopping.is_set() or not self._on_exit(self.name, code):
                 return
             rest = self._backoff.after(rest, time.monotonic() - began)
             self._log.write(self.name, f"{_ended(code)}; starts again in {rest:g} s")
+
+    def _lived(self) -> int | None:
+        """As `_live`; a process that the system could not start (it has no memory, no descriptor) has crashed too."""
+        try:
+            return self._live()
+        except OSError as error:
+            self._log.write(self.name, f"cannot be started: {error}")
+            return os.EX_OSERR
 
     def _live(self) -> int | None:
         """From start to end of one process; None if it was not to start any more."""

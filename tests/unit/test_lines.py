@@ -1,85 +1,97 @@
-"""A body in parts is read line by line, and holds little memory whatever it is."""
+"""Whatever becomes of a log's lines, who says them goes on."""
 
-import asyncio
-import tracemalloc
-from collections.abc import AsyncIterator, Iterable
+import errno
+import logging
+import os
+import threading
 
-from hypothesis import given
-from hypothesis import strategies as st
-from starlette.requests import ClientDisconnect
+import pytest
 
-from services.ingest import lines
-from services.ingest.lines import Line, lines_of, throw_away
-from services.ingest.reading import LONGEST
+from shared.lines import Lines, LinesHandler, writer
 
 
-async def body(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
-    for part in parts:
-        yield part
+def test_lines_are_written_in_order() -> None:
+    written: list[str] = []
+    lines = Lines(written.append)
+    for n in range(100):
+        lines.put(str(n))
+    lines.flush(20)
+
+    assert written == [str(n) for n in range(100)]
 
 
-def read(*parts: bytes) -> list[Line]:
-    async def run() -> list[Line]:
-        return [line async for line in lines_of(body(parts))]
+def test_a_line_that_cannot_be_written_is_lost_and_the_next_is_tried() -> None:
+    written: list[str] = []
 
-    return asyncio.run(run())
+    def write(line: str) -> None:
+        if line == "lost":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(line)
 
+    lines = Lines(write)
+    for line in ("before", "lost", "after"):
+        lines.put(line)
+    lines.flush(20)
 
-@given(st.lists(st.text("ab \t\r\n", max_size=12)))
-def test_however_a_body_is_cut_its_lines_are_those_that_are_not_blank(texts: list[str]) -> None:
-    parts = [text.encode() for text in texts]
-
-    wanted = [
-        Line(number, line)
-        for number, line in enumerate(b"".join(parts).split(b"\n"), start=1)
-        if line.strip()
-    ]
-
-    assert read(*parts) == wanted
+    assert written == ["before", "after"]
 
 
-def test_a_line_may_be_so_long_and_of_a_longer_one_only_the_beginning_is_held() -> None:
-    longest, longer = b"x" * LONGEST, b"x" * (LONGEST + 1)
+def test_an_output_that_stands_still_holds_up_nobody_and_says_later_what_it_missed() -> None:
+    written: list[str] = []
+    goes_on, stands = threading.Event(), threading.Event()
 
-    assert read(longest + b"\n" + longest) == [Line(1, longest), Line(2, longest)]
-    assert read(longer * 3 + b"\n", b"\n1") == [Line(1, longer), Line(3, b"1")]
-    assert read(*[b"x" * 1000] * 200, b"\n1\n") == [Line(1, longer), Line(2, b"1")]
+    def write(line: str) -> None:
+        stands.set()
+        goes_on.wait(20)
+        written.append(line)
 
+    lines = Lines(write, most_waiting=3)
+    lines.put("0")
+    assert stands.wait(20)
+    for n in range(1, 6):
+        lines.put(str(n))
+    lines.flush(0.01)
+    assert written == []
+    goes_on.set()
+    lines.flush(20)
 
-def test_megabytes_of_short_blank_or_endless_lines_hold_little() -> None:
-    async def count(part: bytes) -> int:
-        return len([None async for line in lines_of(body([part] * 5)) if len(line.text) > LONGEST])
-
-    for part in (b"1\n" * 20_000, b"\n" * 100_000, b"x" * 100_000):
-        tracemalloc.start()
-        asyncio.run(count(part))
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert peak < 1_000_000
-
-
-def test_what_is_thrown_away_is_bounded() -> None:
-    taken = 0
-
-    async def endless() -> AsyncIterator[bytes]:
-        nonlocal taken
-        while True:
-            taken += 1
-            yield b"x" * (1 << 20)
-
-    asyncio.run(throw_away(endless()))
-
-    assert taken == lines.MOST_THROWN_AWAY // (1 << 20) + 1
+    assert sorted(written) == sorted(["0", "1", "2", "3", "2 lines are not here: the output stood still"])
 
 
-def test_a_body_that_fails_or_whose_sender_leaves_ends_the_throwing_away() -> None:
-    async def failing(error: Exception) -> AsyncIterator[bytes]:
-        yield b"x"
-        raise error
+def test_records_are_said_as_they_read() -> None:
+    written: list[str] = []
+    lines = Lines(written.append)
+    log = logging.getLogger("alone")
+    log.addHandler(LinesHandler(lines))
+    log.propagate = False
+    log.error("%s of %d", "one", 2)
+    lines.flush(20)
 
-    asyncio.run(throw_away(failing(RuntimeError("the rest is late"))))
+    assert written == ["one of 2"]
+
+
+@pytest.mark.parametrize("line", ["plain", "Ærøskøbing", "half \ud800", "x" * 200_000])
+def test_a_line_is_written_whole(line: str) -> None:
+    reading, writing = os.pipe()
+    got: list[bytes] = []
+
+    def read() -> None:
+        with os.fdopen(reading, "rb") as pipe:
+            got.append(pipe.read())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    writer(writing)(line)
+    os.close(writing)
+    reader.join()
+
+    assert got == [f"{line}\n".encode(errors="backslashreplace")]
+
+
+def test_what_cannot_be_written_leaves_nothing_behind() -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
     try:
-        asyncio.run(throw_away(failing(ClientDisconnect())))
-    except ClientDisconnect:
-        return
-    raise AssertionError("that the sender left is told")
+        with pytest.raises(OSError, match="No space left"):
+            writer(full)("line")
+    finally:
+        os.close(full)

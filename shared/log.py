@@ -191,8 +191,8 @@ class Log:
 
     async def picked(
         self, contest: str, versions: Sequence[int], generation: int | None = None
-    ) -> list[Entry]:
-        """As `entries`, but of these versions only, in their order. Raises `Unarchived`."""
+    ) -> dict[int, Entry]:
+        """As `entries`, but of these versions only; those that are not there are left out. Raises `Unarchived`."""
         keys = self.keys(contest)
         stream = keys.log if generation is None else keys.ledger(generation)
         async with self.redis.pipeline(transaction=False) as pipe:
@@ -202,16 +202,17 @@ class Log:
         found = {version: one[0] for version, one in zip(versions, answers, strict=True) if one}
         missing = [version for version in versions if version not in found]
         record = await self._archived(contest, generation) if missing else None
-        if record is not None:
+        missing = [version for version in missing if record and version <= record.version]
+        if record is not None and missing:
             name = LOG if generation is None else LEDGER
             archived = await asyncio.to_thread(self.archive.pick, contest, record, name, missing)
             found |= dict(zip(missing, archived, strict=True))
-        return [found[version] for version in versions]
+        return found
 
     async def picked_if_there(self, contest: str, version: int) -> dict[bytes, bytes] | None:
         """The fields of the log's entry of a version as stored, in Redis or archived; None if there is none."""
-        found = await self.entries(contest, version - 1, 1)
-        return found[0][1] if found and version_of(found[0][0]) == version else None
+        found = await self.picked(contest, [version])
+        return found[version][1] if found else None
 
     async def history(self, contest: str, upto: int) -> str:
         """The history up to a version, made again from the whole log. Costs as much as reading it."""

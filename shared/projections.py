@@ -11,9 +11,8 @@ from redis.asyncio import Redis
 from shared.codec import decode_contest, decode_endorsement, encode_state
 from shared.domain.book import FOLD, Book, Folded, NotLoaded, Pair
 from shared.domain.contest import Contest
-from shared.domain.errors import UnreadableEvent
 from shared.domain.times import format_instant, start_of
-from shared.history import NOTHING, digest_of, history_after
+from shared.history import NOTHING, OtherHistory, Torn, digest_of, history_after
 from shared.keys import SCORERS, ContestKeys
 from shared.log import Log
 from shared.streams import Entry, last_of, last_version
@@ -35,41 +34,6 @@ class OtherFold(Exception):
             f"`standings rebuild {contest}`, or go on with the release that made it"
         )
         self.version = version
-
-
-class Inconsistent(UnreadableEvent):
-    """Log, ledger and state of a contest are not of one history, so the projection cannot be gone on with."""
-
-    def __init__(self, contest: str, version: int, found: str) -> None:
-        super().__init__(f"contest {contest}: {found}")
-        self.version, self.found = version, found
-
-
-class OtherHistory(Inconsistent):
-    """The log does not have what the projection was folded from."""
-
-    def __init__(self, contest: str, version: int, recorded: int) -> None:
-        has = (
-            f"ends at version {recorded}" if recorded < version else f"has another event at version {version}"
-        )
-        super().__init__(
-            contest,
-            version,
-            f"its projection stands at version {version}, and its log {has}: bring the log back from a replica or a "
-            f"backup, or give up what it lost with `standings rebuild {contest}`",
-        )
-
-
-class Torn(Inconsistent):
-    """The ledger ends before the state that was committed with it."""
-
-    def __init__(self, contest: str, version: int, state: int) -> None:
-        super().__init__(
-            contest,
-            version,
-            f"its ledger ends at version {version}, and its state stands at version {state}: "
-            f"`standings rebuild {contest}`",
-        )
 
 
 class Committed(NamedTuple):
@@ -176,10 +140,10 @@ class Projections:
         found = cast(list[Entry], await self.redis.xrange(self.log.keys(contest).certificates))
         return [orjson.loads(fields[b"certificate"]) for _, fields in found]
 
-    async def begin(self, contest: str, generation: int) -> Begun:
+    async def begin(self, contest: str, generation: int, *, as_it_stands: bool = False) -> Begun:
         """A book where the projection stands, with the contest and the totals, and no endorsement yet.
 
-        Raises `Inconsistent`.
+        Raises `Inconsistent` where the log has another history; with `as_it_stands`, for showing it, that is not asked.
         """
         keys = self.log.keys(contest)
         async with self.redis.pipeline(transaction=True) as pipe:
@@ -188,14 +152,16 @@ class Projections:
             last, (stored, totals, known_at, chain, noted) = await pipe.execute()
         if not last_of(last):
             return Begun(Book(), "", NOTHING)
-        history = await self._history(contest, last_of(last), noted)
+        history = await self._history(contest, last_of(last), noted, checked=not as_it_stands)
         cells = {(c, k): (count, members) for c, k, count, members in orjson.loads(totals)}
         book = Book(last_of(last), int(known_at), decode_contest(stored), cells)
         return Begun(book, chain.decode() if chain else "", history)
 
-    async def _history(self, contest: str, version: int, noted: bytes | None) -> str | None:
+    async def _history(self, contest: str, version: int, noted: bytes | None, *, checked: bool) -> str | None:
         """The history up to a version, as the state notes it. Raises `Inconsistent`."""
         noted_at, history, digest = noted.decode().split() if noted else ("0", "", "")
+        if not checked:
+            return history if int(noted_at) == version else None
         if int(noted_at) > version:
             raise Torn(contest, version, int(noted_at))
         if int(noted_at) < version:

@@ -1,7 +1,8 @@
 -- Lets a new generation of a projection take over in one step, if it stands no earlier than the old one or at the log's
 -- end, and keeps the certificate of what differs.
 -- KEYS  generation, old ledger, old state, new ledger, certificates, building, parked, log
--- ARGV  old generation, new generation, certificate (JSON), contest
+-- ARGV  old generation, new generation, certificate (JSON), contest, seconds for which the old one is kept for those who
+--       still read it
 -- Result  1 if it took over, 0 if it must catch up first; an error if another generation answers meanwhile.
 local function stands(stream)
   local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
@@ -13,6 +14,7 @@ end
 if stands(KEYS[4]) < math.min(stands(KEYS[2]), stands(KEYS[8])) then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
 redis.call('XADD', KEYS[5], ARGV[2] .. '-0', 'certificate', ARGV[3])
-redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[6])
+for i = 2, 3 do redis.call('EXPIRE', KEYS[i], ARGV[5]) end
+redis.call('UNLINK', KEYS[6])
 redis.call('HDEL', KEYS[7], ARGV[4])
 return 1

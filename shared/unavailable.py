@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from redis import exceptions
 
 from shared.domain.errors import UnreadableEvent
+from shared.history import Inconsistent
 from shared.log import NotReplicated
 from shared.text import sentence
 
@@ -58,6 +59,13 @@ _UNREADABLE = _Failure(
     "the contest's log has an event that this release cannot read",
     60,
 )
+_INCONSISTENT = _Failure(
+    "",
+    "history-differs",
+    "History differs",
+    "the contest's log and its projection are not of one history",
+    60,
+)
 _BEHIND = _Failure(
     "",
     "scorers-behind",
@@ -84,6 +92,8 @@ def problem_of_failure(
 
 
 def _failure(error: Exception) -> _Failure:
+    if isinstance(error, Inconsistent):
+        return _INCONSISTENT
     if isinstance(error, UnreadableEvent):
         return _UNREADABLE
     if isinstance(error, FallenBehind):
@@ -109,5 +119,5 @@ _KINDS: dict[type[Exception], str] = {
 
 def meanings() -> dict[str, tuple[str, str]]:
     """Title and meaning by code."""
-    kinds = (*_FAILURES, _NOT_REPLICATED, _UNREADABLE, _BEHIND, _OTHER)
+    kinds = (*_FAILURES, _NOT_REPLICATED, _UNREADABLE, _INCONSISTENT, _BEHIND, _OTHER)
     return {one.code: (one.title, one.meaning) for one in kinds}

@@ -3,7 +3,7 @@
 import asyncio
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import orjson
 from pydantic import Field, Strict, TypeAdapter
@@ -20,6 +20,7 @@ from services.api.questions import (
     PolicyQuestion,
     StandingsQuestion,
 )
+from services.api.seen import Seen
 from services.api.states import Filter, digest, versions
 from shared.domain.contest import Contest
 from shared.domain.errors import Invalid, UnknownCandidate, UnknownCategory
@@ -115,7 +116,7 @@ class Answers:
             {
                 **views.moment(contest, index, at),
                 "endorsements": states,
-                "next": _cursor(at, page[-1][0], question) if more else None,
+                "next": _cursor(index, at, page[-1][0], question) if more else None,
             },
             "endorsements",
             views.times(at),
@@ -125,7 +126,8 @@ class Answers:
         now = self.clock()
         if question.cursor is None:
             return moment(index, question.valid_at, question.known_at, question.version, now), 0
-        valid_at, version, after, filters = _read_cursor(question.cursor)
+        valid_at, version, after, filters, history = _read_cursor(question.cursor)
+        Seen(version, history).refuse_other("cursor", index)
         if filters != _filters(question):
             raise Invalid(
                 "cursor", question.cursor, "this cursor is of another question", "ask as for the first page"
@@ -172,21 +174,34 @@ def _filters(question: EndorsementsQuestion) -> int:
     return digest(repr((question.candidate, question.category, question.endorser, question.state)))
 
 
-def _cursor(at: Moment, after: int, question: EndorsementsQuestion) -> str:
-    said = orjson.dumps([at.valid_at.instant, at.version, after, _filters(question)])
+def _cursor(index: Index, at: Moment, after: int, question: EndorsementsQuestion) -> str:
+    history = index.history_at(at.version)
+    said = orjson.dumps([at.valid_at.instant, at.version, after, _filters(question), history])
     return urlsafe_b64encode(said).decode().rstrip("=")
 
 
-# The instant and the version that a page is of, the version that it begins after, and a digest of the filters.
 _Version = Annotated[int, Strict(), Field(ge=0, le=2**53)]
-_CURSOR = TypeAdapter(tuple[Annotated[int, Strict()], _Version, _Version, Annotated[int, Strict()]])
 
 
-def _read_cursor(cursor: str) -> tuple[int, int, int, int]:
+class _Page(NamedTuple):
+    """The instant and the version that a page is of, the version that it begins after, a digest of the filters, and
+    the version's history, which an earlier release left out."""
+
+    valid_at: Annotated[int, Strict()]
+    version: _Version
+    after: _Version
+    filters: Annotated[int, Strict()]
+    history: Annotated[str, Field(pattern="^[0-9a-f]{0,16}$")] | None = None
+
+
+_PAGE = TypeAdapter(_Page)
+
+
+def _read_cursor(cursor: str) -> _Page:
     try:
         padded = cursor.encode() + b"=" * (-len(cursor) % 4)
-        found = _CURSOR.validate_json(urlsafe_b64decode(padded))
-        format_instant(found[0])
+        found = _PAGE.validate_json(urlsafe_b64decode(padded))
+        format_instant(found.valid_at)
         return found
     except (ValueError, OverflowError):
         raise Invalid("cursor", cursor, "this is no cursor", "take `next` of the page before") from None

@@ -20,6 +20,7 @@ from shared.keys import CHANGES
 from standings.client import Change
 
 _EXAMPLE: Any = examples.CHANGES["changes"][0]
+_EXAMPLE_HISTORIES = {"history": "1f2e3d4c5b6a7988", "follows": "8f9e0d1c2b3a4958"}
 _CHANNEL = "changes"
 _DESCRIPTION = """One entry for every version of every contest, written in the same step as the version itself: exactly
 one, and in order within a contest. Entries are plain fields. They stay for STANDINGS_CHANGES_KEPT_HOURS; older changes
@@ -35,6 +36,17 @@ class Entry(BaseModel):
     contest: str = Field(description="the contest's id", examples=["us-president-2020-dem"])
     version: int = Field(ge=1, description="the contest's version, in decimal digits")
     event: Json[Change] = Field(description="the change as a CloudEvent, in JSON")
+    history: str = Field(
+        default="",
+        pattern="^([0-9a-f]{16})?$",
+        description="the history that the version ends: a digest of all that the contest's log had up to it; left out "
+        "by an earlier release",
+    )
+    follows: str = Field(
+        default="",
+        pattern="^([0-9a-f]{16})?$",
+        description="the history that it goes on from: if you saw another one with the version before, begin anew",
+    )
 
 
 @cache
@@ -53,7 +65,8 @@ def document() -> dict[str, Any]:
     [message] = found["components"]["messages"].values()
     del message["correlationId"]
     entry = {name: _EXAMPLE["data"][name] for name in ("contest", "version")}
-    message["examples"] = [{"payload": {**entry, "event": orjson.dumps(_EXAMPLE).decode()}}]
+    entry |= {"event": orjson.dumps(_EXAMPLE).decode(), **_EXAMPLE_HISTORIES}
+    message["examples"] = [{"payload": entry}]
     return found
 
 

@@ -9,6 +9,7 @@ from services.api.documents import Document
 from services.api.index import Index
 from services.api.questions import PolicyQuestion
 from services.api.replies import FOR_EVER, Asked, Headers, Reply
+from services.api.seen import Seen, seen_at
 from shared.domain.contest import Contest
 from shared.domain.errors import NotFound, UnknownVersion
 from shared.domain.policies import Policy
@@ -33,9 +34,11 @@ class Citations:
         self.answers = answers
 
     def reply(
-        self, index: Index, version: int, policy: str, valid_at: str, wants: Asked, *, raw: bool
+        self, index: Index, seen: Seen, policy: str, valid_at: str, wants: Asked, *, raw: bool
     ) -> Reply:
-        """The cited standings. Raises `Refused`."""
+        """The cited standings. Raises `Refused`, `Reset` where the address says that it is of another history."""
+        seen.refuse_other("version", index)
+        version = seen.version
         contest, board, instant = self._cited(index, version, policy, valid_at)
         points, lines = board.table(index.at(instant, version), instant)
         # Nothing that may change later: neither the generation nor what was learned since.
@@ -61,15 +64,17 @@ class Citations:
             wants,
         )
 
-    def corrections(self, index: Index, version: int, policy: str, valid_at: str) -> Document:
-        """Whether the cited standings were corrected since, and what they are now. Raises `Refused`."""
+    def corrections(self, index: Index, seen: Seen, policy: str, valid_at: str) -> Document:
+        """Whether the cited standings were corrected since, and what they are now. Raises as `reply` does."""
+        seen.refuse_other("version", index)
+        version = seen.version
         contest, board, instant = self._cited(index, version, policy, valid_at)
         corrected_by = _corrected_by(index, board, instant, version)
         now = board.table(index.at(instant, index.version), instant)[1]
         return Document(
             {
                 "contest": contest.id,
-                "cited": f"/v1/contests/{contest.id}/standings/{version}/{policy}/{valid_at}",
+                "cited": f"/v1/contests/{contest.id}/standings/{seen}/{policy}/{valid_at}",
                 "corrected_at": None
                 if corrected_by is None
                 else format_instant(index.known_at(corrected_by)),
@@ -96,8 +101,13 @@ class Citations:
         instant = end_of(valid_at, board.contest.timezone, "valid_at")
         corrected_by = _corrected_by(index, board, instant, version)
         asked = quote(f"{policy}/{valid_at}", safe="/@:+")
-        path = f"/v1/contests/{index.contest_id}/standings/{version}/{asked}/corrections"
-        found: Headers = [(b"link", f'<{path}>; rel="latest-version"'.encode())]
+        path = f"/v1/contests/{index.contest_id}/standings"
+        # The canonical address also says of which history the version is.
+        links = (
+            f'<{path}/{version}/{asked}/corrections>; rel="latest-version", '
+            f'<{path}/{seen_at(index, version)}/{asked}>; rel="canonical"'
+        )
+        found: Headers = [(b"link", links.encode())]
         if corrected_by is not None:
             found.append((b"standings-corrected-at", format_instant(index.known_at(corrected_by)).encode()))
         return found

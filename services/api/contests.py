@@ -4,35 +4,33 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
-
-import orjson
+from typing import Any, TypeVar, cast
 
 from services.api.account import Account
 from services.api.hub import Hub
-from services.api.index import Index, LedgerEntry
-from shared.archive import Unarchived
-from shared.codec import decode_endorsement, decode_entry, version_of
+from services.api.index import Index
+from services.api.ledgers import CHUNK, Ledgers, Overtaken, ends_as
+from shared.codec import decode_endorsement, decode_entry
 from shared.connections import FAILURES, cluster_of
 from shared.domain.endorsement import Endorsement
-from shared.domain.errors import UnknownContest
+from shared.domain.errors import UnknownContest, UnreadableEvent
 from shared.domain.events import Recorded
-from shared.domain.postings import Posting
-from shared.domain.times import start_of
 from shared.keys import PartitionKeys
 from shared.log import Log
 from shared.projections import Parked, Projections
-from shared.streams import Entry, last_id, last_of
+from shared.streams import Entry, last_id
 from shared.tasks import side_by_side
 
 log = logging.getLogger("standings")
 
-# So many entries are read at a time, and so many taken in before others have their turn.
-_CHUNK, _TURN = 5000, 200
+T = TypeVar("T")
+
 _POLL_MS = 1000
 _LOOK_AROUND_SECONDS = 1.0
+# So often what was overtaken while it was read is read again.
+_TRIES = 3
 
 
 class NotThereYet(Exception):
@@ -63,6 +61,7 @@ class Contests:
         self.hub = hub
         self.projections = projections
         self.account = account
+        self.ledgers = Ledgers(events, projections)
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._changed: set[str] = set()
         self._some_changed = asyncio.Event()
@@ -101,9 +100,24 @@ class Contests:
             await self._wait(contest, held, min_version, wait_ms)
         return held.index
 
+    async def answer(
+        self, contest: str, min_version: int, wait_ms: int, ask: Callable[[Index], Awaitable[T]]
+    ) -> T:
+        """What `ask` answers from the contest's index, asked again of the one that took over meanwhile.
+
+        Raises as `at` does, and `Overtaken` where the log is not of the ledger's history.
+        """
+        for _ in range(_TRIES - 1):
+            index = await self.at(contest, min_version, wait_ms)
+            try:
+                return await ask(index)
+            except Overtaken:
+                await self._refresh(contest)
+        return await ask(await self.at(contest, min_version, wait_ms))
+
     async def endorsements(self, index: Index, versions: Sequence[int]) -> list[Endorsement]:
-        """The states that these versions gave their endorsements, in their order."""
-        found = await self.events.picked(index.contest_id, versions, index.generation)
+        """The states that these versions gave their endorsements, in their order. Raises `Overtaken`."""
+        found = await self.folded(index, versions)
         return [decode_endorsement(fields[b"endorsement"]) for _, fields in found]
 
     async def parked(self, contest: str) -> Parked | None:
@@ -111,9 +125,19 @@ class Contests:
         return await self.projections.parked(contest)
 
     async def recorded(self, index: Index, versions: Sequence[int]) -> list[Recorded]:
-        """The events of these versions, in their order."""
-        found = await self.events.picked(index.contest_id, versions)
-        return [decode_entry(*entry) for entry in found]
+        """The events of these versions, in their order. Raises `Overtaken`."""
+        return [decode_entry(*entry) for entry in await self.ledgers.logged(index, versions)]
+
+    async def folded(self, index: Index, versions: Sequence[int]) -> list[Entry]:
+        """The ledger's entries, where need be of the generation that took over from the index's. Raises `Overtaken`."""
+        try:
+            return await self.ledgers.entries(index, versions)
+        except Overtaken:
+            await self._refresh(index.contest_id)
+            now = await self.at(index.contest_id, index.version, 0)
+            if now.history_at(index.version) != index.history:
+                raise
+            return await self.ledgers.entries(now, versions)
 
     async def follow(self) -> None:
         """Keeps every contest in memory up with its ledger, until cancelled."""
@@ -157,37 +181,38 @@ class Contests:
         async with self.events.redis.pipeline(transaction=False) as pipe:
             for contest, index in asked.items():
                 ledger = self.events.keys(contest).ledger(index.generation)
-                pipe.xrange(ledger, min=f"({index.version}-0", count=_CHUNK)
+                pipe.xrange(ledger, min=f"{index.version}-0", count=CHUNK + 1)
             answers = cast(list[list[Entry]], await pipe.execute() if asked else [])
         for contest, entries in zip(asked, answers, strict=True):
-            if entries:
-                await self._or_drop(contest, self._continue(held[contest], asked[contest], entries))
+            await self._or_drop(contest, self._continue(held[contest], asked[contest], entries))
 
     async def _continue(self, held: _Held, asked: Index, entries: list[Entry]) -> None:
         """Takes in what was read of this index, if it follows where the index is by now."""
+        follows = False
         async with held.lock:
-            index = held.index
-            follows = index is asked and version_of(entries[0][0]) == index.version + 1
-            if follows:
-                await self._take_in(index, entries)
-        if follows:
+            if held.index is asked:
+                before = asked.version
+                with contextlib.suppress(Overtaken):
+                    await self.ledgers.take_in(asked, entries)
+                    follows = True
+        if follows and asked.version != before:
             await self._tell(held)
-        if not follows or len(entries) == _CHUNK:
+        if not follows or len(entries) > CHUNK:
             await self._refresh(asked.contest_id)
 
     async def _look_around(self) -> None:
-        """Finds what no change told of: another generation that took over, or changes that a fallen server lost."""
+        """Finds what no change told of: another generation or history, or changes that a fallen server lost."""
         while True:
             await asyncio.sleep(_LOOK_AROUND_SECONDS)
             with contextlib.suppress(*FAILURES):  # the followers say so
-                for contest in await self._behind():
+                for contest in await self._differing():
                     await self._or_drop(contest, self._refresh(contest))
             for contest, held in self._held.items():
                 self.hub.look(contest, held.index.version)
             self._drop_unused()
 
-    async def _behind(self) -> list[str]:
-        """The contests in memory that do not stand where their ledger does."""
+    async def _differing(self) -> list[str]:
+        """The contests in memory that do not end as their ledger does."""
         held = {contest: one.index for contest, one in self._held.items()}
         async with self.events.redis.pipeline(transaction=False) as pipe:
             for contest, index in held.items():
@@ -198,23 +223,24 @@ class Contests:
         return [
             contest
             for (contest, index), generation, last in zip(held.items(), answers, answers, strict=False)
-            if int(generation or 1) != index.generation or last_of(last) != index.version
+            if int(generation or 1) != index.generation or not ends_as(index, last)
         ]
 
     async def _or_drop(self, contest: str, step: Awaitable[None]) -> None:
         """Does it. A contest whose ledger cannot be read is dropped, and the others go on."""
         try:
             await step
-        except (ValueError, KeyError, TypeError, Unarchived) as error:
+        except UnknownContest:
+            pass  # and it was dropped
+        except (ValueError, KeyError, TypeError, UnreadableEvent) as error:
             self._held.pop(contest, None)
             log.error("the ledger of contest %s cannot be read: %r", contest, error)
 
     async def _hold(self, contest: str) -> _Held:
-        held = _Held(Index(contest, await self.projections.generation(contest)))
-        await self._catch_up(held)
-        if held.index.version == 0 and await self.events.version(contest) == 0:
+        index = await self.ledgers.load(contest)
+        if index.version == 0 and await self.events.version(contest) == 0:
             raise UnknownContest(contest)
-        held = self._held.setdefault(contest, held)
+        held = self._held.setdefault(contest, _Held(index))
         self._drop_unused()
         return held
 
@@ -236,59 +262,48 @@ class Contests:
             raise NotThereYet(contest, min_version, held.index.version, wait_ms) from None
 
     async def _refresh(self, contest: str) -> None:
+        """Brings a contest to where its ledger is. Raises `UnknownContest` if it is there no more."""
         held = self._held.get(contest)
         if held is None:
             return
-        generation = await self.projections.generation(contest)
-        if generation != held.index.generation:
-            await self._replace(held, generation)
-        await self._catch_up(held)
+        before, version = held.index, held.index.version
+        async with held.lock:
+            try:
+                if await self.projections.generation(contest) != held.index.generation:
+                    raise Overtaken(held.index, held.index.version)
+                await self.ledgers.catch_up(held.index)
+            except Overtaken:
+                await self._replace(contest, held)
+        if held.index is not before or held.index.version != version:
+            await self._tell(held)
         self._drop_unused()
 
-    async def _replace(self, held: _Held, generation: int) -> None:
-        """Loads another generation beside the one that answers, and lets it take over when it is as far."""
-        fresh = _Held(Index(held.index.contest_id, generation))
-        await self._catch_up(fresh)
-        if fresh.index.version >= held.index.version:
-            held.index = fresh.index
+    async def _replace(self, contest: str, held: _Held) -> None:
+        """Another generation, or another history: loads it beside the one that answers, and lets it take over.
 
-    async def _catch_up(self, held: _Held) -> None:
-        async with held.lock:
-            index = held.index
-            before = index.version
-            more = True
-            while more:
-                entries = await self.events.entries(index.contest_id, index.version, _CHUNK, index.generation)
-                await self._take_in(index, entries)
-                more = len(entries) == _CHUNK
-        if index.version != before:
-            await self._tell(held)
+        What the log still has goes on being answered, also where the projection lost it and is made again.
+        """
+        fresh, was = await self.ledgers.load(contest), held.index
+        if fresh.version >= was.version and fresh.history_at(was.version) == was.history:
+            held.index = fresh
+        elif not await self.ledgers.has_logged(was):
+            await self._reset(contest, held, fresh)
 
-    async def _take_in(self, index: Index, entries: Sequence[Entry]) -> None:
-        for number, (entry_id, fields) in enumerate(entries):
-            index.append(ledger_entry(entry_id, fields))
-            if number % _TURN == _TURN - 1:
-                await asyncio.sleep(0)
-        if index.due:
-            index.settle()
-            await asyncio.to_thread(index.seal)
+    async def _reset(self, contest: str, held: _Held, fresh: Index) -> None:
+        """The log has another history than what was answered: from now on only that."""
+        log.warning(
+            "contest %s: its log has no longer what was answered up to version %d; it is read anew, up to version %d",
+            contest,
+            held.index.version,
+            fresh.version,
+        )
+        held.index = fresh
+        self.hub.reset(contest)
+        if fresh.version == 0 and await self.events.version(contest) == 0:
+            self._held.pop(contest, None)
+            raise UnknownContest(contest)
 
     async def _tell(self, held: _Held) -> None:
         self.hub.wake(held.index.contest_id)
         async with held.moved:
             held.moved.notify_all()
-
-
-def ledger_entry(entry_id: bytes, fields: dict[bytes, bytes]) -> LedgerEntry:
-    """A ledger entry as stored."""
-    postings = tuple(
-        (Posting(valid_at, candidate, category, delta, members), (count, total))
-        for valid_at, candidate, category, delta, members, count, total in orjson.loads(fields[b"postings"])
-    )
-    return LedgerEntry(
-        version_of(entry_id),
-        start_of(fields[b"known_at"].decode(), "UTC"),
-        postings,
-        fields.get(b"contest"),
-        fields.get(b"endorsement"),
-    )

@@ -190,6 +190,12 @@ class Hub:
         if channel := self._contests.get(contest):
             channel.look(version)
 
+    def reset(self, contest: str) -> None:
+        """A contest has another history than the changes that are kept of it."""
+        if channel := self._contests.get(contest):
+            channel.changes.clear()
+            channel.wake()
+
     def wake(self, contest: str) -> None:
         """A contest's ledger was read further, which matters to those who wait for it."""
         if (channel := self._contests.get(contest)) and channel.behind:

@@ -15,6 +15,7 @@ from shared.domain.book import Cell, Totals
 from shared.domain.contest import Contest
 from shared.domain.postings import Posting, may_stand_for
 from shared.domain.times import is_certain, start_of
+from shared.history import NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class LedgerEntry:
     postings: tuple[tuple[Posting, Totals], ...]
     contest: bytes | None
     endorsement: bytes | None
+    # 16 hexadecimal digits; '' counts as none.
+    history: str = ""
 
 
 class Seen(NamedTuple):
@@ -60,7 +63,7 @@ class Index:
     def __init__(self, contest_id: str, generation: int) -> None:
         self.contest_id = contest_id
         self.generation = generation
-        self.version = 0
+        self.version, self.history = 0, NOTHING
         # Tells this index from every other one of the process, also from a later one of the same contest.
         self.serial = next(_serial)
         self.cells = Cells()
@@ -71,6 +74,7 @@ class Index:
         # Before then nothing counted, whatever was known.
         self.earliest_valid_at = NEVER
         self._known_ats = Columns(1)
+        self._histories = Columns(1)
         self._contests: list[tuple[int, Contest]] = []
         self._contests_bytes = 0
         self._totals: dict[Cell, Totals] = {}
@@ -88,11 +92,20 @@ class Index:
         if entry.endorsement is not None:
             self._take_endorsement(entry, entry.endorsement)
         self._known_ats.append((entry.known_at,))
-        self.version = entry.version
+        self._histories.append((_signed(entry.history),))
+        self.version, self.history = entry.version, entry.history
 
     def known_at(self, version: int) -> int:
         """When a version became known. `version` is at least 1."""
         return int(self._known_ats.settle()[0, version - 1])
+
+    def history_at(self, version: int) -> str:
+        """The history that a version ends, which tells it from the same version of another log; of 0, the empty one."""
+        if version == self.version:
+            return self.history
+        if version == 0:
+            return NOTHING
+        return f"{int(self._histories.settle()[0, version - 1]) % 2**64:016x}"
 
     def version_at(self, known_at: int) -> int:
         """The last version known at an instant, 0 if none was."""
@@ -142,7 +155,7 @@ class Index:
     def nbytes(self) -> int:
         """Bytes held, nearly."""
         sums = self.sums.nbytes + self._doubt.nbytes + self._possible.nbytes
-        arrays = sums + self.states.nbytes + self._known_ats.nbytes
+        arrays = sums + self.states.nbytes + self._known_ats.nbytes + self._histories.nbytes
         cells = self.cells.nbytes + _TOTALS_BYTES * len(self._totals)
         return arrays + cells + _OPEN_BYTES * len(self._open) + self._contests_bytes + _EMPTY_BYTES
 
@@ -211,6 +224,10 @@ class Index:
         for sums, before, after in zip((self._doubt, self._possible), was, becomes, strict=True):
             reversed_ = [one._replace(delta=-one.delta, members=-one.members) for one in before]
             sums.append(entry.version, entry.known_at, self._rows([*reversed_, *after]))
+
+
+def _signed(history: str) -> int:
+    return int.from_bytes(bytes.fromhex(history), "big", signed=True)
 
 
 def _first(pair: tuple[int, object]) -> int:

@@ -33,6 +33,8 @@ class Listed(NamedTuple):
     version: int
     generation: int
     known_at: int
+    # None where an earlier release left it out and the contest is not in memory.
+    history: str | None
     parked: Parked | None
 
 
@@ -46,7 +48,9 @@ class Page(NamedTuple):
 def listed(index: Index, parked: Parked | None) -> Listed:
     """A contest in memory."""
     version = index.version
-    return Listed(index.contest(version), version, index.generation, index.known_at(version), parked)
+    return Listed(
+        index.contest(version), version, index.generation, index.known_at(version), index.history, parked
+    )
 
 
 class Names:
@@ -126,7 +130,7 @@ class Listing:
         projections = self._contests.projections
         for _ in range(_TRIES):  # another generation may take over in between
             generation = await projections.generation(name)
-            book = (await projections.begin(name, generation)).book
+            book, _, history = await projections.begin(name, generation, as_it_stands=True)
             if book.contest is not None:
-                return Listed(book.contest, book.version, generation, book.known_at, parked)
+                return Listed(book.contest, book.version, generation, book.known_at, history, parked)
         return None

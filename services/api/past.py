@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 
-from services.api.contests import Contests, ledger_entry
+from services.api.contests import Contests
 from services.api.hub import Change
 from services.api.index import Index
+from services.api.ledgers import ledger_entry
 from shared.changes import Effect, cloud_event
 from shared.codec import decode_contest, decode_endorsement, decode_entry
 from shared.domain.book import Cell, Totals
@@ -36,8 +37,8 @@ class Past:
         if not versions:
             return []
         contest = index.contest_id
-        events = await self._contests.events.picked(contest, versions)
-        ledger = await self._contests.events.picked(contest, versions, index.generation)
+        events = await self._contests.ledgers.logged(index, versions)
+        ledger = await self._contests.folded(index, versions)
         before = index.contest(first - 1) if first > 1 else None
         candidates = before.candidates if before else ()
         scoreboard = Scoreboard(self._policies, candidates, _totals(index, first - 1))

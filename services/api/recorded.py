@@ -2,9 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from hashlib import blake2b
-from typing import Any, TypeVar
-
-import numpy as np
+from typing import TypeVar
 
 from services.api import views
 from services.api.boards import Board
@@ -24,10 +22,7 @@ def events(contests: Contests, index: Index, versions: Sequence[int]) -> Rows:
 
     async def blocks() -> AsyncIterator[list[Row]]:
         for some in _parts(versions, _READ):
-            if isinstance(some, range):
-                read = await contests.events.read(index.contest_id, some.start - 1, len(some))
-            else:
-                read = await contests.recorded(index, some)
+            read = await contests.recorded(index, some)
             for part in _parts(read, _WRITTEN):
                 yield [views.event(one) for one in part]
 
@@ -84,8 +79,7 @@ def _parts(every: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 
 def _digest(index: Index, versions: Sequence[int]) -> bytes:
-    """These versions of this contest, by when they became known: another history has other times."""
-    known = [version for version in versions if version <= index.version]
-    times: Any = index.known_ats(np.array(known, np.int64)) if known else []
-    told = repr((index.contest_id, index.generation, list(versions), list(times)))
+    """These versions of this contest, in this history."""
+    last = max((version for version in versions if version <= index.version), default=0)
+    told = repr((index.contest_id, index.generation, list(versions), index.history_at(last)))
     return blake2b(told.encode(), digest_size=16).digest()

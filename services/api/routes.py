@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.api import examples, recorded, replies, sending, views
+from services.api import examples, recorded, replies, seen, sending, views
 from services.api.answers import Answers
 from services.api.citations import Citations
 from services.api.differences import Differences
 from services.api.documents import Document, Format
+from services.api.index import Index
 from services.api.listing import Listing, listed
 from services.api.mementos import time_map
 from services.api.over_time import OverTime
@@ -33,7 +34,9 @@ from shared.text import Asked
 
 ContestId = Annotated[str, Path(pattern=SLUG, examples=["us-president-2020-dem"])]
 EndorsementId = Annotated[Asked, Path(max_length=120, examples=["ed-rendell.amy-klobuchar"])]
-Cited = Annotated[int, Path(ge=1, le=2**53, examples=[103])]
+Cited = Annotated[
+    str, Path(pattern=seen.PATTERN_FROM_ONE, max_length=40, examples=["103", "103-1f2e3d4c5b6a7988"])
+]
 CitedPolicy = Annotated[Asked, Path(max_length=130, examples=["fivethirtyeight-2020@1"])]
 CitedTime = Annotated[str, Path(max_length=40, examples=["2019-04-22"])]
 RawCsv = Annotated[Raw, Query()]
@@ -143,7 +146,7 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         """Standings to cite: the same bytes for ever. `Standings-Corrected-At` says since when they are outdated."""
         index = await contests.at(contest, 0, 0)
         wants = replies.asked(request.scope["headers"])
-        return sending.response(citations.reply(index, version, policy, valid_at, wants, raw=raw))
+        return sending.response(citations.reply(index, seen.read(version), policy, valid_at, wants, raw=raw))
 
     @router.get(
         "/contests/{contest}/standings/{version}/{policy}/{valid_at}/corrections",
@@ -160,7 +163,9 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
     ) -> Response:
         """Whether cited standings were corrected since, when, and what they are now."""
         index = await contests.at(contest, 0, 0)
-        return await reply(request, citations.corrections(index, version, policy, valid_at), raw=raw)
+        return await reply(
+            request, citations.corrections(index, seen.read(version), policy, valid_at), raw=raw
+        )
 
     @router.get(
         "/contests/{contest}/timeline",
@@ -182,20 +187,26 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         request: Request, contest: ContestId, question: Annotated[DiffQuestion, Query()]
     ) -> Response:
         """Who gained and who lost between two moments, and which events did it."""
-        index = await contests.at(contest, question.min_version, question.wait_ms)
-        async with turns.working():
-            return await reply(request, await differences.diff(index, question), raw=question.raw)
+
+        async def read(index: Index) -> Response:
+            async with turns.working():
+                return await reply(request, await differences.diff(index, question), raw=question.raw)
+
+        return await contests.answer(contest, question.min_version, question.wait_ms, read)
 
     @router.get("/contests/{contest}/revisions", tags=["over time"], responses=_ROWS)
     async def revisions(
         request: Request, contest: ContestId, question: Annotated[RevisionsQuestion, Query()]
     ) -> Response:
         """How the picture of one day changed as more was learned, event by event."""
-        index = await contests.at(contest, question.min_version, question.wait_ms)
-        async with turns.working():
-            return await reply(
-                request, await differences.revisions(index, question), question.format, raw=question.raw
-            )
+
+        async def read(index: Index) -> Response:
+            async with turns.working():
+                return await reply(
+                    request, await differences.revisions(index, question), question.format, raw=question.raw
+                )
+
+        return await contests.answer(contest, question.min_version, question.wait_ms, read)
 
     @router.get("/contests/{contest}/revision-risk", tags=["over time"], responses=_ROWS)
     async def risk(
@@ -213,11 +224,14 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         request: Request, contest: ContestId, question: Annotated[EndorsementsQuestion, Query()]
     ) -> Response:
         """The endorsements at a moment, page by page; `next` is the cursor of the next page, of the same moment."""
-        index = await contests.at(contest, question.min_version, question.wait_ms)
-        async with turns.working():
-            return await reply(
-                request, await answers.endorsements(index, question), question.format, raw=question.raw
-            )
+
+        async def read(index: Index) -> Response:
+            async with turns.working():
+                return await reply(
+                    request, await answers.endorsements(index, question), question.format, raw=question.raw
+                )
+
+        return await contests.answer(contest, question.min_version, question.wait_ms, read)
 
     @router.get("/contests/{contest}/endorsements/{endorsement}", tags=["endorsements"], responses=_ROWS)
     async def one_endorsement(
@@ -227,32 +241,39 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         question: Annotated[ContestQuestion, Query()],
     ) -> Response:
         """One endorsement as it reads now, and every event that made it so."""
-        index = await contests.at(contest, question.min_version, question.wait_ms)
-        versions = index.states.history(endorsement, index.version)
-        if not versions:
-            raise UnknownEndorsement(endorsement, contest)
-        state = (await contests.endorsements(index, versions[-1:]))[0]
-        value = {
-            "contest": contest,
-            "version": index.version,
-            "generation": index.generation,
-            **views.endorsement(state),
-            "history": recorded.events(contests, index, versions),
-        }
-        async with turns.working():
-            return await reply(request, Document(value, "history"), raw=question.raw)
+
+        async def read(index: Index) -> Response:
+            versions = index.states.history(endorsement, index.version)
+            if not versions:
+                raise UnknownEndorsement(endorsement, contest)
+            state = (await contests.endorsements(index, versions[-1:]))[0]
+            value = {
+                "contest": contest,
+                "version": index.version,
+                "generation": index.generation,
+                **views.endorsement(state),
+                "history": recorded.events(contests, index, versions),
+            }
+            async with turns.working():
+                return await reply(request, Document(value, "history"), raw=question.raw)
+
+        return await contests.answer(contest, question.min_version, question.wait_ms, read)
 
     @router.get("/contests/{contest}/events", tags=["events"], responses=_ROWS)
     async def events(
         request: Request, contest: ContestId, question: Annotated[EventsQuestion, Query()]
     ) -> Response:
         """The log by version."""
-        index = await contests.at(contest, question.min_version, question.wait_ms)
-        last = min(question.after + question.limit, await contests.events.version(contest))
-        listed = recorded.events(contests, index, range(question.after + 1, last + 1))
-        async with turns.working():
-            value = {"contest": contest, "version": index.version, "events": listed}
-            return await reply(request, Document(value, "events"), raw=question.raw)
+
+        async def read(index: Index) -> Response:
+            there = max(index.version, await contests.events.version(contest))
+            last = min(question.after + question.limit, there)
+            listed = recorded.events(contests, index, range(question.after + 1, last + 1))
+            async with turns.working():
+                value = {"contest": contest, "version": index.version, "events": listed}
+                return await reply(request, Document(value, "events"), raw=question.raw)
+
+        return await contests.answer(contest, question.min_version, question.wait_ms, read)
 
     @router.get(
         "/contests/{contest}/timemap",

@@ -67,7 +67,8 @@ def _identity(index: Index, question: StandingsQuestion, at: Moment, document: D
     policy = value["policy"]
     asked = policy["id"], policy["version"], policy["source"], question.candidate, question.category
     effective = min(at.valid_at.instant, index.latest_valid_at), at.version, index.generation
-    return index.contest_id, effective, asked, value["revised"], value["foresees"]
+    history = index.history_at(at.version)
+    return index.contest_id, history, effective, asked, value["revised"], value["foresees"]
 
 
 def _mementos(index: Index) -> Mementos:

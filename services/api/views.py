@@ -28,6 +28,7 @@ def contest(listed: Listed) -> dict[str, Any]:
         "opened_at": found.opened_at,
         "version": listed.version,
         "generation": listed.generation,
+        "history": listed.history,
         "known_at": format_instant(listed.known_at),
         "parked": None
         if parked is None

@@ -11,7 +11,7 @@ def examine(client: Client) -> list[dict[str, Any]]:
     if all(check["ok"] for check in checks):
         unfolded = {one["contest"]: one for one in client.ingest("/v1/unfolded?limit=1000")["contests"]}
         listed = client.whole("/v1/contests", "contests", {})["contests"]
-        checks += [_contest(contest, unfolded.pop(contest["contest"], None)) for contest in listed]
+        checks += [_contest(client, contest, unfolded.pop(contest["contest"], None)) for contest in listed]
         checks += [_never_folded(one) for one in unfolded.values()]
         checks.append(_dead_letters(client))
     return checks
@@ -26,15 +26,26 @@ def _ready(client: Client, service: str) -> dict[str, Any]:
     return {"check": service, "ok": True, "found": found["status"]}
 
 
-def _contest(contest: dict[str, Any], unfolded: dict[str, Any] | None) -> dict[str, Any]:
-    """Whether the projection has come to the end of the log."""
+def _contest(client: Client, contest: dict[str, Any], unfolded: dict[str, Any] | None) -> dict[str, Any]:
+    """Whether the projection has come to the end of the log, and the API answers what the log has."""
     name = f"contest {contest['contest']}"
     if parked := contest["parked"]:
         found = f"parked before version {parked['version']} since {parked['since']}: {parked['reason']}"
         return {"check": name, "ok": False, "found": found}
     found = f"version {contest['version']}, generation {contest['generation']}"
-    behind = f", {_behind(unfolded)}" if unfolded else ""
-    return {"check": name, "ok": not unfolded, "found": found + behind}
+    wrong = [_behind(unfolded)] if unfolded else []
+    wrong += _differs(client, contest)
+    return {"check": name, "ok": not wrong, "found": ", ".join([found, *wrong])}
+
+
+def _differs(client: Client, contest: dict[str, Any]) -> list[str]:
+    """Whether the log has what the API has of its last version: what the API reads there is compared by digest."""
+    last = contest["version"] - 1
+    try:
+        client.ask(f"/v1/contests/{contest['contest']}/events", after=last, limit=1)
+    except Failed as failed:
+        return [f"the API and the log differ: {failed.problem.get('detail', failed)}"]
+    return []
 
 
 def _never_folded(unfolded: dict[str, Any]) -> dict[str, Any]:

@@ -17,11 +17,11 @@ from shared.domain.contest import Contest
 from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Recorded
 from shared.domain.policies import Policies, Policy
+from shared.history import Inconsistent
 from shared.log import Log
 from shared.projections import (
     Commit,
     Committed,
-    Inconsistent,
     OtherFold,
     Parked,
     Projections,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 import orjson
 
@@ -20,6 +20,8 @@ from shared.projections import Projections
 from shared.tasks import end
 
 _CHUNK = 5000
+# For so long the generation before stays: an API reads from it until it has loaded the new one.
+KEPT_SECONDS: Final = 300
 # For so long a rebuild that shows no sign of life counts as one that goes on.
 _ALIVE_SECONDS = 30
 
@@ -75,7 +77,7 @@ class Rebuild:
         self._take_over = log.redis.register_script(files("shared").joinpath("take_over.lua").read_text())
 
     async def take_over(self, contest: str) -> Rebuilt:
-        """Builds the next generation and lets it take over. The old one answers until then.
+        """Builds the next generation and lets it take over. The old one answers until then, and stays for five minutes.
 
         Raises `BeingRebuilt`, and `Unfoldable`: then everything stays as it was.
         """
@@ -90,7 +92,7 @@ class Rebuild:
                 keys.log,
             ]
             certificate = orjson.dumps(built.certificate(self.now))
-            arguments: list[Any] = [built.before, built.after, certificate, contest]
+            arguments: list[Any] = [built.before, built.after, certificate, contest, KEPT_SECONDS]
             while not await cast(Any, self._take_over(names, arguments)):
                 await self._fold(contest, built.after)
             return built

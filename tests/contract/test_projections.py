@@ -180,7 +180,7 @@ def test_a_fold_that_is_kept_does_not_go_on_with_a_generation_that_was_replaced(
 
     on(any_redis_url, work)
 
-    assert raw(any_redis_url, LEDGER) == []
+    assert len(raw(any_redis_url, LEDGER)) == 6, "kept for readers, as it was"
 
 
 def test_folds_are_kept_up_to_a_bound(any_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,7 +306,7 @@ def test_a_rebuild_gives_the_same_postings_and_takes_over_in_one_step(any_redis_
 
     assert on(any_redis_url, again) == 2
     assert raw(any_redis_url, LEDGER.replace(":g1:", ":g2:")) == before
-    assert raw(any_redis_url, LEDGER) == []
+    assert raw(any_redis_url, LEDGER) == before, "for those who still read it"
 
 
 def test_a_command_sent_twice_is_recorded_once_and_answered_as_the_first_time(any_redis_url: str) -> None:

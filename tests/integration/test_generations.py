@@ -1,5 +1,6 @@
 """Rebuilding: a new generation is compared with the old one and takes over in one step; nothing else changes."""
 
+import collections
 import os
 import subprocess
 import threading
@@ -9,6 +10,7 @@ import httpx
 import orjson
 from redis import Redis
 
+from services.scorer.rebuild import KEPT_SECONDS
 from shared.domain.book import FOLD
 from tests.integration.test_cli import STANDINGS
 from tests.running import Standings, service, standings
@@ -47,6 +49,30 @@ def raced(deployment: Standings, endorsers: int = 30) -> int:
     return version
 
 
+def batch(deployment: Standings, endorsers: int) -> int:
+    """So many endorsements more, in one batch; the version then."""
+    lines = [
+        {
+            "command": "announce",
+            "endorser": {"id": f"b{n}", "name": f"B{n}"},
+            "candidate": ("ann", "bob")[n % 2],
+            "category": "mayor",
+            "announced_at": f"2025-0{n % 9 + 1}-{n % 28 + 1:02d}",
+            "recorded_by": "test",
+            "source": {"title": "test"},
+        }
+        for n in range(endorsers)
+    ]
+    answer = deployment.ingest.post(
+        "/v1/contests/race/batch",
+        content=b"\n".join(map(orjson.dumps, lines)),
+        headers={"Content-Type": "application/x-ndjson"},
+    )
+    version: int = orjson.loads(answer.content.splitlines()[-1])["summary"]["version"]
+    deployment.ask("/v1/contests/race", min_version=version, wait_ms=10_000)
+    return version
+
+
 def damage(url: str, version: int) -> None:
     """Makes the projection's entry of a version one that another fold might have made: nothing posted."""
     with Redis.from_url(url) as client:
@@ -75,7 +101,10 @@ def test_a_rebuild_of_what_is_right_differs_nowhere_and_leaves_a_certificate(red
         assert certificate["moments"] > 100
         assert certificate["moments_that_differ"] == 0
         with Redis.from_url(redis_url) as client:
-            assert not client.exists(f"{KEYS}:g1:ledger", f"{KEYS}:g1:state", f"{KEYS}:building")
+            assert not client.exists(f"{KEYS}:building")
+            for name in ("ledger", "state"):
+                assert 0 < client.ttl(f"{KEYS}:g1:{name}") <= KEPT_SECONDS, "for those who still read it"
+                assert client.ttl(f"{KEYS}:g2:{name}") == -1
 
 
 def test_a_dry_run_names_the_differences_and_leaves_everything_as_it_is(redis_url: str) -> None:
@@ -131,6 +160,49 @@ def test_the_api_answers_all_the_while_and_events_go_on_coming(redis_url: str) -
         assert len(answers) > 20
         assert {one.status_code for one in answers} == {200}
         assert all(one.json()["standings"] == first for one in answers)
+
+
+def test_reads_of_every_kind_go_on_while_a_generation_takes_over(redis_url: str) -> None:
+    """Also where the old one is removed before its readers have gone over."""
+    with standings(redis_url) as deployment:
+        raced(deployment, 3)
+        version = batch(deployment, 1500)
+        endorsement = deployment.ask("/v1/contests/race/endorsements", limit=1)["endorsements"][0][
+            "endorsement"
+        ]
+        paths = (
+            f"changes?after={version - 100}&limit=100",
+            "endorsements?limit=100",
+            f"endorsements/{endorsement}",
+            "revisions?valid_at=2025-06-01&limit=50",
+            "diff?from_version=5&to_valid_at=2025-12-31",
+            "events?after=100&limit=100",
+            "timeline?step=month",
+            "standings?valid_at=2025-06-01",
+            f"standings/{version}/headcount@1/2025-07-01",
+        )
+        ended, answers = threading.Event(), collections.Counter[tuple[str, int]]()
+
+        def ask(mine: tuple[str, ...]) -> None:
+            with httpx.Client(base_url=deployment.api.base_url, timeout=60) as client:
+                while not ended.is_set():
+                    for path in mine:
+                        answers[path, client.get(f"/v1/contests/race/{path}").status_code] += 1
+
+        asking = [threading.Thread(target=ask, args=(paths[n::3],)) for n in range(3)]
+        for one in asking:
+            one.start()
+        for generation in (2, 3):
+            rebuild(redis_url, "race")
+            with Redis.from_url(redis_url) as client:
+                client.unlink(*(f"{KEYS}:g{generation - 1}:{name}" for name in ("ledger", "state")))
+            eventually(lambda: deployment.ask("/v1/contests/race")["generation"] == generation)  # noqa: B023
+        ended.set()
+        for one in asking:
+            one.join()
+
+        assert {path for path, _ in answers} == set(paths)
+        assert {status for _, status in answers} == {200}, answers
 
 
 def test_what_a_killed_rebuild_left_is_removed_by_the_next_scorer(redis_url: str) -> None:

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from shared.decimals import MinDelta
 from shared.domain.ids import SLUG
 from shared.domain.policies import FIVETHIRTYEIGHT_2020
+from shared.objects import Said
 from shared.text import Asked
 
 TimeText = Annotated[
@@ -48,8 +49,8 @@ Raw = Annotated[
 Cursor = Annotated[Asked | None, Field(max_length=400, description="`next` of the page before")]
 
 
-class _Question(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _Question(Said):
+    model_config = ConfigDict(frozen=True)
 
     min_version: Annotated[int, Field(ge=0, le=2**53, description="wait until this version is there")] = 0
     wait_ms: Annotated[int, Field(ge=0, le=10_000, description="for at most so long")] = 2000
@@ -59,10 +60,10 @@ class _RowsQuestion(_Question):
     raw: Raw = False
 
 
-class ContestsQuestion(BaseModel):
+class ContestsQuestion(Said):
     """Which contests there are."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 1000
     cursor: Annotated[str | None, Field(pattern=SLUG, description="`next` of the page before")] = None
@@ -169,10 +170,10 @@ class TimeMapQuestion(_Question):
     after: Annotated[int, Field(ge=0, le=2**53, description="the version before the first one wanted")] = 0
 
 
-class AllChangesQuestion(BaseModel):
+class AllChangesQuestion(Said):
     """Changes of every contest; all filters must fit."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     contest: Annotated[
         Asked | None, Field(max_length=4000, description="one, or several separated by commas")

@@ -16,7 +16,7 @@ from services.ingest.reading import command_of, object_of
 from services.ingest.sheets import Outcome
 from shared.domain.errors import Conflict, Invalid, Refused
 from shared.problems import DEFECT, problem_of, written
-from shared.refusals import BodyTooLarge, TooManyBodies
+from shared.refusals import TooManyBodies
 from shared.text import sentence
 from shared.unavailable import OF_ONE_CONTEST, OF_THE_STORAGE, problem_of_failure
 
@@ -153,7 +153,7 @@ async def take_whole(desk: Desk, contest: str, body: AsyncIterator[bytes], room:
     """Takes all lines in one append, or none. Raises `Refused`: the first thing that is wrong with the whole of it."""
     with room.share() as share:
         try:
-            lines = [line async for line in _few(lines_of(_short(body, share)))]
+            lines = [line async for line in _few(lines_of(_roomy(body, share)))]
         except Refused:
             await throw_away(body)
             raise
@@ -175,12 +175,10 @@ async def _taken_whole(desk: Desk, contest: str, lines: list[Line]) -> Response:
     return Response(b"".join(answers) + written({"summary": counts}) + b"\n", media_type=NDJSON)
 
 
-async def _short(body: AsyncIterator[bytes], share: Share) -> AsyncIterator[bytes]:
-    """The body's parts, as long as they are few enough bytes to be held. Raises `BodyTooLarge` and `TooManyBodies`."""
+async def _roomy(body: AsyncIterator[bytes], share: Share) -> AsyncIterator[bytes]:
+    """The body's parts, as long as there is room for them; each body is bounded before. Raises `TooManyBodies`."""
     async for part in body:
         share.add(len(part))
-        if share.held > MOST_WHOLE_BYTES:
-            raise BodyTooLarge(share.held, MOST_WHOLE_BYTES)
         if share.room.is_full():
             raise TooManyBodies(share.room.most)
         yield part

@@ -5,10 +5,11 @@ The `…Facts` models are what a request says; a command adds what its address s
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, model_validator
 
 from shared.domain.events import Endorser, Source
 from shared.domain.ids import EVENT_ID, SLUG
+from shared.objects import Said
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG)]
 EventId = Annotated[str, StringConstraints(pattern=EVENT_ID)]
@@ -20,8 +21,8 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whit
 Members = Annotated[int, Field(ge=0, le=10**10, strict=True)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _Model(Said):
+    model_config = ConfigDict(frozen=True)
 
 
 class SourceFacts(_Model):
@@ -93,7 +94,7 @@ class OpenFacts(ContestFacts):
     timezone: Text = Field(description="IANA name; days are days there")
     clock: Literal["server", "imported"] = "server"
     opened_at: Time | None = None
-    candidates: Annotated[list[NewCandidate], Field(max_length=500)] = []
+    candidates: list[NewCandidate] = Field([], max_length=500)
 
 
 class EnterFacts(ContestFacts, NewCandidate):

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from shared.decimals import MOST_POINTS, MinDelta
 from shared.domain.decimals import MOST_PLACES, bounded, places
 from shared.domain.ids import SLUG
+from shared.objects import Said
 
 MOST_OLD_SECRETS = 4
 # More were kept by an earlier release; a receiver's server takes only so long a header.
@@ -32,7 +33,7 @@ def _as_before(value: Decimal) -> Decimal:
     return bounded(value).copy_abs()
 
 
-class Wanted(BaseModel):
+class Wanted(Said):
     """Which changes are sent; what is left out wants all. As it is stored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import httpx
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from services.webhooks.addresses import new_target
 from services.webhooks.deliveries import Deliveries
@@ -16,6 +16,7 @@ from services.webhooks.sending import Message, Outcome, Sender
 from services.webhooks.source import Source, Told
 from services.webhooks.store import Store
 from shared.domain.errors import Conflict, Invalid
+from shared.objects import Said
 from shared.text import Line, Lines
 from standings.client import StandingsError
 
@@ -43,20 +44,16 @@ class TooManySecrets(Conflict):
     title = "Too many secrets in use"
 
 
-class Registration(BaseModel):
+class Registration(Said):
     """A new webhook."""
-
-    model_config = ConfigDict(extra="forbid")
 
     url: Line = Field(max_length=2000, examples=["https://example.org/standings"])
     description: Lines = Field(default="", max_length=500)
     wanted: Asked = Asked()
 
 
-class Change(BaseModel):
+class Change(Said):
     """What is to be otherwise; what is left out stays."""
-
-    model_config = ConfigDict(extra="forbid")
 
     url: Line | None = Field(default=None, max_length=2000)
     description: Lines | None = Field(default=None, max_length=500)
@@ -64,10 +61,8 @@ class Change(BaseModel):
     paused: bool | None = None
 
 
-class Rotation(BaseModel):
+class Rotation(Said):
     """For how many hours messages are signed with the old key too."""
-
-    model_config = ConfigDict(extra="forbid")
 
     keep_old_hours: float = Field(default=24, ge=0, le=24 * 30, allow_inf_nan=False)
 

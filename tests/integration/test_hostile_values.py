@@ -41,6 +41,8 @@ HOSTILE: list[tuple[dict[Any, Any], str]] = [
     ({"query": 1}, "query"),
     ({"open": 1}, "open"),
     ({"k" * 5000: 1}, "k" * 200 + "…"),
+    ({f"k{n}": 1 for n in range(60)}, "body"),
+    ({"endorser": {f"k{n}": 1 for n in range(60)}}, "endorser"),
 ]
 
 
@@ -103,6 +105,7 @@ def test_a_body_that_cannot_be_taken_apart_is_refused(deployment: Standings, val
         ("/v1/contests/{}/standings?version=1" + "0" * 30, "version"),
         ("/v1/contests/{}/standings?version=1" + "0" * 5000, "version"),
         ("/v1/contests/{}/standings?%ff=1", "�"),
+        ("/v1/contests/{}/standings?" + "&".join(f"k{n}=1" for n in range(60)), "body"),
         ("/v1/contests/{}/endorsements?endorser=%ff", "endorser"),
         ("/v1/contests/{}/endorsements/%ff", "endorsement"),
         ("/v1/contests/{}/endorsements?cursor=%ff", "cursor"),
@@ -143,6 +146,7 @@ def webhooks(deployment: Standings) -> Iterator[str]:
         ({"wanted": {"contests": [HALF]}}, "wanted.contests.0"),
         ({"wanted": {"min_delta": "1e999"}}, "wanted.min_delta"),
         ({HALF: 1}, "body"),
+        ({f"k{n}": 1 for n in range(60)}, "body"),
     ],
 )
 def test_so_is_a_registration_of_a_webhook(webhooks: str, said: dict[str, Any], field: str) -> None:

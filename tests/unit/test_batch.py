@@ -16,7 +16,7 @@ from services.ingest.commands import Command
 from services.ingest.desk import Desk
 from services.ingest.sheets import Outcome, Taken
 from shared.domain.errors import Invalid, UnknownContest
-from shared.refusals import BodyTooLarge, TooManyBodies
+from shared.refusals import TooManyBodies
 
 GOOD = b'{"command":"enter","id":"i","candidate":"c","name":"C","recorded_by":"t"}\n'
 BAD = b"1\n"
@@ -272,16 +272,6 @@ def test_a_batch_taken_whole_has_so_many_lines_at_most_and_no_more_are_gathered(
     with pytest.raises(Invalid, match="more than 10000 lines"):
         whole(FakeDesk(), [GOOD * batch.MOST_WHOLE, b"\n", GOOD, GOOD * 10**5])
     assert read == []
-
-
-def test_a_batch_taken_whole_has_so_many_bytes_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "MOST_WHOLE_BYTES", 10 * len(GOOD))
-    room = Room(10**9)
-
-    assert whole(FakeDesk(), [GOOD] * 10, room).status_code == 200
-    with pytest.raises(BodyTooLarge):
-        whole(FakeDesk(), [GOOD] * 11, room)
-    assert room.held == 0
 
 
 def test_all_that_are_taken_whole_hold_so_many_bytes_at_most() -> None:

@@ -2,14 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.bodies import COMMAND, Body, Disconnected, Held, Stream, again
 from shared.domain.errors import Refused
 from shared.hosts import Hosts
-from shared.problems import answer, problem_of
-from shared.refusals import BodyTooLarge, TooManyBodies, WrongMediaType
+from shared.problems import refused
+from shared.refusals import BodyTooLarge, WrongMediaType
 from shared.settings import Settings
 
 # What changes nothing by its method, and is read without a body.
@@ -45,7 +44,8 @@ class Door:
             _refuse_unfit(headers, body)
             await (self._streamed if body.streamed else self._whole)(body, scope, receive, send)
         except Refused as refusal:
-            await _refusal(refusal)(scope, receive, send)
+            # The rest of a body may be on its way still: the connection is of no more use.
+            await refused(refusal, {"Connection": "close"})(scope, receive, send)
         except Disconnected:
             return
 
@@ -63,14 +63,6 @@ class Door:
             await self.app(scope, stream.receive, stream.send)
         finally:
             stream.close()
-
-
-def _refusal(refusal: Refused) -> Response:
-    # The rest of a body may be on its way still: the connection is of no more use.
-    headers = {"Connection": "close"}
-    if isinstance(refusal, TooManyBodies):
-        headers["Retry-After"] = "1"
-    return answer(problem_of(refusal), headers)
 
 
 def _has_body(headers: dict[bytes, bytes]) -> bool:

@@ -1,7 +1,7 @@
 """Refusals and failures as RFC 9457 problems: one table for every service that speaks HTTP."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -25,7 +25,6 @@ DEFECT: dict[str, Any] = {
     "status": 500,
     "detail": "this is a defect of Standings; its log says more",
 }
-_AGAIN = {"Retry-After": "5"}
 
 
 class NotAcceptable(errors.Invalid):
@@ -35,16 +34,9 @@ class NotAcceptable(errors.Invalid):
     title = "Not acceptable"
 
 
-class Busy(Refused):
-    """The service does as much of this at a time as it may; it can be asked again shortly."""
-
-    code = "busy"
-    title = "Busy"
-
-
 _STATUS: tuple[tuple[type[Refused], int], ...] = (
     (NotAcceptable, 406),
-    (Busy, 503),
+    (refusals.Busy, 503),
     (errors.NotFound, 404),
     (errors.Gone, 410),
     (errors.Conflict, 409),
@@ -54,7 +46,6 @@ _STATUS: tuple[tuple[type[Refused], int], ...] = (
     (refusals.WrongMediaType, 415),
     (refusals.Misdirected, 421),
     (refusals.ForeignOrigin, 403),
-    (refusals.TooManyBodies, 503),
     (Refused, 409),
 )
 
@@ -145,12 +136,18 @@ def answer(members: dict[str, Any], headers: dict[str, str] | None = None) -> Re
     return Response(written(members), members["status"], headers, PROBLEM)
 
 
+def refused(refusal: Refused, headers: Mapping[str, str] = {}) -> Response:
+    """A refusal as a response, which says when to come again if it is for now only."""
+    again = {"Retry-After": str(refusal.retry_after_seconds)} if isinstance(refusal, refusals.Busy) else {}
+    return answer(problem_of(refusal), {**headers, **again})
+
+
 def install(app: FastAPI) -> None:
     """Lets an app answer everything that goes wrong with a problem, and explain each kind at `/problems/{code}`."""
 
     @app.exception_handler(Refused)
-    async def refused(_: Request, refusal: Refused) -> Response:
-        return answer(problem_of(refusal), _AGAIN if isinstance(refusal, Busy) else None)
+    async def refuse(_: Request, refusal: Refused) -> Response:
+        return refused(refusal)
 
     @app.exception_handler(RequestValidationError)
     async def unreadable(_: Request, error: RequestValidationError) -> Response:

@@ -1,6 +1,16 @@
-"""What HTTP itself is refused for, before a service looks at what was asked."""
+"""What HTTP itself is refused for, before a service looks at what was asked, and for how much is asked at a time."""
+
+from typing import ClassVar
 
 from shared.domain.errors import Refused
+
+
+class Busy(Refused):
+    """The service does as much of this at a time as it may; it can be asked again shortly."""
+
+    code = "busy"
+    title = "Busy"
+    retry_after_seconds: ClassVar[int] = 5
 
 
 class BodyTooLarge(Refused):
@@ -34,11 +44,12 @@ class BodyTooSlow(Refused):
         )
 
 
-class TooManyBodies(Refused):
+class TooManyBodies(Busy):
     """The bodies that are on their way to the service fill the memory that there is for them."""
 
     code = "too-many-bodies"
     title = "Too many bodies"
+    retry_after_seconds = 1
 
     def __init__(self, most: int) -> None:
         super().__init__(

@@ -18,7 +18,7 @@ from services.api.routes import routes
 from services.api.seats import Seats
 from services.api.standings import ThinPath
 from services.api.subscriptions import Subscriptions
-from services.api.turns import Crowded, Turns
+from services.api.turns import Turns
 from shared import problems
 from shared.archive import Archive
 from shared.connections import connect
@@ -56,7 +56,6 @@ class Api:
         problems.install(app)
         app.add_exception_handler(NotThereYet, _not_there_yet)
         app.add_exception_handler(Unwritable, _unwritable)
-        app.add_exception_handler(Crowded, _crowded)
         add_health(app, self.redis)
         app.include_router(routes(answers, Turns()))
         app.include_router(asyncapi_routes())
@@ -96,12 +95,6 @@ async def _not_there_yet(_: Request, error: Exception) -> Response:
         },
         {"Retry-After": "1"},
     )
-
-
-async def _crowded(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Crowded)  # noqa: S101 - registered for this class only
-    members = problems.problem_of(error) | {"status": 503}
-    return problems.answer(members, {"Retry-After": str(error.retry_after_seconds)})
 
 
 async def _unwritable(_: Request, error: Exception) -> Response:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.problems import Busy
+from shared.refusals import Busy
 
 
 class TooManySubscribers(Busy):

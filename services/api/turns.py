@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final, TypeVar
 
-from shared.domain.errors import Refused
+from shared.refusals import Busy
 
 T = TypeVar("T")
 
@@ -20,12 +20,11 @@ _WAIT_SECONDS: Final = 10
 MOST_ON_THEIR_WAY: Final = 32
 
 
-class Crowded(Refused):
+class Crowded(Busy):
     """So many large questions are being answered that another one has to wait."""
 
     code = "crowded"
     title = "Too many large questions at a time"
-    retry_after_seconds: Final = 5
 
     def __init__(self, what: str) -> None:
         super().__init__("", "", what, "ask again shortly, or ask for less at a time")

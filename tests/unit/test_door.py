@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.app import Api
+from services.ingest import batch
 from services.ingest.app import Ingest
 from services.ingest.routes import body_of
 from services.webhooks.app import Webhooks
@@ -304,6 +305,22 @@ def test_bodies_that_are_not_whole_share_one_bound() -> None:
 
     asyncio.run(fill())
     assert COMMAND.most_bytes < MOST_HELD_BYTES  # type: ignore[operator]
+
+
+def test_who_finds_no_room_for_a_whole_batch_is_told_when_to_come_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batch, "MOST_WHOLE_BYTES_IN_ALL", 10)
+    door, _ = service("ingest")
+    headers = [("host", "localhost"), ("content-type", NDJSON), ("transfer-encoding", "chunked")]
+    batches = "/v1/contests/c/batch"
+
+    answer = asyncio.run(
+        ask(door, "POST", batches, headers, incoming(b"x" * 10), b"on_refusal=abort"),
+    )
+
+    assert (answer.status, answer.problem["type"]) == (503, "/problems/too-many-bodies")
+    assert answer.headers[b"retry-after"] == b"1"
 
 
 def test_what_is_read_as_it_comes_may_be_without_an_end() -> None:

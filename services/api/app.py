@@ -10,7 +10,7 @@ from services.api.account import Account
 from services.api.answers import Answers
 from services.api.asyncapi import asyncapi_routes
 from services.api.change_routes import change_routes
-from services.api.contests import Contests, NotThereYet
+from services.api.contests import Contests
 from services.api.documents import Unwritable
 from services.api.hub import Hub
 from services.api.past import Past
@@ -22,6 +22,7 @@ from services.api.turns import Turns
 from shared import problems
 from shared.archive import Archive
 from shared.connections import connect
+from shared.domain.errors import Refused
 from shared.door import Door
 from shared.health import add_health
 from shared.log import Log
@@ -54,7 +55,6 @@ class Api:
             title="Standings: api", version="1", description="Who stood where, at any point in time."
         )
         problems.install(app)
-        app.add_exception_handler(NotThereYet, _not_there_yet)
         app.add_exception_handler(Unwritable, _unwritable)
         add_health(app, self.redis)
         app.include_router(routes(answers, Turns()))
@@ -80,36 +80,24 @@ class Api:
             await self.redis.aclose()
 
 
-async def _not_there_yet(_: Request, error: Exception) -> Response:
-    assert isinstance(error, NotThereYet)  # noqa: S101 - registered for this class only
-    return problems.answer(
-        {
-            "type": "/problems/not-there-yet",
-            "title": "Not there yet",
-            "status": 503,
-            "detail": f"contest {error.contest!r} stands at version {error.version} after {error.wait_ms} ms",
-            "field": "min_version",
-            "value": error.wanted,
-            "way_out": "ask again shortly, or wait longer with wait_ms",
-            "version": error.version,
-        },
-        {"Retry-After": "1"},
-    )
+class FormatNotInstalled(Refused):
+    """This deployment lacks what the format is written with."""
+
+    code = "format-not-installed"
+    title = "Format not installed"
+
+    def __init__(self, missing: Unwritable) -> None:
+        super().__init__(
+            "format",
+            missing.format,
+            f"this deployment does not write {missing.format}: {missing.package} is not installed",
+            "ask for csv or ndjson",
+        )
 
 
 async def _unwritable(_: Request, error: Exception) -> Response:
     assert isinstance(error, Unwritable)  # noqa: S101 - registered for this class only
-    return problems.answer(
-        {
-            "type": "/problems/format-not-installed",
-            "title": "Format not installed",
-            "status": 501,
-            "detail": f"this deployment does not write {error.format}: {error.package} is not installed",
-            "field": "format",
-            "value": error.format,
-            "way_out": "ask for csv or ndjson",
-        }
-    )
+    return problems.answer(problems.problem_of(FormatNotInstalled(error)) | {"status": 501})
 
 
 def create_app(settings: Settings) -> Api:

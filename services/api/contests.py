@@ -20,6 +20,7 @@ from shared.domain.events import Recorded
 from shared.keys import PartitionKeys
 from shared.log import Log
 from shared.projections import Parked, Projections
+from shared.refusals import Busy
 from shared.streams import Entry, last_id
 from shared.tasks import side_by_side
 
@@ -33,12 +34,21 @@ _LOOK_AROUND_SECONDS = 1.0
 _TRIES = 3
 
 
-class NotThereYet(Exception):
+class NotThereYet(Busy):
     """The contest did not come to the version that was waited for."""
 
+    code = "not-there-yet"
+    title = "Not there yet"
+    retry_after_seconds = 1
+
     def __init__(self, contest: str, wanted: int, version: int, wait_ms: int) -> None:
-        super().__init__(contest, wanted, version, wait_ms)
-        self.contest, self.wanted, self.version, self.wait_ms = contest, wanted, version, wait_ms
+        super().__init__(
+            "min_version",
+            wanted,
+            f"contest {contest!r} stands at version {version} after {wait_ms} ms",
+            "ask again shortly, or wait longer with wait_ms",
+            version=version,
+        )
 
 
 @dataclass

@@ -64,7 +64,7 @@ def show(client: Client) -> None:
     ]
     output.side_by_side(race.TITLE, [(title, client.ask(_STANDINGS, **moment)) for title, moment in looks])
     output.say("")
-    output.say("The same, asked by yourself:")
+    output.say("The same, asked by yourself while the demo runs:")
     for _, moment in looks:
         query = f"?{urlencode(moment)}" if moment else ""
         options = "".join(f" --{name.replace('_', '-')} {value}" for name, value in moment.items())

@@ -1,15 +1,16 @@
 -- Appends events to a contest's log, all or none, and wakes a scorer if none is awake for the contest.
 -- KEYS  log, ids, wake, awake, contests
--- ARGV  contest, expected version, then for each event: id, digest, type, known_at or '', data
--- Result  {'appended', version after, known_at of the last}, or
+-- ARGV  contest, expected version, digest of the entry that the log ends with ('' if that is not known), then for each
+--       event: id, digest, type, known_at or '', data
+-- Result  {'appended', version after, known_at of the last, digest of its entry}, or
 --         {'known', version after} if this very append was done before, or
---         {'wrong', version} if the log stands elsewhere. An id that is known at another version, with another digest or
+--         {'wrong', version} if the log stands elsewhere, or ends with another entry. An id that is known at another version, with another digest or
 --         beside new ones counts as 'wrong': somebody else appended it, and whoever decided has not seen it.
 -- The version is the entry's id, so two writers cannot both write version n. Known time is this server's clock and
 -- never goes back; an imported contest brings its own.
 local log, ids, wake, awake, contests = unpack(KEYS)
-local contest, expected = ARGV[1], tonumber(ARGV[2])
-local first, step = 3, 5
+local contest, expected, follows = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local first, step = 4, 5
 local events = (#ARGV - first + 1) / step
 local CHUNK = 1000
 
@@ -31,12 +32,32 @@ local function instant()
     math.floor(rest / 3600), math.floor(rest % 3600 / 60), rest % 60, micros)
 end
 
+local function at(version)
+  return redis.call('XRANGE', log, version .. '-0', version .. '-0')[1]
+end
+
+-- The same digest as `history.digest_of` makes.
+local function digest_of(entry)
+  return redis.sha1hex(table.concat(entry[2], '\n'))
+end
+
+-- An id is only known if it leads to its event: the log may have lost what its ids still tell of.
+local function leads_to(id, value)
+  local version = string.match(value, '^(%d+) ')
+  local entry = version and at(version)
+  if entry then
+    for i = 1, #entry[2], 2 do if entry[2][i] == 'id' then return entry[2][i + 1] == id end end
+  end
+  local oldest = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
+  return not version or oldest and tonumber(version) < tonumber(string.match(oldest[1], '^%d+')) -- it is archived
+end
+
 local known, as_decided = 0, 0
 for chunk = 0, events - 1, CHUNK do
   local names = {}
   for i = chunk, math.min(chunk + CHUNK, events) - 1 do names[#names + 1] = ARGV[first + i * step] end
   for i, value in ipairs(redis.call('HMGET', ids, unpack(names))) do
-    if value then
+    if value and leads_to(names[i], value) then
       local position = chunk + i - 1
       local decided = string.format('%d %s', expected + position + 1, ARGV[first + position * step + 1])
       known = known + 1
@@ -49,6 +70,7 @@ if as_decided == events then return {'known', expected + events} end
 local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
 local version = last and tonumber(string.match(last[1], '^%d+')) or 0
 if known > 0 or version ~= expected then return {'wrong', version} end
+if follows ~= '' and last and digest_of(last) ~= follows then return {'wrong', version} end
 
 local recorded_at, known_at = instant(), nil
 local before = ''
@@ -76,4 +98,4 @@ end
 if #pairs > 0 then redis.call('HSET', ids, unpack(pairs)) end
 redis.call('SADD', contests, contest)
 if redis.call('HSETNX', awake, contest, recorded_at) == 1 then redis.call('XADD', wake, '*', 'contest', contest) end
-return {'appended', version, known_at}
+return {'appended', version, known_at, digest_of(at(version))}

@@ -48,13 +48,14 @@ for i = 0, events - 1 do
   local at = first + i * step
   local known_at, postings, field, subject, change, chain_after, history_after = unpack(ARGV, at, at + 6)
   local version = string.format('%d', began + i + 1)
-  redis.call('XADD', ledger, version .. '-0', 'known_at', known_at, 'postings', postings,
-    field == 'contest' and 'contest' or 'endorsement', subject, 'history', history_after, 'chain', chain_after)
-  put(field, subject)
+  -- First what nothing above has looked at: if something else lies under its key, nothing at all is committed.
   if oldest ~= '' then
     redis.call('XADD', changes, '*', 'contest', contest, 'version', version, 'event', change,
       'history', history_after, 'follows', history)
   end
+  redis.call('XADD', ledger, version .. '-0', 'known_at', known_at, 'postings', postings,
+    field == 'contest' and 'contest' or 'endorsement', subject, 'history', history_after, 'chain', chain_after)
+  put(field, subject)
   history = history_after
 end
 for i = first + events * step, #ARGV, 2 do put(ARGV[i], ARGV[i + 1]) end

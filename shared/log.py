@@ -1,7 +1,7 @@
 """The log: a contest's events for good, one Redis stream, entry `<version>-0`."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple, cast
 
@@ -36,10 +36,12 @@ class NewEvent(NamedTuple):
 
 
 class Appended(NamedTuple):
-    """The contest's version after the append, and when the server learned of it (an instant)."""
+    """The contest's version after the append, when the server learned of it (an instant), and the digest of the last
+    entry; '' if that is not known."""
 
     version: int
     known_at: int
+    digest: str = ""
 
 
 class Moved(Exception):
@@ -87,15 +89,18 @@ class Log:
         """The contest's keys in this deployment."""
         return PartitionKeys(partition_of(contest, self.partitions)).contest(contest)
 
-    async def append(self, contest: str, expected: int, events: Sequence[NewEvent]) -> Appended:
+    async def append(
+        self, contest: str, expected: int, events: Sequence[NewEvent], follows: str = ""
+    ) -> Appended:
         """Appends all events or none, one Lua call; when this returns they are as safe as was promised.
 
+        `follows` is the digest of the entry that the log ends with, '' where that is not known.
         Appending the same events at the same version again appends nothing and answers as the first time. Raises
         `Moved`, also where an event's id is there as anything else than it would be now, and
         `NotReplicated`: then they may be there or not, as after any other failure of the server.
         """
         keys = self.keys(contest)
-        arguments: list[Any] = [contest, expected]
+        arguments: list[Any] = [contest, expected, follows]
         for new in events:
             known_at = "" if new.known_at is None else format_instant(new.known_at)
             arguments += (new.id, new.digest, type_of(new.event), known_at, encode_event(new.event))
@@ -107,8 +112,24 @@ class Log:
         if result[0] == b"known":
             await self.confirm(contest)
             version = result[1]
-            return Appended(version, (await self.read(contest, version - 1, 1))[0].known_at)
-        return Appended(result[1], start_of(result[2].decode(), "UTC"))
+            last = (await self.read(contest, version - 1, 1))[0]
+            return Appended(version, last.known_at, last.digest)
+        return Appended(result[1], start_of(result[2].decode(), "UTC"), result[3].decode())
+
+    async def leading(self, contest: str, versions: Mapping[str, int]) -> set[str]:
+        """Those of these event ids that lead to their event in the log, or to a version that is archived."""
+        key = self.keys(contest).log
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.xrange(key, count=1)
+            for version in versions.values():
+                pipe.xrange(key, f"{version}-0", f"{version}-0")
+            first, *found = cast(list[list[Entry]], await pipe.execute())
+        oldest = version_of(first[0][0]) if first else 0
+        return {
+            id_
+            for (id_, version), one in zip(versions.items(), found, strict=True)
+            if (one[0][1].get(b"id") == id_.encode() if one else version < oldest)
+        }
 
     async def confirm(self, contest: str) -> None:
         """Returns when all that the contest's log has now is as safe as was promised. Raises `NotReplicated`."""

@@ -1,6 +1,6 @@
 """The projection: ledger and state of each contest, as the scorer commits them and others read them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from importlib.resources import files
 from typing import Any, NamedTuple, cast
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 import orjson
 from redis.asyncio import Redis
 
-from shared.codec import decode_contest, decode_endorsement, encode_state
+from shared.codec import decode_contest, decode_endorsement, encode_state, version_of
 from shared.domain.book import FOLD, Book, Folded, NotLoaded, Pair
 from shared.domain.contest import Contest
 from shared.domain.times import format_instant, start_of
@@ -44,11 +44,13 @@ class Committed(NamedTuple):
 
 
 class Stands(NamedTuple):
-    """Where a generation's ledger and the log stand, and which generation answers."""
+    """Where a generation's ledger and the log stand, which generation answers, and the digest of the log's last entry;
+    '' if there is none."""
 
     version: int
     recorded: int
     generation: int
+    last: str
 
 
 class Parked(NamedTuple):
@@ -152,24 +154,26 @@ class Projections:
             last, (stored, totals, known_at, chain, noted) = await pipe.execute()
         if not last_of(last):
             return Begun(Book(), "", NOTHING)
-        history = await self._history(contest, last_of(last), noted, checked=not as_it_stands)
+        history = await self._history(contest, last[0], noted, checked=not as_it_stands)
         cells = {(c, k): (count, members) for c, k, count, members in orjson.loads(totals)}
         book = Book(last_of(last), int(known_at), decode_contest(stored), cells)
         return Begun(book, chain.decode() if chain else "", history)
 
-    async def _history(self, contest: str, version: int, noted: bytes | None, *, checked: bool) -> str | None:
-        """The history up to a version, as the state notes it. Raises `Inconsistent`."""
+    async def _history(self, contest: str, last: Entry, noted: bytes | None, *, checked: bool) -> str | None:
+        """The history up to the ledger's last entry, as the state notes it. Raises `Inconsistent`."""
+        version = version_of(last[0])
         noted_at, history, digest = noted.decode().split() if noted else ("0", "", "")
         if not checked:
             return history if int(noted_at) == version else None
         if int(noted_at) > version:
             raise Torn(contest, version, int(noted_at))
-        if int(noted_at) < version:
-            return None  # it was folded on by an earlier release
         found = await self.log.picked_if_there(contest, version)
-        if found is None or digest_of(found) != digest:
+        of_earlier_release = int(noted_at) < version  # which noted no digest
+        if found is None or not (
+            _may_be_of(last[1], found) if of_earlier_release else digest_of(found) == digest
+        ):
             raise OtherHistory(contest, version, await self.log.version(contest))
-        return history
+        return None if of_earlier_release else history
 
     async def load(self, contest: str, generation: int, book: Book, needs: NotLoaded) -> Stands:
         """Loads endorsements and pairs into the book. Returns where all stood at that moment.
@@ -193,7 +197,8 @@ class Projections:
             book.endorsements[id_] = decode_endorsement(value) if value else None
         for pair, value in zip(pairs, found[len(wanted) :], strict=True):
             book.pairs[pair] = tuple(value.decode().split()) if value else ()
-        return Stands(last_of(ledger), last_of(log), _number(answering))
+        last = digest_of(log[0][1]) if log else ""
+        return Stands(last_of(ledger), last_of(log), _number(answering), last)
 
     def commit_of(
         self,
@@ -266,6 +271,17 @@ def _commit_keys(keys: ContestKeys, generation: int) -> list[str]:
         shared.parked,
         keys.generation,
     ]
+
+
+def _may_be_of(folded: Mapping[bytes, bytes], logged: Mapping[bytes, bytes]) -> bool:
+    """Whether an entry of the ledger was folded from one of the log, as far as can be told without a digest."""
+    if folded.get(b"known_at") != logged.get(b"known_at"):
+        return False
+    try:
+        about = orjson.loads(logged[b"data"]).get("endorsement")
+        return about is None or about == orjson.loads(folded[b"endorsement"])["id"]
+    except (KeyError, ValueError, AttributeError):
+        return False
 
 
 def _linked(chain: str, entry: tuple[str, bytes, str, bytes]) -> str:

@@ -12,8 +12,10 @@ if (redis.call('GET', KEYS[1]) or '1') ~= ARGV[1] then
   return redis.error_reply('another generation took over: rebuild again')
 end
 if stands(KEYS[4]) < math.min(stands(KEYS[2]), stands(KEYS[8])) then return 0 end
+-- First what could be refused: numbers begin anew where the generation's key was lost, and certificates stay.
+local number = math.max(stands(KEYS[5]), tonumber(ARGV[2]))
+redis.call('XADD', KEYS[5], string.format('%d-*', number), 'certificate', ARGV[3])
 redis.call('SET', KEYS[1], ARGV[2])
-redis.call('XADD', KEYS[5], ARGV[2] .. '-0', 'certificate', ARGV[3])
 for i = 2, 3 do redis.call('EXPIRE', KEYS[i], ARGV[5]) end
 redis.call('UNLINK', KEYS[6])
 redis.call('HDEL', KEYS[7], ARGV[4])

@@ -23,9 +23,11 @@ from services.ingest.sheets import (
     subject_of,
     surely_needs,
 )
+from shared.codec import decode_entry, version_of
 from shared.domain.book import Book, NotLoaded, first_needs
 from shared.domain.errors import Refused
 from shared.domain.events import Recorded
+from shared.history import digest_of
 from shared.log import Log, Moved, NewEvent
 from shared.projections import Projections
 from shared.unavailable import FallenBehind
@@ -45,11 +47,12 @@ class BatchRefused(Exception):
 
 @dataclass
 class _Contest:
-    """What the desk remembers of one contest: its book at the log's end, of which generation, and how far the scorers
-    were."""
+    """What the desk remembers of one contest: its book at the log's end and the digest of the entry there ('' if there
+    is none), of which generation, and how far the scorers were."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     book: Book | None = None
+    last: str = ""
     generation: int = 1
     folded: int = 0
 
@@ -150,7 +153,8 @@ class Desk:
             if len(refusals) < len(outcomes):
                 await self.log.confirm(contest)  # taken before, perhaps by one who could not say so
             return outcomes
-        appended = await self.log.append(contest, began, events)
+        appended = await self.log.append(contest, began, events, kept.last)
+        kept.last = appended.digest
         book.known_at = max(book.known_at, appended.known_at)
         return [stamped(outcome, appended.known_at) for outcome in outcomes]
 
@@ -160,12 +164,19 @@ class Desk:
             kept.generation = await self.projections.generation(contest)
             book = (await self.projections.begin(contest, kept.generation)).book
             began = book.version
-            tail = await self.log.read(contest, began)
+            tail = await self._tail(contest, kept, began)
             needs = first_needs(recorded.event for recorded in tail)
             if await self._fill(contest, kept, book, began, needs) and await self._catch_up(
                 contest, kept, book, began, tail
             ):
                 return book
+
+    async def _tail(self, contest: str, kept: _Contest, began: int) -> list[Recorded]:
+        """What the log has behind the projection. It is noted which entry it ends with."""
+        # With the one that was folded last.
+        entries = await self.log.entries(contest, max(began - 1, 0))
+        kept.last = digest_of(entries[-1][1]) if entries else ""
+        return [decode_entry(*entry) for entry in entries if version_of(entry[0]) > began]
 
     async def _catch_up(
         self, contest: str, kept: _Contest, book: Book, began: int, tail: Sequence[Recorded]
@@ -194,6 +205,8 @@ class Desk:
         stands = await self.projections.load(contest, kept.generation, kept.book, needs)
         if stands.recorded != began or stands.version > began or stands.generation != kept.generation:
             raise Moved
+        if kept.last != stands.last:
+            raise Moved  # another log, which stands there too
 
     async def _known_ids(self, contest: str, sheets: Sequence[Sheet]) -> dict[str, tuple[int, str]]:
         """The version and digest of every event of these commands that is in the log."""
@@ -204,7 +217,13 @@ class Desk:
         parts = (
             (id_, value.decode().partition(" ")) for id_, value in zip(asked, found, strict=True) if value
         )
-        return {id_: (int(version), digest) for id_, (version, _, digest) in parts}
+        noted = {id_: (int(version), digest) for id_, (version, _, digest) in parts}
+        return await self._leading(contest, noted) if noted else {}
+
+    async def _leading(self, contest: str, noted: dict[str, tuple[int, str]]) -> dict[str, tuple[int, str]]:
+        """Those that lead to their event: the log may have lost what its ids still tell of."""
+        leading = await self.log.leading(contest, {id_: version for id_, (version, _) in noted.items()})
+        return {id_: noted[id_] for id_ in noted if id_ in leading}
 
     async def _decide(
         self, contest: str, kept: _Contest, sheets: Sequence[Sheet], known: dict[str, tuple[int, str]]

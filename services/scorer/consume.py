@@ -215,6 +215,8 @@ class Fold:
             chunk = await self.events.read_before_unreadable(self.contest, book.version, CHUNK)
         except UnreadableEvent as error:
             raise Unfoldable(self.contest, book.version + 1, str(error)) from error
+        if chunk and chunk[0].version != book.version + 1:
+            raise Unfoldable(self.contest, book.version + 1, _missing(book.version + 1, chunk[0].version))
         # What a replica lacks can still be lost with the primary, and what was shown of it would be taken back.
         await self.events.confirm(self.contest)
         await self._load(book, began, first_needs(one.event for one in chunk))
@@ -283,6 +285,14 @@ class Publisher:
         moves = self._scoreboard.move(folded.postings)
         effect = Effect(folded.recorded, subject, folded.postings, moves)
         return cloud_event(self._contest, self._zone, effect)
+
+
+def _missing(version: int, following: int) -> str:
+    return (
+        f"its log has no version {version}, and goes on with version {following}: bring the log, or the record of "
+        "where it is archived, back from a replica or a copy of the append-only file, or restore a backup into an "
+        "empty server"
+    )
 
 
 def _goes_on(book: Book, began: int, chunk: Sequence[Recorded]) -> bool:

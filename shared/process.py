@@ -12,7 +12,7 @@ import uvloop
 from pydantic import ValidationError
 from redis import exceptions
 
-from shared.lines import STANDARD_ERROR, Lines, LinesHandler, last_words, writer
+from shared.log_lines import STANDARD_ERROR, LogLines, LogLinesHandler, last_words, writer
 from shared.server import UnfitServer
 from shared.settings import Settings
 
@@ -35,8 +35,8 @@ def run(service: Coroutine[Any, Any, None], level: str) -> int:
     """Runs a service to its end; the exit code. A server or setting that is not fit is one sentence and 78,
     a server that is not reached one sentence and 3.
     """
-    said = Lines(writer(STANDARD_ERROR))
-    logging.basicConfig(level=level, format="%(levelname)s %(message)s", handlers=[LinesHandler(said)])
+    said = LogLines(writer(STANDARD_ERROR))
+    logging.basicConfig(level=level, format="%(levelname)s %(message)s", handlers=[LogLinesHandler(said)])
     # FastStream says for every message that it came and went, and httpx for every request.
     for talkative in ("standings.stream", "httpx"):
         logging.getLogger(talkative).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -10,7 +10,7 @@ from services.console.client import PARTLY, Client, Failed
 from services.demo import race
 from services.supervisor.app import Stopped, Supervisor, stopped_by_signals
 from services.supervisor.embedded import CannotStart
-from shared.lines import STANDARD_ERROR, Lines, writer
+from shared.log_lines import STANDARD_ERROR, LogLines, writer
 
 _STANDINGS = f"/v1/contests/{race.CONTEST}/standings"
 
@@ -19,7 +19,7 @@ def run(seed: int, once: bool, data: Path | None, api_port: int, ingest_port: in
     """Runs the demo; the exit code."""
     with ExitStack() as stack:
         directory = data or Path(stack.enter_context(TemporaryDirectory(prefix="standings-demo-")))
-        log = Lines(writer(STANDARD_ERROR)).put if verbose else (lambda _: None)
+        log = LogLines(writer(STANDARD_ERROR)).put if verbose else (lambda _: None)
         supervisor = Supervisor(directory, api_port, ingest_port, None, log)
         try:
             with stopped_by_signals(supervisor), supervisor.started() as addresses:

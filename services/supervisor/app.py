@@ -15,7 +15,7 @@ from pathlib import Path
 from services.supervisor import embedded
 from services.supervisor.embedded import CannotStart
 from services.supervisor.processes import Backoff, Child, Command, Guard, Log, stop
-from shared.lines import STANDARD_OUTPUT, Lines
+from shared.log_lines import STANDARD_OUTPUT, LogLines
 
 HOST = "127.0.0.1"
 COMMANDS: Mapping[str, Sequence[str]] = {
@@ -215,7 +215,7 @@ def run(
     commands: Mapping[str, Sequence[str]] = COMMANDS,
 ) -> int:
     """Runs everything in the foreground and prints where it answers. Returns the exit code of `standings run`."""
-    said = Lines(echo)
+    said = LogLines(echo)
     supervisor = Supervisor(data, api_port, ingest_port, redis_url, said.put, commands)
     try:
         with stopped_by_signals(supervisor), supervisor.started() as addresses:

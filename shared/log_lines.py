@@ -16,7 +16,7 @@ MOST_WAITING = 10_000
 STANDARD_OUTPUT, STANDARD_ERROR = 1, 2
 
 
-class Lines:
+class LogLines:
     """Lines on their way to `write`, which may fail and may take for ever."""
 
     def __init__(self, write: Callable[[str], None], most_waiting: int = MOST_WAITING) -> None:
@@ -50,10 +50,10 @@ class Lines:
             self._waiting.task_done()
 
 
-class LinesHandler(logging.Handler):
+class LogLinesHandler(logging.Handler):
     """Says log records as lines."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: LogLines) -> None:
         super().__init__()
         self._lines = lines
 
@@ -81,7 +81,7 @@ def writer(descriptor: int) -> Callable[[str], None]:
 
 def last_words(line: str) -> None:
     """A line on standard error before the process ends: written if it can be, within a second."""
-    lines = Lines(writer(STANDARD_ERROR))
+    lines = LogLines(writer(STANDARD_ERROR))
     lines.put(line)
     lines.flush()
 

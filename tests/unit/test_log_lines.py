@@ -7,12 +7,12 @@ import threading
 
 import pytest
 
-from shared.lines import Lines, LinesHandler, writer
+from shared.log_lines import LogLines, LogLinesHandler, writer
 
 
 def test_lines_are_written_in_order() -> None:
     written: list[str] = []
-    lines = Lines(written.append)
+    lines = LogLines(written.append)
     for n in range(100):
         lines.put(str(n))
     lines.flush(20)
@@ -28,7 +28,7 @@ def test_a_line_that_cannot_be_written_is_lost_and_the_next_is_tried() -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
         written.append(line)
 
-    lines = Lines(write)
+    lines = LogLines(write)
     for line in ("before", "lost", "after"):
         lines.put(line)
     lines.flush(20)
@@ -45,7 +45,7 @@ def test_an_output_that_stands_still_holds_up_nobody_and_says_later_what_it_miss
         goes_on.wait(20)
         written.append(line)
 
-    lines = Lines(write, most_waiting=3)
+    lines = LogLines(write, most_waiting=3)
     lines.put("0")
     assert stands.wait(20)
     for n in range(1, 6):
@@ -60,9 +60,9 @@ def test_an_output_that_stands_still_holds_up_nobody_and_says_later_what_it_miss
 
 def test_records_are_said_as_they_read() -> None:
     written: list[str] = []
-    lines = Lines(written.append)
+    lines = LogLines(written.append)
     log = logging.getLogger("alone")
-    log.addHandler(LinesHandler(lines))
+    log.addHandler(LogLinesHandler(lines))
     log.propagate = False
     log.error("%s of %d", "one", 2)
     lines.flush(20)

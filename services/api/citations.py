@@ -8,7 +8,7 @@ from services.api.boards import Board
 from services.api.documents import Document
 from services.api.index import Index
 from services.api.questions import PolicyQuestion
-from services.api.replies import FOR_EVER, Asked, Headers, Reply
+from services.api.replies import FOR_EVER, Headers, Reply, Wants
 from services.api.seen import Seen, seen_at
 from shared.domain.contest import Contest
 from shared.domain.errors import NotFound, UnknownVersion
@@ -34,7 +34,7 @@ class Citations:
         self.answers = answers
 
     def reply(
-        self, index: Index, seen: Seen, policy: str, valid_at: str, wants: Asked, *, raw: bool
+        self, index: Index, seen: Seen, policy: str, valid_at: str, wants: Wants, *, raw: bool
     ) -> Reply:
         """The cited standings. Raises `Refused`, `Reset` where the address says that it is of another history."""
         seen.refuse_other("version", index)

@@ -56,7 +56,9 @@ class _Question(Said):
     wait_ms: Annotated[int, Field(ge=0, le=10_000, description="for at most so long")] = 2000
 
 
-class _RowsQuestion(_Question):
+class RowsQuestion(_Question):
+    """About a contest, and answered with rows."""
+
     raw: Raw = False
 
 
@@ -71,18 +73,18 @@ class ContestsQuestion(Said):
     raw: Raw = False
 
 
-class ContestQuestion(_RowsQuestion):
+class ContestQuestion(RowsQuestion):
     """About a contest as it is now."""
 
 
-class EventsQuestion(_RowsQuestion):
+class EventsQuestion(RowsQuestion):
     """About a contest's log."""
 
     after: Annotated[int, Field(ge=0, le=2**53, description="the version before the first one wanted")] = 0
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
-class PolicyQuestion(_RowsQuestion):
+class PolicyQuestion(RowsQuestion):
     """Under a policy, or weights of one's own."""
 
     policy: PolicyId = FIVETHIRTYEIGHT_2020.id
@@ -100,7 +102,7 @@ class StandingsQuestion(PolicyQuestion):
     format: Format = None
 
 
-class EndorsementsQuestion(_RowsQuestion):
+class EndorsementsQuestion(RowsQuestion):
     """The endorsements in force at a moment, page by page."""
 
     valid_at: TimeText = None

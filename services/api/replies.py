@@ -26,7 +26,7 @@ COMPRESSION: Final = 5
 _VARY = b"accept, accept-encoding, accept-datetime"
 
 
-class Asked(NamedTuple):
+class Wants(NamedTuple):
     """What a request's headers ask for."""
 
     accept: bytes = b""
@@ -44,7 +44,7 @@ class Reply(NamedTuple):
     body: bytes
 
 
-def asked(headers: Iterable[tuple[bytes, bytes]]) -> Asked:
+def wants_of(headers: Iterable[tuple[bytes, bytes]]) -> Wants:
     """What these headers ask for; of a header on several lines, the lines are one list. Raises `NotAcceptable`."""
     accept = accept_encoding = if_none_match = accept_datetime = b""
     for name, value in headers:
@@ -57,7 +57,7 @@ def asked(headers: Iterable[tuple[bytes, bytes]]) -> Asked:
         elif name == b"accept-datetime":
             accept_datetime = value
     codings = acceptance.codings(accept_encoding) if accept_encoding else acceptance.AS_IT_IS
-    return Asked(accept, codings.gzip, codings.identity, if_none_match, accept_datetime)
+    return Wants(accept, codings.gzip, codings.identity, if_none_match, accept_datetime)
 
 
 def form_of(given: Format | None, accept: bytes) -> Format:
@@ -123,12 +123,12 @@ def headed(
     return Written(rest, always[2][1], form, times, always)
 
 
-def has_it(found: Written, wants: Asked) -> bool:
+def has_it(found: Written, wants: Wants) -> bool:
     """Whether the request is of somebody who has the document already."""
     return bool(wants.if_none_match) and _matches(wants.if_none_match, found.tag)
 
 
-def reply(found: Written, wants: Asked, times: bytes | None = None) -> Reply:
+def reply(found: Written, wants: Wants, times: bytes | None = None) -> Reply:
     """The reply to a request; `times`, as JSON, replace the document's own."""
     if has_it(found, wants):
         return Reply(304, found.headers[1:], b"")

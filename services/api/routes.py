@@ -1,6 +1,7 @@
 """The HTTP interface of the API."""
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
@@ -22,6 +23,7 @@ from services.api.questions import (
     Raw,
     RevisionsQuestion,
     RiskQuestion,
+    RowsQuestion,
     StandingsQuestion,
     TimelineQuestion,
     TimeMapQuestion,
@@ -31,6 +33,8 @@ from services.api.turns import Turns
 from shared.domain.errors import UnknownEndorsement
 from shared.domain.ids import SLUG
 from shared.text import Asked
+
+Q = TypeVar("Q", bound=RowsQuestion)
 
 ContestId = Annotated[str, Path(pattern=SLUG, examples=["us-president-2020-dem"])]
 EndorsementId = Annotated[Asked, Path(max_length=120, examples=["ed-rendell.amy-klobuchar"])]
@@ -62,10 +66,25 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
     async def reply(
         request: Request, document: Document, form: Format | None = None, *, raw: bool
     ) -> Response:
-        wants = replies.asked(request.scope["headers"])
+        wants = replies.wants_of(request.scope["headers"])
         chosen = replies.form_of(form, wants.accept)
         document = document._replace(raw=raw)
         return await sending.answer(document, chosen, wants, replies.cache_of(pinned=False), turns)
+
+    async def worked_out(
+        request: Request,
+        contest: str,
+        question: Q,
+        answer: Callable[[Index, Q], Awaitable[Document]],
+        form: Format | None = None,
+    ) -> Response:
+        """The reply to a question that may be large: worked out in its turn."""
+
+        async def read(index: Index) -> Response:
+            async with turns.working():
+                return await reply(request, await answer(index, question), form, raw=question.raw)
+
+        return await contests.answer(contest, question.min_version, question.wait_ms, read)
 
     @router.get("/contests", tags=["contests"], responses=examples.of(examples.CONTESTS, *examples.ROWS))
     async def all_contests(request: Request, question: Annotated[ContestsQuestion, Query()]) -> Response:
@@ -99,8 +118,8 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
     ) -> Response:
         """A contest's candidates, in the order of their entry."""
         index = await contests.at(contest, question.min_version, question.wait_ms)
-        listed = views.candidates(index.contest(index.version))
-        value = {"contest": contest, "version": index.version, "candidates": listed}
+        entered = views.candidates(index.contest(index.version))
+        value = {"contest": contest, "version": index.version, "candidates": entered}
         return await reply(request, Document(value, "candidates"), raw=question.raw)
 
     @router.get("/policies", tags=["policies"], responses=_ROWS)
@@ -129,7 +148,7 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         `Accept-Datetime` (RFC 7089) asks for what was shown then.
         """
         index = await contests.at(contest, question.min_version, question.wait_ms)
-        wants = replies.asked(request.scope["headers"])
+        wants = replies.wants_of(request.scope["headers"])
         return sending.response(standings_replies.reply(index, question, wants))
 
     @router.get(
@@ -145,7 +164,7 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
     ) -> Response:
         """Standings to cite: the same bytes for ever. `Standings-Corrected-At` says since when they are outdated."""
         index = await contests.at(contest, 0, 0)
-        wants = replies.asked(request.scope["headers"])
+        wants = replies.wants_of(request.scope["headers"])
         return sending.response(citations.reply(index, seen.read(version), policy, valid_at, wants, raw=raw))
 
     @router.get(
@@ -176,62 +195,35 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         request: Request, contest: ContestId, question: Annotated[TimelineQuestion, Query()]
     ) -> Response:
         """Every candidate's score over time, along either axis."""
-        index = await contests.at(contest, question.min_version, question.wait_ms)
-        async with turns.working():
-            return await reply(
-                request, await over_time.timeline(index, question), question.format, raw=question.raw
-            )
+        return await worked_out(request, contest, question, over_time.timeline, question.format)
 
     @router.get("/contests/{contest}/diff", tags=["over time"], responses=_ROWS)
     async def diff(
         request: Request, contest: ContestId, question: Annotated[DiffQuestion, Query()]
     ) -> Response:
         """Who gained and who lost between two moments, and which events did it."""
-
-        async def read(index: Index) -> Response:
-            async with turns.working():
-                return await reply(request, await differences.diff(index, question), raw=question.raw)
-
-        return await contests.answer(contest, question.min_version, question.wait_ms, read)
+        return await worked_out(request, contest, question, differences.diff)
 
     @router.get("/contests/{contest}/revisions", tags=["over time"], responses=_ROWS)
     async def revisions(
         request: Request, contest: ContestId, question: Annotated[RevisionsQuestion, Query()]
     ) -> Response:
         """How the picture of one day changed as more was learned, event by event."""
-
-        async def read(index: Index) -> Response:
-            async with turns.working():
-                return await reply(
-                    request, await differences.revisions(index, question), question.format, raw=question.raw
-                )
-
-        return await contests.answer(contest, question.min_version, question.wait_ms, read)
+        return await worked_out(request, contest, question, differences.revisions, question.format)
 
     @router.get("/contests/{contest}/revision-risk", tags=["over time"], responses=_ROWS)
     async def risk(
         request: Request, contest: ContestId, question: Annotated[RiskQuestion, Query()]
     ) -> Response:
         """How far the figure published on each day moved later, and how long it took to settle."""
-        index = await contests.at(contest, question.min_version, question.wait_ms)
-        async with turns.working():
-            return await reply(
-                request, await over_time.risk(index, question), question.format, raw=question.raw
-            )
+        return await worked_out(request, contest, question, over_time.risk, question.format)
 
     @router.get("/contests/{contest}/endorsements", tags=["endorsements"], responses=_ROWS)
     async def endorsements(
         request: Request, contest: ContestId, question: Annotated[EndorsementsQuestion, Query()]
     ) -> Response:
         """The endorsements at a moment, page by page; `next` is the cursor of the next page, of the same moment."""
-
-        async def read(index: Index) -> Response:
-            async with turns.working():
-                return await reply(
-                    request, await answers.endorsements(index, question), question.format, raw=question.raw
-                )
-
-        return await contests.answer(contest, question.min_version, question.wait_ms, read)
+        return await worked_out(request, contest, question, answers.endorsements, question.format)
 
     @router.get("/contests/{contest}/endorsements/{endorsement}", tags=["endorsements"], responses=_ROWS)
     async def one_endorsement(
@@ -268,9 +260,9 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         async def read(index: Index) -> Response:
             there = max(index.version, await contests.events.version(contest))
             last = min(question.after + question.limit, there)
-            listed = recorded.events(contests, index, range(question.after + 1, last + 1))
+            logged = recorded.events(contests, index, range(question.after + 1, last + 1))
             async with turns.working():
-                value = {"contest": contest, "version": index.version, "events": listed}
+                value = {"contest": contest, "version": index.version, "events": logged}
                 return await reply(request, Document(value, "events"), raw=question.raw)
 
         return await contests.answer(contest, question.min_version, question.wait_ms, read)

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from services.api import replies
 from services.api.documents import Document, Format, Rows, encode, join
-from services.api.replies import Asked, Headers, Reply
+from services.api.replies import Headers, Reply, Wants
 from services.api.streaming import until_left
 from services.api.turns import Turns
 from services.api.writing import pieces
@@ -28,7 +28,7 @@ _SLOWEST_SECONDS: Final = 20
 _SLOWEST_BYTES_A_SECOND: Final = 50_000
 
 
-async def answer(document: Document, form: Format, wants: Asked, cache: bytes, turns: Turns) -> Response:
+async def answer(document: Document, form: Format, wants: Wants, cache: bytes, turns: Turns) -> Response:
     """The response to a request for a document. Raises `Unwritable`."""
     rest = pieces(document, form, turns)
     begun: list[bytes] = []
@@ -82,7 +82,7 @@ class LargeResponse(Response):
     part for the whole.
     """
 
-    def __init__(self, headers: Headers, body: AsyncIterator[bytes], wants: Asked, turns: Turns) -> None:
+    def __init__(self, headers: Headers, body: AsyncIterator[bytes], wants: Wants, turns: Turns) -> None:
         super().__init__()
         self.raw_headers = [*headers, (b"content-encoding", b"gzip")] if wants.accepts_gzip else headers
         self._body = _packed(body, turns) if wants.accepts_gzip else body

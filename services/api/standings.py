@@ -13,7 +13,7 @@ from services.api.documents import Document
 from services.api.index import Index
 from services.api.moments import Moment, moment
 from services.api.questions import StandingsQuestion
-from services.api.replies import Asked, Headers, Mementos, Reply, Written
+from services.api.replies import Headers, Mementos, Reply, Wants, Written
 from shared.domain.errors import Refused
 from shared.domain.times import format_instant
 
@@ -30,11 +30,11 @@ class StandingsReplies:
     def __init__(self, answers: Answers) -> None:
         self.answers = answers
 
-    def reply(self, index: Index, question: StandingsQuestion, wants: Asked) -> Reply:
+    def reply(self, index: Index, question: StandingsQuestion, wants: Wants) -> Reply:
         """The reply. Raises `Refused`."""
         return replies.reply(self.written(index, question, wants)[0], wants)
 
-    def written(self, index: Index, question: StandingsQuestion, wants: Asked) -> tuple[Written, Moment]:
+    def written(self, index: Index, question: StandingsQuestion, wants: Wants) -> tuple[Written, Moment]:
         """The standings in the format that is wanted, at the moment that is asked for. Raises `Refused`."""
         form = replies.form_of(question.format, wants.accept)
         at, location = self._moment(index, question, wants)
@@ -43,7 +43,7 @@ class StandingsReplies:
         cache = replies.cache_of(at.pinned and location is None)
         return replies.written(document, form, cache, headers, _identity(index, question, at, document)), at
 
-    def _moment(self, index: Index, question: StandingsQuestion, wants: Asked) -> tuple[Moment, str | None]:
+    def _moment(self, index: Index, question: StandingsQuestion, wants: Wants) -> tuple[Moment, str | None]:
         """The moment, and its own address where Accept-Datetime chose it."""
         now = self.answers.clock()
         times = question.valid_at, question.known_at, question.version
@@ -124,7 +124,7 @@ class ThinPath:
         if index is None:
             return None
         try:
-            wants = replies.asked(scope["headers"])
+            wants = replies.wants_of(scope["headers"])
         except Refused:
             return None  # and the route says why
         if wants.accept_datetime or wants.accept not in (b"", b"*/*", b"application/json"):
@@ -135,7 +135,7 @@ class ThinPath:
             return self._fresh(index, (contest, query), wants)
         return replies.reply(kept.written, wants, self._now() if kept.present else None)
 
-    def _fresh(self, index: Index, key: tuple[str, bytes], wants: Asked) -> Reply | None:
+    def _fresh(self, index: Index, key: tuple[str, bytes], wants: Wants) -> Reply | None:
         try:
             question = StandingsQuestion.model_validate(_parameters(key[1]))
             if question.min_version > index.version or question.format not in (None, "json"):

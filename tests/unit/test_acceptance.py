@@ -42,13 +42,13 @@ from shared.problems import NotAcceptable
     ],
 )
 def test_gzip_is_used_exactly_where_it_is_accepted(header: str, gzipped: bool) -> None:
-    assert replies.asked([(b"accept-encoding", header.encode())]).accepts_gzip == gzipped
+    assert replies.wants_of([(b"accept-encoding", header.encode())]).accepts_gzip == gzipped
 
 
 def test_the_lines_of_a_header_are_one_list() -> None:
     lines = [(b"accept-encoding", b"br"), (b"accept", b"image/png")]
     lines += [(b"accept-encoding", b"gzip"), (b"accept", b"text/csv")]
-    wants = replies.asked(lines)
+    wants = replies.wants_of(lines)
 
     assert wants.accepts_gzip
     assert replies.form_of(None, wants.accept) == "csv"
@@ -57,7 +57,7 @@ def test_the_lines_of_a_header_are_one_list() -> None:
 @pytest.mark.parametrize("header", ["identity;q=0", "*;q=0", "br, identity;q=0, gzip;q=0", "*;q=0, gzip;q=0"])
 def test_an_answer_that_may_be_in_no_coding_that_we_have_is_refused(header: str) -> None:
     with pytest.raises(NotAcceptable, match="identity"):
-        replies.asked([(b"accept-encoding", header.encode())])
+        replies.wants_of([(b"accept-encoding", header.encode())])
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from starlette.types import Message
 
 from services.api import sending, turns
-from services.api.replies import Asked
+from services.api.replies import Wants
 from services.api.sending import LargeResponse
 from services.api.turns import Crowded, Turns
 
@@ -85,7 +85,7 @@ async def _body() -> AsyncIterator[bytes]:
 
 
 def _response(some: Turns) -> LargeResponse:
-    return LargeResponse([], _body(), Asked(), some)
+    return LargeResponse([], _body(), Wants(), some)
 
 
 def test_an_answer_for_which_there_is_no_place_is_refused_before_it_begins() -> None:
@@ -124,7 +124,7 @@ def test_a_failure_on_the_way_breaks_the_answer_off() -> None:
     async def ask() -> Any:
         reader = _Reader()
         with pytest.raises(OSError, match="away"):
-            await LargeResponse([], fails(), Asked(), Turns())({}, reader.receive, reader.send)
+            await LargeResponse([], fails(), Wants(), Turns())({}, reader.receive, reader.send)
         return reader.taken
 
     assert asyncio.run(ask()) == [b"0"]

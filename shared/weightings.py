@@ -7,7 +7,8 @@ from typing import Any, cast
 from redis.asyncio import Redis
 
 from shared.domain.errors import Refused
-from shared.domain.policies import Policies, Policy, read_policies
+from shared.domain.policies import Policies, Policy
+from shared.domain.policy_texts import read_policies
 from shared.files import content
 from shared.keys import POLICIES
 from shared.server import UnfitServer

@@ -24,7 +24,8 @@ from services.api.seen import Seen
 from services.api.states import Filter, digest, versions
 from shared.domain.contest import Contest
 from shared.domain.errors import Invalid, UnknownCandidate, UnknownCategory
-from shared.domain.policies import Policies, Policy, made_up
+from shared.domain.policies import Policies, Policy
+from shared.domain.policy_texts import made_up
 from shared.domain.times import format_instant
 
 # Of what the API may hold.

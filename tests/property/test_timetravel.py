@@ -18,7 +18,8 @@ from shared.codec import encode_state
 from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Recorded
-from shared.domain.policies import FIVETHIRTYEIGHT_2020, HEADCOUNT, UNION_MEMBERS, made_up
+from shared.domain.policies import FIVETHIRTYEIGHT_2020, HEADCOUNT, UNION_MEMBERS
+from shared.domain.policy_texts import made_up
 from shared.domain.standings import as_of, rank
 from shared.domain.times import end_of
 from tests.builders import NOW, ZONE, Everything

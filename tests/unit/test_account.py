@@ -13,7 +13,7 @@ from shared.codec import decode_contest, encode_state
 from shared.domain.contest import Candidate, Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Endorser
-from shared.domain.policies import made_up
+from shared.domain.policy_texts import made_up
 from shared.domain.postings import Posting
 
 NOW = 1_700_000_000_000_000

@@ -12,7 +12,7 @@ from services.api.views import policy as view
 from services.webhooks.hooks import Asked, Wanted
 from shared.domain.decimals import MOST_PLACES, MOST_WHOLE_DIGITS, bounded
 from shared.domain.errors import Invalid
-from shared.domain.policies import made_up, read_policies
+from shared.domain.policy_texts import made_up, read_policies
 from standings.client.exact import Exact, number
 
 # An exponent of three million: were it written out anywhere, it would be seen, and hurt nobody.

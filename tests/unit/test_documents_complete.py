@@ -11,7 +11,7 @@ import pytest
 import services
 from services.api.app import FormatNotInstalled
 from shared.domain.errors import Conflict, Refused
-from shared.domain.policies import read_policies
+from shared.domain.policy_texts import read_policies
 from shared.problems import status_of
 from shared.refusals import Busy
 from shared.settings import Settings

@@ -15,9 +15,9 @@ from shared.domain.policies import (
     UNION_MEMBERS,
     Policies,
     Policy,
-    read_policies,
     scores,
 )
+from shared.domain.policy_texts import read_policies
 
 OWN = {"id": '"own"', "version": "1", "title": '"Own"', "source": '"us"'}
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.policies import MOST_DOTS_A_LINE
+from shared.domain.policy_texts import MOST_DOTS_A_LINE
 from shared.server import UnfitServer
 from shared.settings import Settings
 from shared.weightings import MOST_BYTES, policies_of

@@ -11,7 +11,8 @@ from services.api.index import Index, LedgerEntry
 from services.api.series import MOST_POINTS, MOST_SCORES, Look
 from shared.codec import encode_state
 from shared.domain.contest import Candidate, Contest
-from shared.domain.policies import HEADCOUNT, made_up
+from shared.domain.policies import HEADCOUNT
+from shared.domain.policy_texts import made_up
 from shared.domain.postings import Posting
 
 _DAY = 86_400_000_000

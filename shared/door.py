@@ -47,7 +47,8 @@ class Door:
             # The rest of a body may be on its way still: the connection is of no more use.
             await refused(refusal, {"Connection": "close"})(scope, receive, send)
         except Disconnected:
-            return
+            # Of what was to come, not all came; who has closed only its own side can read this.
+            await Response(status_code=400)(scope, receive, send)
 
     async def _whole(self, body: Body, scope: Scope, receive: Receive, send: Send) -> None:
         assert body.most_bytes is not None  # noqa: S101 - what has no end cannot be held

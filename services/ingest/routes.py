@@ -162,8 +162,9 @@ def body_of(scope: Scope) -> Body:
     """What the route of a request takes."""
     if not _BATCH_PATH.fullmatch(scope["path"]):
         return COMMAND
-    asked = dict(parse_qsl(scope["query_string"]))
-    return _WHOLE_BATCH if asked.get(b"on_refusal") == b"abort" else _BATCH
+    # As the route reads it, which refuses what it does not know: of bytes, `parse_qsl` takes ASCII only.
+    asked = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    return _WHOLE_BATCH if asked.get("on_refusal") == "abort" else _BATCH
 
 
 def said(facts: Facts) -> dict[str, Any]:

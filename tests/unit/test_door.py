@@ -1,6 +1,7 @@
 """What comes to a service is bounded, and commands come from where they may come from."""
 
 import asyncio
+import tracemalloc
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from services.webhooks.app import Webhooks
 from shared import problems
 from shared.bodies import COMMAND, MOST_HELD_BYTES, PROGRESS_BYTES, Body, Held
 from shared.door import QUESTIONS, Door
-from shared.refusals import TooManyBodies
+from shared.refusals import BodyTooLarge, TooManyBodies
 from shared.settings import Settings
 
 NDJSON = "application/x-ndjson"
@@ -278,15 +279,30 @@ def test_a_client_that_leaves_has_asked_for_nothing() -> None:
     async def gone() -> Message:
         return {"type": "http.disconnect"}
 
+    said: list[Message] = []
+
     async def send(message: Message) -> None:
-        raise AssertionError(message)
+        said.append(message)
 
     taker = Taker()
     scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"host", b"localhost")]}
     scope["headers"] += [(b"content-length", b"2"), (b"content-type", b"application/json")]  # type: ignore[operator]
     asyncio.run(Door(taker, Settings())._command(scope, gone, send))
 
-    assert taker.asked == 0
+    assert (taker.asked, said[0]["status"]) == (0, 400)  # it may have closed its own side only, and read
+
+
+def test_a_body_in_many_small_pieces_takes_little_more_than_its_bytes() -> None:
+    async def trickle() -> Message:
+        return {"type": "http.request", "body": bytes(bytearray(b"xy")), "more_body": True}
+
+    tracemalloc.start()
+    with pytest.raises(BodyTooLarge):
+        asyncio.run(Held().read(trickle, 100_000, 60))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 400_000  # a list of the pieces took two million
 
 
 def test_bodies_that_are_not_whole_share_one_bound() -> None:
@@ -388,6 +404,9 @@ def test_a_body_goes_on_as_long_as_it_brings_something(
         ("/v1/contests/a/batch", b"on_refusal=abort", Body(NDJSON, 16 << 20, streamed=True)),
         ("/v1/contests/a/batch", b"on_refusal=continue&on_refusal=abort", Body(NDJSON, 16 << 20, True)),
         ("/v1/contests/a/batch", b"on_refusal=abort&on_refusal=continue", LINES),
+        ("/v1/contests/a/batch", b"on_refusal=abort&on_refusal=", LINES),
+        ("/v1/contests/a/batch", b"on_refusal=%C3%A9", LINES),
+        ("/v1/contests/a/batch", b"on_refusal=%FF&%FF=abort", LINES),
         ("/v1/contests/a/endorsements", b"on_refusal=abort", COMMAND),
         ("/v1/dead-letters/batch", b"", COMMAND),
     ],

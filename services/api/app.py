@@ -11,6 +11,7 @@ from services.api.answers import Answers
 from services.api.asyncapi import asyncapi_routes
 from services.api.change_routes import change_routes
 from services.api.contests import Contests
+from services.api.cors import AnyOrigin
 from services.api.documents import Unwritable
 from services.api.hub import Hub
 from services.api.past import Past
@@ -64,7 +65,7 @@ class Api:
         app.include_router(change_routes(subscriptions, settings.subscription_seconds, seats))
         account.add(archive)
         account.add(self.hub)
-        self.thin_path = ThinPath(app, answers)
+        self.thin_path = ThinPath(AnyOrigin(app), answers)
         self.app = Door(self.thin_path, settings)
 
     @asynccontextmanager

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from services.api import acceptance
+from services.api.cors import ANY_ORIGIN, EXPOSED
 from services.api.documents import MEDIA_TYPES, Document, Format, encode, join, write
 from shared.domain.errors import Invalid
 from shared.domain.times import format_instant, instant
@@ -116,8 +117,8 @@ def headed(
         (b"cache-control", cache),
         (b"etag", b'W/"' + key.hexdigest().encode() + b'"'),
         (b"vary", _VARY),
-        (b"access-control-allow-origin", b"*"),
-        (b"access-control-expose-headers", b"link, memento-datetime, etag, standings-corrected-at"),
+        ANY_ORIGIN,
+        EXPOSED,
         *headers,
     ]
     return Written(rest, always[2][1], form, times, always)

@@ -1,6 +1,8 @@
 """What the command line prints: tables for people, JSON for programs."""
 
-from typing import Any
+import sys
+from contextlib import suppress
+from typing import IO, Any, TextIO, cast
 
 import orjson
 from rich.console import Console
@@ -9,8 +11,35 @@ from rich.table import Table
 from shared.codec import exact
 from shared.text import plain
 
+
+class _StandardError:
+    """Standard error as it is at the time. What cannot be written to it is lost, and what went on goes on: a progress
+    bar and a warning are said on the side, and the exit code tells how it ended."""
+
+    encoding = "utf-8"
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            if (stream := self._stream()) is not None:
+                stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            if (stream := self._stream()) is not None:
+                stream.flush()
+
+    def isatty(self) -> bool:
+        stream = self._stream()
+        return stream is not None and stream.isatty()
+
+    def _stream(self) -> TextIO | None:
+        # While rich shows progress on a terminal it stands in for the stream, and would be asked for ever.
+        return getattr(sys.stderr, "rich_proxied_file", sys.stderr)
+
+
 out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+err = Console(file=cast(IO[str], _StandardError()), highlight=False)
 
 
 def say(line: str, style: str | None = None) -> None:

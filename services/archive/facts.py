@@ -5,12 +5,10 @@ from functools import cache
 from typing import Final
 
 from shared.domain.errors import UnreadableTime
-from shared.domain.events import Endorser, Event, Source, Unchanged
+from shared.domain.events import LONGEST_TEXT, MOST_MEMBERS, Endorser, Event, Source, Unchanged
 from shared.domain.ids import is_slug
 from shared.domain.times import start_of
 
-_LONGEST_TEXT: Final = 2000
-_MOST_MEMBERS: Final = 10**10
 _SLUGS: Final = frozenset({"contest", "candidate", "category", "endorsement"})
 _TIMES: Final = frozenset({"opened_at", "entered_at", "withdrew_at", "announced_at", "retracted_at"})
 _PARTS: Final = frozenset({"endorser", "source"})
@@ -31,9 +29,9 @@ def refuse_facts(event: Event, zone: str, length: int) -> None:
     if isinstance(endorser, Endorser):
         _refuse_id("endorser", endorser.id)
     members = getattr(event, "members", 0)
-    if isinstance(members, int) and not 0 <= members <= _MOST_MEMBERS:
-        raise Wrong("has members that are not 0 to 10^10")
-    if length > _LONGEST_TEXT:  # else no text in it is longer
+    if isinstance(members, int) and not 0 <= members <= MOST_MEMBERS:
+        raise Wrong(f"has members that are not 0 to {MOST_MEMBERS:,}")
+    if length > LONGEST_TEXT:  # else no text in it is longer
         _refuse_long(event)
         for name in _among(kind, _PARTS):
             _refuse_long(getattr(event, name))
@@ -62,5 +60,5 @@ def _refuse_time(name: str, value: object, zone: str) -> None:
 def _refuse_long(part: Event | Endorser | Source | Unchanged) -> None:
     for name in () if isinstance(part, Unchanged) else (field.name for field in fields(part)):
         value = getattr(part, name)
-        if isinstance(value, str) and len(value) > _LONGEST_TEXT:
-            raise Wrong(f"has {name} of {len(value)} characters, and {_LONGEST_TEXT} is the most")
+        if isinstance(value, str) and len(value) > LONGEST_TEXT:
+            raise Wrong(f"has {name} of {len(value)} characters, and {LONGEST_TEXT} is the most")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, model_validator
 
-from shared.domain.events import Endorser, Source
+from shared.domain.events import LONGEST_TEXT, MOST_MEMBERS, Endorser, Source
 from shared.domain.ids import EVENT_ID, SLUG
 from shared.objects import Said
 
@@ -15,10 +15,9 @@ Slug = Annotated[str, StringConstraints(pattern=SLUG)]
 EventId = Annotated[str, StringConstraints(pattern=EVENT_ID)]
 # Whether it is a time is for the domain to tell, which says what is understood.
 Time = Annotated[str, StringConstraints(max_length=40)]
-Text = Annotated[str, StringConstraints(max_length=2000)]
+Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
-# More than there are people, and few enough that sums of them stay within 64 bits.
-Members = Annotated[int, Field(ge=0, le=10**10, strict=True)]
+Members = Annotated[int, Field(ge=0, le=MOST_MEMBERS, strict=True)]
 
 
 class _Model(Said):
@@ -140,7 +139,9 @@ CORRECTABLE = frozenset({"endorser", "candidate", "category", "members", "announ
 
 
 class StrikeFacts(EndorsementFacts):
-    note: Annotated[str, StringConstraints(min_length=1, max_length=2000)] = Field(description="the reason")
+    note: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT)] = Field(
+        description="the reason"
+    )
 
 
 class SwitchFacts(EndorsementFacts):

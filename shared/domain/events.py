@@ -10,6 +10,11 @@ from typing import Final, Literal, NamedTuple
 
 Clock = Literal["server", "imported"]
 
+# Characters of a text.
+LONGEST_TEXT: Final = 2000
+# More than there are people, and few enough that sums of them stay within 64 bits.
+MOST_MEMBERS: Final = 10**10
+
 
 class Unchanged(Enum):
     """The one value of a field that a correction leaves alone."""

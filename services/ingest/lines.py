@@ -6,9 +6,8 @@ import re
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from starlette.requests import ClientDisconnect
-
 from services.ingest.reading import LONGEST
+from shared.domain.errors import Refused
 
 log = logging.getLogger("standings")
 
@@ -61,7 +60,5 @@ async def throw_away(body: AsyncIterator[bytes]) -> None:
                 thrown += len(part)
                 if thrown > MOST_THROWN_AWAY:
                     return
-    except ClientDisconnect:
-        raise
-    except Exception as error:
+    except (TimeoutError, Refused) as error:  # too slow, or too much of it
         log.info("the rest of a body was not read: %r", error)

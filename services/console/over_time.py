@@ -74,10 +74,7 @@ def _when(point: dict[str, Any]) -> str:
 def diff(answer: dict[str, Any]) -> None:
     """Who gained and who lost, and by which events."""
     policy = answer["policy"]
-    caption = (
-        f"from {_side(answer['from'])}\nto {_side(answer['to'])}\npolicy {policy['id']} v{policy['version']}"
-    )
-    table = Table(title=answer["title"], caption=caption)
+    table = Table(title=answer["title"], caption=f"policy {policy['id']} v{policy['version']}")
     table.add_column("Candidate")
     for column in ("From", "To", "Change", "Rank"):
         table.add_column(column, justify="right")
@@ -116,14 +113,14 @@ def _events(title: str, rows: list[dict[str, Any]]) -> Table:
     table = Table(title=title)
     table.add_column("Version", justify="right")
     table.add_column("Known at", no_wrap=True)
-    for column in ("Type", "Endorser", "Effect"):
+    table.add_column("Event", no_wrap=True)
+    for column in ("Endorser", "Effect"):
         table.add_column(column, overflow="fold")
     for row in rows:
         effect = ", ".join(f"{name} {_signed(by)}" for name, by in row["effect"].items())
         known_at = row["known_at"][:16] + "Z"
-        table.add_row(
-            str(row["version"]), known_at, row["type"], row["endorsement"]["endorser"]["name"], effect
-        )
+        happened = row["type"].removeprefix("endorsement.")
+        table.add_row(str(row["version"]), known_at, happened, row["endorsement"]["endorser"]["name"], effect)
     return table
 
 

@@ -27,7 +27,7 @@ def settings_from_environment() -> Settings:
     except ValidationError as error:
         for wrong in error.errors():
             name = "STANDINGS_" + "_".join(str(part) for part in wrong["loc"]).upper()
-            last_words(f"{name}={wrong['input']!r}: {wrong['msg']}")
+            last_words(f"{name}={wrong['input']!r}: {wrong['msg'].removeprefix('Value error, ')}")
         sys.exit(REFUSES_TO_START)
 
 

@@ -122,8 +122,8 @@ class Listing:
             return listed(index, parked)
         try:
             return await self._stored(name, parked)
-        except UnreadableEvent as error:
-            log.error("left out of the list of contests: %s", error)
+        except (ValueError, KeyError, TypeError, AttributeError, UnreadableEvent) as error:
+            log.error("contest %s is left out of the list of contests: %r", name, error)
             return None
 
     async def _stored(self, name: str, parked: Parked | None) -> Listed | None:

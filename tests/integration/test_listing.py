@@ -45,6 +45,25 @@ def test_contests_are_listed_page_by_page_and_none_is_brought_into_memory(
         asyncio.run(look())
 
 
+def test_a_contest_whose_projection_is_damaged_is_left_out_and_the_others_are_listed(
+    redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with standings(redis_url) as deployment, Redis.from_url(redis_url) as client:
+        opened(deployment, "a", "b", "c", "d")
+        shared = PartitionKeys(0)
+        client.hdel(shared.contest("a").state(1), "totals")
+        client.hset(shared.contest("b").state(1), "contest", "{}")
+        client.hset(shared.contest("d").state(1), "totals", "7")
+
+        async def look() -> None:
+            api = create_app(Settings(redis_url=redis_url))
+            async with api.work():
+                assert await pages(api, 10) == [["c"]]
+
+        asyncio.run(look())
+    assert all(f"contest {name}" in caplog.text for name in "abd")
+
+
 async def pages(api: Api, limit: int) -> list[list[str]]:
     """The ids on each page."""
     transport = httpx.ASGITransport(app=api.app)

@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 _POLL_MS = 1000
 _LOOK_AROUND_SECONDS = 1.0
+# Changes of one stream; one may have 100 KB and more, where a contest has hundreds of candidates.
+_READ_AT_ONCE = 100
 # So often what was overtaken while it was read is read again.
 _TRIES = 3
 
@@ -162,7 +164,7 @@ class Contests:
     async def _follow_streams(self, last: dict[str, str]) -> None:
         while True:
             try:
-                answer = await self.events.redis.xread(cast(Any, last), block=_POLL_MS, count=1000)
+                answer = await self.events.redis.xread(cast(Any, last), block=_POLL_MS, count=_READ_AT_ONCE)
                 self._follow(cast(list[tuple[bytes, list[Entry]]], answer or []), last)
             except FAILURES as error:
                 log.warning("cannot follow the changes, trying again: %s", error)

@@ -10,9 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from shared.changes import Effect, cloud_event
+from services.scorer.publishing import Publisher
 from shared.domain.book import Book, Folded, NotLoaded, first_needs
-from shared.domain.changes import Scoreboard
 from shared.domain.contest import Contest
 from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Recorded
@@ -36,6 +35,10 @@ CHUNK = 1000
 TURN = 20_000
 # So large may all folds that are kept be together; see `Fold.size`.
 _KEPT = 50_000
+# A commit ends with the event that brings it to so many bytes, about: a change may tell of every candidate under every
+# policy, an entry of every candidate, and the server does nothing else while it takes them.
+MOST_BYTES = 4 << 20
+_CANDIDATE_BYTES = 128
 # A commit is sent piece by piece as the server takes it: so often the fold lets the next piece go.
 _FOLDED_AT_ONCE = 100
 _MS_PER_HOUR = 3_600_000
@@ -192,11 +195,11 @@ class Fold:
         """
         book = progress.book
         began = book.version
-        chunk = await self._read(book, began)
+        chunk: Sequence[Recorded] = await self._read(book, began)
         commit = await self._fold(progress, began, chunk, delivered)
         while True:
             try:
-                chunk = await self._read(book, began) if _goes_on(book, began, chunk) else []
+                chunk = await self._following(progress, began, chunk)
             except Unfoldable:
                 await self.projections.commit(commit)
                 raise
@@ -208,6 +211,14 @@ class Fold:
                 committed = await committing
             if not chunk:
                 return committed
+
+    async def _following(
+        self, progress: "_Progress", began: int, chunk: Sequence[Recorded]
+    ) -> Sequence[Recorded]:
+        """What to fold next with this book: what a commit had no room for, or more of the log; none if others wait."""
+        if progress.left:
+            return progress.left if progress.book.version - began < TURN else ()
+        return await self._read(progress.book, began) if _goes_on(progress.book, began, chunk) else ()
 
     async def _read(self, book: Book, began: int) -> list[Recorded]:
         """The next events; what they are about is loaded into the book."""
@@ -225,25 +236,32 @@ class Fold:
     async def _fold(
         self, progress: "_Progress", began: int, chunk: Sequence[Recorded], delivered: str
     ) -> Commit:
-        """The commit of these events, which the book has taken, or of those before the first that cannot follow.
+        """The commit of these events, which the book has taken, as far as there is room for their changes; what is left
+        is noted. Or of those before the first that cannot follow.
 
         Raises `Unfoldable` if there is none before it.
         """
-        book = progress.book
+        book, oldest = progress.book, self.oldest_change()
         folded: list[Folded] = []
-        while len(folded) < len(chunk):
+        changes: list[bytes] = []
+        size = 0
+        progress.left = ()
+        while len(folded) < len(chunk) and size < MOST_BYTES:
             await asyncio.sleep(0)
             try:
                 for recorded in chunk[len(folded) : len(folded) + _FOLDED_AT_ONCE]:
-                    folded.append(book.fold(recorded))  # noqa: PERF401 - what came before an error stays
+                    folded.append(book.fold(recorded))
+                    changes.append(progress.publisher.change(folded[-1]) if oldest else b"")
+                    size += len(changes[-1]) + _about(folded[-1])
+                    if size >= MOST_BYTES:
+                        progress.left = chunk[len(folded) :]
+                        break
             except NotLoaded as needs:
                 await self._load(book, began, needs)
             except ValueError as error:
                 if not folded:
                     raise Unfoldable(self.contest, chunk[0].version, str(error)) from error
                 break
-        oldest = self.oldest_change()
-        changes = [progress.publisher.change(one) for one in folded] if oldest else [b""] * len(folded)
         commit = self.projections.commit_of(
             self.contest, self.generation, book, progress.trail, folded, changes, oldest, delivered
         )
@@ -260,31 +278,19 @@ class Fold:
 
 @dataclass
 class _Progress:
-    """How far a fold has come: its book, what publishes the next version, and the trail so far."""
+    """How far a fold has come: its book, what publishes the next version, the trail so far, and what was read and had
+    no room in the last commit.
+    """
 
     book: Book
-    publisher: "Publisher"
+    publisher: Publisher
     trail: Trail
+    left: Sequence[Recorded] = ()
 
 
-class Publisher:
-    """What is published of a contest's versions, one after the other."""
-
-    def __init__(self, contest: str, book: Book, policies: Iterable[Policy]) -> None:
-        self._contest = contest
-        self._zone = book.contest.timezone if book.contest else ""
-        candidates = book.contest.candidates if book.contest else ()
-        self._scoreboard = Scoreboard(policies, candidates, book.totals)
-
-    def change(self, folded: Folded) -> bytes:
-        """The CloudEvent of the next version."""
-        subject = folded.subject
-        if isinstance(subject, Contest):
-            self._zone = subject.timezone
-            self._scoreboard.enter(subject.candidates)
-        moves = self._scoreboard.move(folded.postings)
-        effect = Effect(folded.recorded, subject, folded.postings, moves)
-        return cloud_event(self._contest, self._zone, effect)
+def _about(folded: Folded) -> int:
+    """The bytes of what an event made of a contest, about; an endorsement is small."""
+    return _CANDIDATE_BYTES * len(folded.subject.candidates) if isinstance(folded.subject, Contest) else 0
 
 
 def _missing(version: int, following: int) -> str:

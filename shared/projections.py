@@ -151,9 +151,13 @@ class Projections:
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.xrevrange(keys.ledger(generation), count=1)
             pipe.hmget(keys.state(generation), [_CONTEST, _TOTALS, _KNOWN_AT, _CHAIN, _HISTORY])
-            last, (stored, totals, known_at, chain, noted) = await pipe.execute()
+            pipe.xrevrange(keys.log, count=1)
+            last, (stored, totals, known_at, chain, noted), log = await pipe.execute()
         if not last_of(last):
             return Begun(Book(), "", NOTHING)
+        # Also where the archive has the event: what comes next would not follow it.
+        if not as_it_stands and last_of(log) < last_of(last):
+            raise OtherHistory(contest, last_of(last), last_of(log))
         history = await self._history(contest, last[0], noted, checked=not as_it_stands)
         cells = {(c, k): (count, members) for c, k, count, members in orjson.loads(totals)}
         book = Book(last_of(last), int(known_at), decode_contest(stored), cells)

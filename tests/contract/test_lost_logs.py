@@ -1,5 +1,6 @@
 """What becomes of commands and projections where a log lost something, or is another one at the same version."""
 
+import asyncio
 from typing import Any, cast
 
 import pytest
@@ -184,5 +185,18 @@ def test_a_log_with_a_gap_parks_its_contest_and_says_what_to_bring_back(
         parked = await bench.projections.parked(CONTEST)
         assert parked is not None
         assert parked.version == missing
+
+    on(any_redis_url, work)
+
+
+def test_a_log_that_is_gone_is_not_there_because_it_is_archived(any_redis_url: str, tmp_path: Any) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench, 3)
+        log = Log(bench.log.redis, 1, archive=Archive(tmp_path))
+        await Mover(log, bench.projections, tmp_path, lambda *_: None).archive(CONTEST)
+        await log.redis.unlink(KEYS.log)
+        with pytest.raises(UnreadableEvent, match="its log ends at version 0"):
+            async with asyncio.timeout(5):
+                await Bench(log).desk.take(announcement("e9", "p9", id="id-9"))
 
     on(any_redis_url, work)

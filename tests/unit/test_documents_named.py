@@ -38,3 +38,14 @@ def test_every_setting_that_is_named_exists(document: Path) -> None:
     named = set(re.findall(r"STANDINGS_[A-Z_]*[A-Z]", document.read_text(encoding="utf-8")))
 
     assert named <= known
+
+
+def headings(document: Path) -> set[str]:
+    found = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_every_heading_that_is_linked_exists(document: Path) -> None:
+    for file, heading in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", document.read_text(encoding="utf-8")):
+        assert heading in headings(document.parent / file if file else document), f"{file}#{heading}"

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from shared.domain.errors import Refused
+from shared.text import MOST_OF_A_VALUE
 
 
 class Busy(Refused):
@@ -67,10 +68,10 @@ class WrongMediaType(Refused):
     title = "Wrong media type"
 
     def __init__(self, value: str | None, wanted: str) -> None:
-        given = "no type" if value is None else repr(value[:200])
+        given = "no type" if value is None else repr(value[:MOST_OF_A_VALUE])
         super().__init__(
             "Content-Type",
-            None if value is None else value[:200],
+            None if value is None else value[:MOST_OF_A_VALUE],
             f"the body is said to be of {given}, and {wanted} is taken here",
             f"send Content-Type: {wanted}",
         )
@@ -84,11 +85,13 @@ class Misdirected(Refused):
 
     def __init__(self, host: str | None) -> None:
         said = (
-            "a command names one host" if host is None else f"no commands are taken for host {host[:200]!r}"
+            "a command names one host"
+            if host is None
+            else f"no commands are taken for host {host[:MOST_OF_A_VALUE]!r}"
         )
         super().__init__(
             "Host",
-            None if host is None else host[:200],
+            None if host is None else host[:MOST_OF_A_VALUE],
             said,
             "use localhost or an IP address, or name the host in STANDINGS_ALLOWED_HOSTS of the service",
         )
@@ -103,7 +106,8 @@ class ForeignOrigin(Refused):
     def __init__(self, field: str, value: str, host: str) -> None:
         super().__init__(
             field,
-            value[:200],
-            f"{field} {value[:200]!r} is not of host {host[:200]!r}: no page of another site gives commands",
+            value[:MOST_OF_A_VALUE],
+            f"{field} {value[:MOST_OF_A_VALUE]!r} is not of host {host[:MOST_OF_A_VALUE]!r}: no page of another site "
+            "gives commands",
             "send commands from a program, or from a page of this host; a proxy in between passes Host on as it came",
         )

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from services.api.documents import MEDIA_TYPES, Format
 from shared.problems import NotAcceptable
+from shared.text import MOST_OF_A_VALUE
 
 _WEIGHT: Final = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 # What is longer is read again each time: what is kept of strangers' headers stays small.
@@ -128,4 +129,4 @@ def _members(header: bytes) -> dict[str, _Said]:
 
 
 def _shown(header: bytes) -> str:
-    return header.decode("latin-1")[:200]
+    return header.decode("latin-1")[:MOST_OF_A_VALUE]

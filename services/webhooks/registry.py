@@ -17,7 +17,7 @@ from services.webhooks.source import Source, Told
 from services.webhooks.store import Store
 from shared.domain.errors import Conflict, Invalid
 from shared.objects import Said
-from shared.text import Line, Lines
+from shared.text import MOST_OF_A_VALUE, Line, Lines
 from standings.client import StandingsError
 
 VERIFICATION = "standings.webhook.verification"
@@ -156,7 +156,7 @@ class Registry:
             raise NotVerified(
                 "webhook",
                 hook.id,
-                f"{hook.url[:200]} {said}",
+                f"{hook.url[:MOST_OF_A_VALUE]} {said}",
                 'answer the challenge with 200 and the JSON object {"challenge": "…"}, or with its plain text',
             )
 
@@ -180,7 +180,7 @@ class Registry:
             raise NotDelivered(
                 "letter",
                 f"{contest}/{version}",
-                f"{hook.url[:200]} {outcome.said}",
+                f"{hook.url[:MOST_OF_A_VALUE]} {outcome.said}",
                 "see to the receiver, and try again; the letter stays where it is",
             )
         await self.store.drop_letter(hook_id, contest, version)

@@ -6,6 +6,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.api import series, views
 from services.api.answers import Answers, candidates_asked
@@ -21,8 +22,8 @@ from shared.domain.contest import Contest
 from shared.domain.errors import Invalid
 from shared.domain.times import format_instant
 
-# Scores that become rows at a time.
-_AT_A_TIME = 500
+# Scores that become rows at a time, and points that are looked at without letting others go on.
+_AT_A_TIME, _POINTS_AT_A_TIME = 500, 20
 
 
 class _Asked(NamedTuple):
@@ -43,20 +44,22 @@ class _Asked(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """A timeline: instants, the version known at each, and the scores in units."""
+    """A timeline: instants, the version known at each, and the scores in units; `digest` tells it from others."""
 
     instants: Ints
     versions: Ints
     units: Units
+    digest: bytes
 
 
 class _Moved(NamedTuple):
-    """Day ends, what was published of each and is known now, in units, and when that was settled."""
+    """Day ends, what was published of each and is known now, in units, when that was settled, and a digest of it."""
 
     days: Ints
     published: Units
     final: Units
     settled: list[int | None]
+    digest: bytes
 
 
 class OverTime:
@@ -147,7 +150,8 @@ def _along(asked: _Asked, look: Look, step: str) -> _Line:
     else:
         instants = _ends(asked, step, "step")
     found = series.series(seen, board, look, instants, asked.shown)
-    return _Line(instants, seen.known_ats.searchsorted(instants, "right"), found.units)
+    told = instants, seen.known_ats.searchsorted(instants, "right"), found.units
+    return _Line(*told, _digest(asked, *told))
 
 
 def _moved(asked: _Asked, version: int) -> _Moved:
@@ -156,7 +160,8 @@ def _moved(asked: _Asked, version: int) -> _Moved:
         series.series(asked.seen, asked.board, Look(axis, version, 0), days, asked.shown).units
         for axis in ("both", "valid")
     )
-    return _Moved(days, published, final, series.settled_at(asked.seen, asked.board, days))
+    settled = series.settled_at(asked.seen, asked.board, days)
+    return _Moved(days, published, final, settled, _digest(asked, days, published, final, settled))
 
 
 def _ends(asked: _Asked, step: Any, field: str) -> Ints:
@@ -171,8 +176,8 @@ def _no_more(points: int, most: int, asked: _Asked, field: str) -> None:
         raise Invalid(
             field,
             points,
-            f"that is more than {most} points; of {len(asked.shown)} candidates an answer has at most so many: "
-            f"{MOST_POINTS}, and at most {MOST_SCORES} scores",
+            f"that is more than {most} points: an answer has at most {MOST_POINTS} points and {MOST_SCORES} scores, "
+            f"and {len(asked.shown)} candidates are shown",
             "take a wider step, a narrower range with from and to, or fewer candidates with candidate",
         )
 
@@ -185,16 +190,20 @@ def _rows(asked: _Asked, found: _Line | _Moved, made: Callable[[slice], list[Row
         for begin in range(0, size, each):
             yield made(slice(begin, begin + each))
 
-    return Rows(blocks, _digest(asked, found))
+    return Rows(blocks, found.digest)
 
 
-def _digest(asked: _Asked, found: _Line | _Moved) -> bytes:
+def _digest(asked: _Asked, *found: NDArray[Any] | list[int | None]) -> bytes:
     """What was found, of whom."""
-    told = [asked.board.candidates[n].id for n in asked.shown.tolist()]
-    made = blake2b(repr(told).encode(), digest_size=16)
+    names = [asked.board.candidates[n].id for n in asked.shown.tolist()]
+    made = blake2b(repr(names).encode(), digest_size=16)
     for part in found:
-        listed = part if isinstance(part, list) else part.tolist() if part.dtype == np.object_ else None
-        made.update(part.tobytes() if listed is None else repr(listed).encode())  # type: ignore[union-attr]
+        for begin in range(0, len(part), _POINTS_AT_A_TIME):
+            some = part[begin : begin + _POINTS_AT_A_TIME]
+            if isinstance(some, list) or some.dtype == np.object_:
+                made.update(repr(list(some)).encode())
+            else:
+                made.update(some.tobytes())
     return made.digest()
 
 

@@ -1,44 +1,39 @@
 """What was recorded, events and states of endorsements, as rows that are read while they are written."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from hashlib import blake2b
 from typing import TypeVar
 
 from services.api import views
 from services.api.boards import Board
 from services.api.contests import Contests
-from services.api.documents import Row, Rows
+from services.api.documents import Row, Rows, encode
 from services.api.evidence import Effect
 from services.api.index import Index
+from services.api.reading import Stride
 
 T = TypeVar("T")
 
-# So many are read at a time, and so many written: of the largest there may be, ten are a megabyte.
-_READ, _WRITTEN = 50, 10
+# Of the pieces that subscribers are sent, so many are read at a time: a question for each takes longer than its rows.
+_PIECES = 4
 
 
 def events(contests: Contests, index: Index, versions: Sequence[int]) -> Rows:
     """The events of these versions."""
 
-    async def blocks() -> AsyncIterator[list[Row]]:
-        for some in _parts(versions, _READ):
-            read = await contests.recorded(index, some)
-            for part in _parts(read, _WRITTEN):
-                yield [views.event(one) for one in part]
+    async def rows(some: Sequence[int]) -> list[Row]:
+        return [views.event(one) for one in await contests.recorded(index, some)]
 
-    return Rows(blocks, _digest(index, versions), uniform=False)
+    return Rows(lambda: _blocks(versions, rows), _digest(index, versions), uniform=False)
 
 
 def endorsements(contests: Contests, index: Index, versions: Sequence[int]) -> Rows:
     """The states that these versions gave their endorsements."""
 
-    async def blocks() -> AsyncIterator[list[Row]]:
-        for some in _parts(versions, _READ):
-            read = await contests.endorsements(index, some)
-            for part in _parts(read, _WRITTEN):
-                yield [views.endorsement(one) for one in part]
+    async def rows(some: Sequence[int]) -> list[Row]:
+        return [views.endorsement(one) for one in await contests.endorsements(index, some)]
 
-    return Rows(blocks, _digest(index, versions))
+    return Rows(lambda: _blocks(versions, rows), _digest(index, versions))
 
 
 def effects(
@@ -50,32 +45,43 @@ def effects(
 ) -> Rows:
     """What each of these versions recorded and what it did, and what `more` says of each in their order."""
 
-    async def blocks() -> AsyncIterator[list[Row]]:
+    def blocks() -> AsyncIterator[list[Row]]:
         told = more()
-        for some in _parts(found, _READ):
+
+        async def rows(some: Sequence[Effect]) -> list[Row]:
             versions = [effect.version for effect in some]
             read = await contests.recorded(index, versions)
             about = await contests.endorsements(index, versions)
-            for part in _parts(list(zip(some, read, about, strict=True)), _WRITTEN):
-                yield [
-                    {
-                        **views.event(event),
-                        "endorsement": views.endorsement(endorsement),
-                        "effect": {
-                            board.candidates[n].id: board.points(units) for n, units in effect.units.items()
-                        },
-                        **told(effect),
-                    }
-                    for effect, event, endorsement in part
-                ]
+            return [
+                {
+                    **views.event(event),
+                    "endorsement": views.endorsement(endorsement),
+                    "effect": {
+                        board.candidates[n].id: board.points(units) for n, units in effect.units.items()
+                    },
+                    **told(effect),
+                }
+                for effect, event, endorsement in zip(some, read, about, strict=True)
+            ]
+
+        return _blocks(found, rows)
 
     made_of = _digest(index, [effect.version for effect in found])
     return Rows(blocks, made_of + repr(found).encode(), uniform=False)
 
 
-def _parts(every: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for begin in range(0, len(every), size):
-        yield every[begin : begin + size]
+async def _blocks(
+    every: Sequence[T], rows: Callable[[Sequence[T]], Awaitable[list[Row]]]
+) -> AsyncIterator[list[Row]]:
+    """The rows of these, read in stretches of about half a megabyte, to go by the ends of the one before."""
+    stride = Stride()
+    begin = 0
+    while begin < len(every):
+        block = await rows(every[begin : begin + stride.count])
+        yield block
+        begin += len(block)
+        row = max(len(encode(block[0])), len(encode(block[-1])))
+        stride.took(len(block), len(block) * row // _PIECES)
 
 
 def _digest(index: Index, versions: Sequence[int]) -> bytes:

@@ -22,8 +22,8 @@ from services.api.documents import (
 )
 from services.api.turns import Turns
 
-# Flat rows, or rows of JSON, that are written at a time: one to five milliseconds, up to some hundred kilobytes.
-_ROWS: Final = 500
+# Flat rows, or rows of JSON, that are written at a time: one to three milliseconds, up to a few hundred kilobytes.
+_ROWS: Final = 250
 # What is sent at a time has at least so many bytes, unless it is the last.
 _PIECE: Final = 1 << 16
 

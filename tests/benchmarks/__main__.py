@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from services.supervisor.embedded import embedded_valkey
-from tests.benchmarks import engine, folding, following, reading, reliability, scaling, writing
+from tests.benchmarks import crowding, engine, folding, following, reading, reliability, scaling, writing
 from tests.benchmarks.load import CONNECTIONS
 from tests.running import free_port
 
-PARTS = ("writing", "reading", "engine", "reliability", "scaling", "following")
+PARTS = ("writing", "reading", "engine", "reliability", "scaling", "following", "crowding")
 _console = Console(width=110)
 
 
@@ -37,6 +37,7 @@ def main() -> None:
         "reliability": lambda _: _reliability(given.events),
         "scaling": lambda url: _scaling(url, given.events),
         "following": lambda url: _following(url, given.seconds),
+        "crowding": lambda url: _crowding(url, given.events, given.seconds),
     }
     with tempfile.TemporaryDirectory() as data, embedded_valkey(Path(data)) as url:
         for part in given.only or PARTS:
@@ -178,6 +179,25 @@ def _following(url: str, seconds: float) -> None:
         )
         used = ", ".join(f"{service} {share:.0%}" for service, share in one.processor.items())
         _console.print(f"{one.name}: of one core, {used}")
+    _console.print(table)
+
+
+def _crowding(url: str, events: int, seconds: float) -> None:
+    table = _table(
+        f"/readyz beside the largest questions, {crowding.ASKERS} at a time, of {crowding.CANDIDATES} candidates",
+        "what", "a second", "MB each", "processor ms", "memory MB", "p50 ms", "p99 ms", "longest",
+    )  # fmt: skip
+    for one in crowding.crowding(url, free_port(), events, seconds):
+        table.add_row(
+            one.name,
+            f"{one.a_second:,.1f}",
+            f"{one.megabytes:,.2f}",
+            f"{one.processor_ms:,.0f}",
+            f"{one.grown_mb:,.0f}",
+            f"{one.p50:.1f}",
+            f"{one.p99:.1f}",
+            f"{one.longest:.0f}",
+        )
     _console.print(table)
 
 

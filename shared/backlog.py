@@ -72,7 +72,7 @@ class Backlog:
 
     async def _generations(self, keys: Sequence[ContestKeys]) -> list[int]:
         found = await self.redis.mget([one.generation for one in keys])
-        return [int(number or 1) for number in cast(list[bytes | None], found)]
+        return [int(one) if one and one.isdigit() else 1 for one in cast(list[bytes | None], found)]
 
     def _keys(self, contests: Sequence[str]) -> list[ContestKeys]:
         shared = self.log.keys(contests[0]).partition

@@ -1,16 +1,17 @@
 -- Commits a fold: ledger, state, changes and the wake's acknowledgement, or nothing at all.
 -- KEYS  ledger, state, log, changes, awake, wake, parked, generation
--- ARGV  contest, generation, version at which the fold began and its chain and history there, number of events, oldest
---       change to keep ('' to publish none, as a generation does that does not answer yet), consumer group, wake entry
---       or '', then for each event: known_at, postings, field of its subject in the state, subject, its change as a
---       CloudEvent, chain and history after it; then field, value, … of what else the state has
+-- ARGV  contest, generation, version at which the fold began, its chain and history there and how many fields the state
+--       has, number of events, oldest change to keep ('' to publish none, as a generation does that does not answer
+--       yet), consumer group, wake entry or '', then for each event: known_at, postings, field of its subject in the
+--       state, subject and its digest, its change as a CloudEvent, chain and history after it; then field, value, … of
+--       what else the state has
 -- Result  {'committed', version after, log's version}, or {'moved', version} if the projection is not where the fold
 --         began: it stands elsewhere, came there another way, or answers no more; or {'other', version, log's version}
 --         if the log does not have the event that was folded last.
 -- A contest that goes on is parked no more. It goes to sleep, and its wake is acknowledged, only if nothing is left to fold.
 local ledger, state, log, changes, awake, wake, parked, answers = unpack(KEYS)
-local contest, generation, began, chain, history, events, oldest, group, delivered = unpack(ARGV, 1, 9)
-local first, step = 10, 7
+local contest, generation, began, chain, history, fields, events, oldest, group, delivered = unpack(ARGV, 1, 10)
+local first, step = 11, 8
 local PUT_AT_ONCE = 2000
 began, events = tonumber(began), tonumber(events)
 
@@ -21,6 +22,7 @@ end
 
 local function moved()
   return stands(ledger) ~= began or (redis.call('HGET', state, 'chain') or '') ~= chain
+    or redis.call('HLEN', state) ~= tonumber(fields)
     or oldest ~= '' and (redis.call('GET', answers) or '1') ~= generation
 end
 
@@ -46,7 +48,7 @@ end
 
 for i = 0, events - 1 do
   local at = first + i * step
-  local known_at, postings, field, subject, change, chain_after, history_after = unpack(ARGV, at, at + 6)
+  local known_at, postings, field, subject, digest, change, chain_after, history_after = unpack(ARGV, at, at + 7)
   local version = string.format('%d', began + i + 1)
   -- First what nothing above has looked at: if something else lies under its key, nothing at all is committed.
   if oldest ~= '' then
@@ -55,7 +57,7 @@ for i = 0, events - 1 do
   end
   redis.call('XADD', ledger, version .. '-0', 'known_at', known_at, 'postings', postings,
     field == 'contest' and 'contest' or 'endorsement', subject, 'history', history_after, 'chain', chain_after)
-  put(field, subject)
+  put(field, field == 'contest' and subject or '{"digest":"' .. digest .. '",' .. string.sub(subject, 2))
   history = history_after
 end
 for i = first + events * step, #ARGV, 2 do put(ARGV[i], ARGV[i + 1]) end

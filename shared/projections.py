@@ -8,17 +8,32 @@ from typing import Any, NamedTuple, cast
 import orjson
 from redis.asyncio import Redis
 
-from shared.codec import decode_contest, decode_endorsement, encode_state, version_of
+from shared import seals
+from shared.codec import encode_state, version_of
+from shared.damage import Damaged, named
 from shared.domain.book import FOLD, Book, Folded, NotLoaded, Pair
 from shared.domain.contest import Contest
+from shared.domain.errors import UnreadableTime
 from shared.domain.times import format_instant, start_of
 from shared.history import NOTHING, OtherHistory, Torn, digest_of, history_after
 from shared.keys import SCORERS, ContestKeys
 from shared.log import Log
+from shared.seals import Stock
+from shared.state import (
+    CHAIN,
+    CONTEST,
+    FOLD_NUMBER,
+    HEAD,
+    HISTORY,
+    KNOWN_AT,
+    NEW,
+    SEAL,
+    TOTALS,
+    Head,
+    Reading,
+    under_seal,
+)
 from shared.streams import Entry, last_of, last_version
-
-_CONTEST, _TOTALS, _KNOWN_AT, _FOLD = "contest", "totals", "known_at", "fold"
-_CHAIN, _HISTORY = "chain", "history"
 
 
 class Stale(Exception):
@@ -63,10 +78,12 @@ class Parked(NamedTuple):
 
 
 class Trail(NamedTuple):
-    """How a projection came to where it stands: a digest of every ledger entry, and one of every log entry."""
+    """How a projection came to where it stands: a digest of every ledger entry, and one of every log entry; and its
+    state as a whole."""
 
     chain: str
     history: str
+    stock: Stock = NEW
 
 
 class Commit(NamedTuple):
@@ -83,6 +100,16 @@ class Begun(NamedTuple):
     book: Book
     chain: str
     history: str | None
+    stock: Stock
+
+
+class _Stored(NamedTuple):
+    """What is stored of a projection as a whole, and where the log stood at that moment."""
+
+    last: list[Entry]
+    values: list[bytes | None]
+    fields: int
+    recorded: int
 
 
 class Projections:
@@ -94,12 +121,14 @@ class Projections:
         self._commit = redis.register_script(files("shared").joinpath("commit.lua").read_text())
 
     async def generation(self, contest: str) -> int:
-        """The number of the generation that answers."""
-        return _number(await self.redis.get(self.log.keys(contest).generation))
+        """The number of the generation that answers. Raises `Inconsistent` where something else stands for it."""
+        with named(contest):
+            return _number(contest, await self.redis.get(self.log.keys(contest).generation))
 
     async def version(self, contest: str, generation: int) -> int:
         """Where the generation's ledger stands."""
-        return await last_version(self.redis, self.log.keys(contest).ledger(generation))
+        with named(contest):
+            return await last_version(self.redis, self.log.keys(contest).ledger(generation))
 
     async def park(self, parked: Parked) -> None:
         """Notes that a contest cannot go on; what it was parked for before stays as it was noted."""
@@ -115,13 +144,21 @@ class Projections:
         found = await cast(Any, self.redis.hget(key, contest))
         if found is None:
             return None
-        said = orjson.loads(found)
-        return Parked(contest, said["version"], said["reason"], start_of(said["since"], "UTC"))
+        try:
+            said = orjson.loads(found)
+            return Parked(contest, said["version"], said["reason"], start_of(said["since"], "UTC"))
+        except (ValueError, KeyError, TypeError, UnreadableTime):
+            return Parked(contest, 0, "why, cannot be read", 0)
 
     async def refuse_other_fold(self, contest: str, generation: int) -> None:
         """Returns if the projection, if there is one, was made by this release's fold. Raises `OtherFold`."""
         keys = self.log.keys(contest)
-        found = await cast(Any, self.redis.hget(keys.state(generation), _FOLD))
+        with named(contest):
+            found = await cast(Any, self.redis.hget(keys.state(generation), FOLD_NUMBER))
+        if found is not None and not found.isdigit():
+            raise Damaged(
+                contest, await self.version(contest, generation), "'fold' of its state is no number"
+            )
         if found is not None and int(found) != FOLD:
             raise OtherFold(contest, await self.version(contest, generation), int(found))
 
@@ -129,7 +166,7 @@ class Projections:
         """Those of these contests, of one partition, whose projection was made by another fold than this release's."""
         async with self.redis.pipeline(transaction=False) as pipe:
             for contest, generation in zip(contests, generations, strict=True):
-                pipe.hget(self.log.keys(contest).state(generation), _FOLD)
+                pipe.hget(self.log.keys(contest).state(generation), FOLD_NUMBER)
             found = await pipe.execute(raise_on_error=False)
         return [
             contest
@@ -148,25 +185,34 @@ class Projections:
         Raises `Inconsistent` where the log has another history; with `as_it_stands`, for showing it, that is not asked.
         """
         keys = self.log.keys(contest)
+        with named(contest):
+            stored = await self._head(keys, generation)
+        if not stored.last and not stored.fields:
+            return Begun(Book(), "", NOTHING, NEW)
+        head = Head(contest, stored.last, stored.values, stored.fields)
+        # Also where the archive has the event: what comes next would not follow it.
+        if not as_it_stands and stored.recorded < head.version:
+            raise OtherHistory(contest, head.version, stored.recorded)
+        history = await self._history(contest, stored.last[0], head.values[HISTORY], checked=not as_it_stands)
+        return Begun(head.book(), head.chain, history, head.stock)
+
+    async def _head(self, keys: ContestKeys, generation: int) -> "_Stored":
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.xrevrange(keys.ledger(generation), count=1)
-            pipe.hmget(keys.state(generation), [_CONTEST, _TOTALS, _KNOWN_AT, _CHAIN, _HISTORY])
+            pipe.hmget(keys.state(generation), HEAD)
+            pipe.hlen(keys.state(generation))
             pipe.xrevrange(keys.log, count=1)
-            last, (stored, totals, known_at, chain, noted), log = await pipe.execute()
-        if not last_of(last):
-            return Begun(Book(), "", NOTHING)
-        # Also where the archive has the event: what comes next would not follow it.
-        if not as_it_stands and last_of(log) < last_of(last):
-            raise OtherHistory(contest, last_of(last), last_of(log))
-        history = await self._history(contest, last[0], noted, checked=not as_it_stands)
-        cells = {(c, k): (count, members) for c, k, count, members in orjson.loads(totals)}
-        book = Book(last_of(last), int(known_at), decode_contest(stored), cells)
-        return Begun(book, chain.decode() if chain else "", history)
+            last, values, fields, log = await pipe.execute()
+        return _Stored(last, values, fields, last_of(log))
 
     async def _history(self, contest: str, last: Entry, noted: bytes | None, *, checked: bool) -> str | None:
         """The history up to the ledger's last entry, as the state notes it. Raises `Inconsistent`."""
         version = version_of(last[0])
-        noted_at, history, digest = noted.decode().split() if noted else ("0", "", "")
+        try:
+            noted_at, history, digest = noted.decode().split(" ") if noted else ("0", "", "")
+            int(noted_at)
+        except ValueError:
+            raise Damaged(contest, version, f"{HISTORY!r} of its state cannot be read") from None
         if not checked:
             return history if int(noted_at) == version else None
         if int(noted_at) > version:
@@ -194,15 +240,19 @@ class Projections:
             pipe.xrevrange(keys.log, count=1)
             pipe.get(keys.generation)
             if fields:
-                pipe.hmget(keys.state(generation), fields)
-            ledger, log, answering, *rest = await pipe.execute()
-        found: list[bytes | None] = rest[0] if rest else []
-        for id_, value in zip(wanted, found, strict=False):
-            book.endorsements[id_] = decode_endorsement(value) if value else None
-        for pair, value in zip(pairs, found[len(wanted) :], strict=True):
-            book.pairs[pair] = tuple(value.decode().split()) if value else ()
+                pipe.hmget(keys.state(generation), [*fields, SEAL])
+                pipe.hlen(keys.state(generation))
+            with named(contest):
+                ledger, log, answering, *rest = await pipe.execute()
+        if fields:
+            *found, sealed = rest[0]
+            reading = Reading(contest, ledger, sealed, rest[1])
+            for id_, field, value in zip(wanted, fields, found, strict=False):
+                book.endorsements[id_] = reading.endorsement(id_, field, value)
+            for pair, field, value in zip(pairs, fields[len(wanted) :], found[len(wanted) :], strict=True):
+                book.pairs[pair] = reading.pair(field, value)
         last = digest_of(log[0][1]) if log else ""
-        return Stands(last_of(ledger), last_of(log), _number(answering), last)
+        return Stands(last_of(ledger), last_of(log), _number(contest, answering), last)
 
     def commit_of(
         self,
@@ -225,19 +275,28 @@ class Projections:
             contest,
             generation,
             began,
-            *trail,
+            trail.chain,
+            trail.history,
+            trail.stock.fields,
             len(folded),
             oldest_change,
             SCORERS,
             delivered,
         ]
+        chain, history, stock = trail
+        digest_of_field = seals.digests(contest)
         for one, change in zip(folded, changes, strict=True):
             entry = _entry(one)
-            trail = Trail(_linked(trail.chain, entry), history_after(trail.history, one.recorded.digest))
-            arguments += (*entry, change, *trail)
+            chain, history = _linked(chain, entry), history_after(history, one.recorded.digest)
+            digest = digest_of_field(entry[2], entry[3])
+            arguments += (*entry, digest, change, chain, history)
+            if entry[2] == CONTEST:
+                stock = stock._replace(contest=digest)
         if folded:
+            fields = stock.fields + stock.lacks + _added(book, folded)
+            trail = Trail(chain, history, stock._replace(fields=fields, lacks=0))
             noted = f"{book.version} {trail.history} {folded[-1].recorded.digest}"
-            arguments += [*_rest_of_state(book, folded), _CHAIN, trail.chain, _HISTORY, noted]
+            arguments += _rest_of_state(contest, book, trail, noted, folded)
         return Commit(_commit_keys(self.log.keys(contest), generation), arguments, trail)
 
     async def hand_on(self, contest: str, delivered: str) -> None:
@@ -259,8 +318,16 @@ class Projections:
         return Committed(result[1], result[2])
 
 
-def _number(generation: bytes | str | None) -> int:
-    return int(generation) if generation else 1
+def _number(contest: str, generation: bytes | str | None) -> int:
+    try:
+        return int(generation) if generation else 1
+    except ValueError:
+        raise Damaged(
+            contest,
+            0,
+            f"the number of its generation reads {generation!r:.50}",
+            "bring the key back from a replica or a copy",
+        ) from None
 
 
 def _commit_keys(keys: ContestKeys, generation: int) -> list[str]:
@@ -300,19 +367,37 @@ def _entry(one: Folded) -> tuple[str, bytes, str, bytes]:
     return (
         format_instant(one.recorded.known_at),
         orjson.dumps(postings),
-        _CONTEST if isinstance(subject, Contest) else _endorsement_field(subject.id),
+        CONTEST if isinstance(subject, Contest) else _endorsement_field(subject.id),
         encode_state(subject),
     )
 
 
-def _rest_of_state(book: Book, folded: Sequence[Folded]) -> list[str | bytes]:
+def _rest_of_state(
+    contest: str, book: Book, trail: Trail, noted: str, folded: Sequence[Folded]
+) -> list[str | bytes]:
     """Field, value, … of the state but for the subjects."""
-    paired = {one.paired for one in folded if one.paired}
-    rest: list[str | bytes] = [_FOLD, str(FOLD), _KNOWN_AT, str(book.known_at), _TOTALS]
-    rest.append(orjson.dumps([[*cell, *totals] for cell, totals in book.totals.items()]))
-    for pair in paired:
-        rest += (_pair_field(pair), " ".join(book.pairs[pair]))
+    paired = {one.paired: one.recorded.version for one in folded if one.paired}
+    totals = orjson.dumps([[*cell, *totals] for cell, totals in book.totals.items()])
+    head = {FOLD_NUMBER: b"%d" % FOLD, KNOWN_AT: b"%d" % book.known_at, TOTALS: totals}
+    head |= {CHAIN: trail.chain.encode(), HISTORY: noted.encode()}
+    sealed = seals.seal(contest, book.version, trail.stock, *under_seal(head))
+    rest: list[str | bytes] = [part for field in head.items() for part in field]
+    rest += (SEAL, str(sealed))
+    digest_of_field = seals.digests(contest)
+    for pair, version in paired.items():
+        field = _pair_field(pair)
+        rest += (field, seals.pair_with_digest(digest_of_field, field, version, book.pairs[pair]))
     return rest
+
+
+def _added(book: Book, folded: Sequence[Folded]) -> int:
+    """How many fields the state has more: of endorsements that are new, and of pairs that are."""
+    subjects = [(one.subject, one) for one in folded if not isinstance(one.subject, Contest)]
+    return sum(
+        (subject.first_version == subject.version)
+        + (one.paired is not None and book.pairs[one.paired][0] == subject.id)
+        for subject, one in subjects
+    )
 
 
 def _endorsement_field(endorsement: str) -> str:

@@ -4,9 +4,10 @@
 -- ARGV  old generation, new generation, certificate (JSON), contest, seconds for which the old one is kept for those who
 --       still read it
 -- Result  1 if it took over, 0 if it must catch up first; an error if another generation answers meanwhile.
+-- What is there instead of the old ledger stands nowhere.
 local function stands(stream)
-  local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
-  return last and tonumber(string.match(last[1], '^%d+')) or 0
+  local last = redis.pcall('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+  return type(last) == 'table' and tonumber(string.match(last[1], '^%d+')) or 0
 end
 if (redis.call('GET', KEYS[1]) or '1') ~= ARGV[1] then
   return redis.error_reply('another generation took over: rebuild again')

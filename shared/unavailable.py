@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from redis import exceptions
 
+from shared.damage import Damaged, of_wrong_type
 from shared.domain.errors import UnreadableEvent
 from shared.history import Inconsistent
 from shared.log import NotReplicated
@@ -66,6 +67,13 @@ _INCONSISTENT = _Failure(
     "the contest's log and its projection are not of one history",
     60,
 )
+_DAMAGED = _Failure(
+    "",
+    "damaged",
+    "Damaged",
+    "what is kept of this contest is damaged",
+    60,
+)
 _BEHIND = _Failure(
     "",
     "scorers-behind",
@@ -92,6 +100,8 @@ def problem_of_failure(
 
 
 def _failure(error: Exception) -> _Failure:
+    if isinstance(error, Damaged) or of_wrong_type(error):
+        return _DAMAGED
     if isinstance(error, Inconsistent):
         return _INCONSISTENT
     if isinstance(error, UnreadableEvent):
@@ -119,5 +129,5 @@ _KINDS: dict[type[Exception], str] = {
 
 def meanings() -> dict[str, tuple[str, str]]:
     """Title and meaning by code."""
-    kinds = (*_FAILURES, _NOT_REPLICATED, _UNREADABLE, _INCONSISTENT, _BEHIND, _OTHER)
+    kinds = (*_FAILURES, _NOT_REPLICATED, _UNREADABLE, _INCONSISTENT, _DAMAGED, _BEHIND, _OTHER)
     return {one.code: (one.title, one.meaning) for one in kinds}

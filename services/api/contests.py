@@ -11,11 +11,12 @@ from typing import Any, TypeVar, cast
 from services.api.account import Account
 from services.api.hub import Hub
 from services.api.index import Index
-from services.api.ledgers import CHUNK, Ledgers, Overtaken, ends_as
+from services.api.ledgers import CHUNK, Ledgers, Overtaken, ends_as, read
 from shared.codec import decode_endorsement, decode_entry
 from shared.connections import FAILURES, cluster_of
+from shared.damage import Damaged, named, of_wrong_type
 from shared.domain.endorsement import Endorsement
-from shared.domain.errors import UnknownContest, UnreadableEvent
+from shared.domain.errors import Refused, UnknownContest, UnreadableEvent
 from shared.domain.events import Recorded
 from shared.keys import PartitionKeys
 from shared.log import Log
@@ -130,7 +131,8 @@ class Contests:
     async def endorsements(self, index: Index, versions: Sequence[int]) -> list[Endorsement]:
         """The states that these versions gave their endorsements, in their order. Raises `Overtaken`."""
         found = await self.folded(index, versions)
-        return [decode_endorsement(fields[b"endorsement"]) for _, fields in found]
+        with read(index):
+            return [decode_endorsement(fields[b"endorsement"]) for _, fields in found]
 
     async def parked(self, contest: str) -> Parked | None:
         """Why a contest does not go on, if it does not."""
@@ -194,13 +196,16 @@ class Contests:
             for contest, index in asked.items():
                 ledger = self.events.keys(contest).ledger(index.generation)
                 pipe.xrange(ledger, min=f"{index.version}-0", count=CHUNK + 1)
-            answers = cast(list[list[Entry]], await pipe.execute() if asked else [])
+            answers = await pipe.execute(raise_on_error=False) if asked else []
         for contest, entries in zip(asked, answers, strict=True):
             await self._or_drop(contest, self._continue(held[contest], asked[contest], entries))
 
-    async def _continue(self, held: _Held, asked: Index, entries: list[Entry]) -> None:
+    async def _continue(self, held: _Held, asked: Index, entries: list[Entry] | Exception) -> None:
         """Takes in what was read of this index, if it follows where the index is by now."""
         follows = False
+        if isinstance(entries, Exception):
+            with named(asked.contest_id):
+                raise entries
         async with held.lock:
             if held.index is asked:
                 before = asked.version
@@ -231,11 +236,11 @@ class Contests:
                 keys = self.events.keys(contest)
                 pipe.get(keys.generation)
                 pipe.xrevrange(keys.ledger(index.generation), count=1)
-            answers = iter(await pipe.execute() if held else [])
+            answers = iter(await pipe.execute(raise_on_error=False) if held else [])
         return [
             contest
             for (contest, index), generation, last in zip(held.items(), answers, answers, strict=False)
-            if int(generation or 1) != index.generation or not ends_as(index, last)
+            if not _ends_as(index, generation, last)
         ]
 
     async def _or_drop(self, contest: str, step: Awaitable[None]) -> None:
@@ -244,7 +249,7 @@ class Contests:
             await step
         except UnknownContest:
             pass  # and it was dropped
-        except (ValueError, KeyError, TypeError, UnreadableEvent) as error:
+        except UnreadableEvent as error:
             self._held.pop(contest, None)
             log.error("the ledger of contest %s cannot be read: %r", contest, error)
 
@@ -286,6 +291,9 @@ class Contests:
                 await self.ledgers.catch_up(held.index)
             except Overtaken:
                 await self._replace(contest, held)
+            except Damaged:
+                self._held.pop(contest, None)
+                raise
         if held.index is not before or held.index.version != version:
             await self._tell(held)
         self._drop_unused()
@@ -319,3 +327,17 @@ class Contests:
         self.hub.wake(held.index.contest_id)
         async with held.moved:
             held.moved.notify_all()
+
+
+def _ends_as(index: Index, generation: Any, last: Any) -> bool:
+    """Whether the index ends as its ledger does, by what the server says; what it failed by is raised.
+
+    What cannot be read is another's: reading it again says why.
+    """
+    for answer in (generation, last):
+        if isinstance(answer, Exception) and not of_wrong_type(answer):
+            raise answer
+    try:
+        return int(generation or 1) == index.generation and ends_as(index, last)
+    except (ValueError, TypeError, LookupError, Refused):
+        return False

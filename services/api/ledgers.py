@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import orjson
 
 from services.api.index import Index, LedgerEntry
 from shared.codec import version_of
+from shared.damage import Damaged, named
+from shared.domain.errors import Refused
 from shared.domain.postings import Posting
 from shared.domain.times import start_of
 from shared.history import Inconsistent, digest_of, history_after
@@ -19,6 +21,8 @@ from shared.streams import Entry
 # So many entries are read at a time, and so many taken in before others have their turn.
 CHUNK: Final = 5000
 _TURN = 200
+# The index counts in 64 bits.
+_MOST: Final = 2**62
 # So often a ledger that another one replaced while it was read is read again.
 _TRIES = 3
 
@@ -56,17 +60,23 @@ class Ledgers:
         while more:
             # With the entry that the index has last: what follows it in the same answer goes on from there.
             first = max(index.version - 1, 0)
-            entries = await self.log.entries(index.contest_id, first, CHUNK + 1, index.generation)
+            with named(index.contest_id):
+                entries = await self.log.entries(index.contest_id, first, CHUNK + 1, index.generation)
             await self.take_in(index, entries)
             more = len(entries) > CHUNK
 
     async def take_in(self, index: Index, entries: Sequence[Entry]) -> None:
-        """Takes in what follows in entries that were read with the index's last. Raises `Overtaken`."""
-        rest = _behind(index, entries)
+        """Takes in what follows in entries that were read with the index's last.
+
+        Raises `Overtaken`, and `Damaged`: then a part of an entry may be in the index.
+        """
+        with read(index):
+            rest = _behind(index, entries)
         if any(b"history" not in fields for _, fields in rest):
             rest = await self._with_histories(index, rest)
         for number, entry in enumerate(rest):
-            index.append(ledger_entry(*entry))
+            with read(index):
+                index.append(ledger_entry(*entry))
             if number % _TURN == _TURN - 1:
                 await asyncio.sleep(0)
         if index.due:
@@ -91,13 +101,28 @@ class Ledgers:
 
     async def entries(self, index: Index, versions: Sequence[int]) -> list[Entry]:
         """The ledger's entries of these versions, in their order. Raises `Overtaken`."""
-        found = await self.log.picked(index.contest_id, versions, index.generation)
-        return _checked(index, versions, found, is_folded)
+        with named(index.contest_id):
+            found = await self.log.picked(index.contest_id, versions, index.generation)
+        with read(index):
+            return _checked(index, versions, found, is_folded)
 
     async def logged(self, index: Index, versions: Sequence[int]) -> list[Entry]:
         """The log's entries of these versions, in their order, also of those not folded yet. Raises `Overtaken`."""
         found = await self.log.picked(index.contest_id, versions)
         return _checked(index, versions, found, _may_follow)
+
+
+@contextlib.contextmanager
+def read(index: Index) -> Iterator[None]:
+    """Says of a ledger that it cannot be read, whatever the reason is. Raises `Damaged`."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, ArithmeticError, Refused) as error:
+        raise Damaged(
+            index.contest_id,
+            index.version,
+            f"its ledger cannot be read after version {index.version} ({error!s:.200})",
+        ) from error
 
 
 def _behind(index: Index, entries: Sequence[Entry]) -> list[Entry]:
@@ -151,11 +176,14 @@ def is_logged(index: Index, entry: Entry) -> bool:
 
 
 def ledger_entry(entry_id: bytes, fields: Mapping[bytes, bytes]) -> LedgerEntry:
-    """A ledger entry as stored."""
+    """A ledger entry as stored. Raises `ValueError`, also where a number has no place in the index."""
     postings = tuple(
         (Posting(valid_at, candidate, category, delta, members), (count, total))
         for valid_at, candidate, category, delta, members, count, total in orjson.loads(fields[b"postings"])
     )
+    for (valid_at, _, _, _, members), (_, total) in postings:
+        if not (-_MOST < valid_at < _MOST and -_MOST < members < _MOST and -_MOST < total < _MOST):
+            raise ValueError("a posting has a number that no fold makes")
     return LedgerEntry(
         version_of(entry_id),
         start_of(fields[b"known_at"].decode(), "UTC"),

@@ -130,7 +130,8 @@ class Listing:
         projections = self._contests.projections
         for _ in range(_TRIES):  # another generation may take over in between
             generation = await projections.generation(name)
-            book, _, history = await projections.begin(name, generation, as_it_stands=True)
+            begun = await projections.begin(name, generation, as_it_stands=True)
+            book = begun.book
             if book.contest is not None:
-                return Listed(book.contest, book.version, generation, book.known_at, history, parked)
+                return Listed(book.contest, book.version, generation, book.known_at, begun.history, parked)
         return None

@@ -24,8 +24,9 @@ from services.ingest.sheets import (
     surely_needs,
 )
 from shared.codec import decode_entry, version_of
+from shared.damage import Damaged
 from shared.domain.book import Book, NotLoaded, first_needs
-from shared.domain.errors import Refused
+from shared.domain.errors import Refused, UnreadableEvent
 from shared.domain.events import Recorded
 from shared.history import digest_of
 from shared.log import Log, Moved, NewEvent
@@ -189,6 +190,10 @@ class Desk:
                 except NotLoaded as needs:
                     if not await self._fill(contest, kept, book, began, needs):
                         return False
+                except (ValueError, Refused) as error:
+                    raise UnreadableEvent(
+                        f"contest {contest}, version {recorded.version}: {error}"
+                    ) from error
         return True
 
     async def _fill(self, contest: str, kept: _Contest, book: Book, began: int, needs: NotLoaded) -> bool:
@@ -214,10 +219,11 @@ class Desk:
         if not asked:
             return {}
         found = cast(list[Any], await self.log.redis.hmget(self.log.keys(contest).ids, asked))
-        parts = (
-            (id_, value.decode().partition(" ")) for id_, value in zip(asked, found, strict=True) if value
-        )
-        noted = {id_: (int(version), digest) for id_, (version, _, digest) in parts}
+        noted = {
+            id_: _noted(contest, id_, value)
+            for id_, value in zip(asked, found, strict=True)
+            if value is not None
+        }
         return await self._leading(contest, noted) if noted else {}
 
     async def _leading(self, contest: str, noted: dict[str, tuple[int, str]]) -> dict[str, tuple[int, str]]:
@@ -247,3 +253,17 @@ class Desk:
                     outcomes.append(refusal)
                     break
         return outcomes, appended
+
+
+def _noted(contest: str, id_: str, stored: bytes) -> tuple[int, str]:
+    """The version and digest that an event's id was noted with. Raises `Damaged`."""
+    try:
+        version, _, digest = stored.decode().partition(" ")
+        return int(version), digest
+    except ValueError:
+        raise Damaged(
+            contest,
+            0,
+            f"the event id {id_!r} is noted with {stored!r:.100}",
+            "bring the log and its ids back from a replica or a backup",
+        ) from None

@@ -96,7 +96,7 @@ class Scorer:
     async def _woken(self, message: RedisStreamMessage) -> None:
         raw = message.raw_message
         fields = raw["data"]
-        contest = fields[b"contest"].decode()
+        contest = fields.get(b"contest", b"").decode(errors="replace")
         delivered = raw["message_ids"][0].decode()
         wake = self.events.keys(contest).partition.wake
         beating = asyncio.create_task(self._stay_alive(wake, delivered))

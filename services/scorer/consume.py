@@ -7,10 +7,12 @@ begins there, and its commit does nothing if another scorer was faster.
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from services.scorer.publishing import Publisher
+from shared.damage import named
 from shared.domain.book import Book, Folded, NotLoaded, first_needs
 from shared.domain.contest import Contest
 from shared.domain.errors import UnreadableEvent
@@ -52,6 +54,19 @@ class Unfoldable(Exception):
         self.contest, self.version, self.reason = contest, version, reason
 
 
+class _OneOfThem(Exception):
+    """One of several events cannot be folded: which, is not known."""
+
+
+@contextmanager
+def told_apart(contest: str) -> Iterator[None]:
+    """Makes what is inconsistent or damaged `Unfoldable`; what a server fails by passes."""
+    try:
+        yield
+    except Inconsistent as torn:
+        raise Unfoldable(contest, torn.version + 1, torn.found) from None
+
+
 class Folder:
     """Folds contests. `clock` gives the present in milliseconds; changes tell scores under the `policies`, and those
     older than `kept_hours` are dropped.
@@ -89,8 +104,8 @@ class Folder:
         """
         while True:
             kept = self._take(contest)
-            fold = kept or await self._begin(contest)
             try:
+                fold = kept or await self._begin(contest)
                 committed = await fold.turn(delivered)
             except Unfoldable as stuck:
                 if kept:
@@ -106,7 +121,8 @@ class Folder:
             return committed
 
     async def _begin(self, contest: str) -> "Fold":
-        generation = await self.projections.generation(contest)
+        with told_apart(contest):
+            generation = await self.projections.generation(contest)
         return Fold(self.events, self.projections, contest, generation, self._oldest_change, self.policies)
 
     def _take(self, contest: str) -> "Fold | None":
@@ -148,6 +164,8 @@ class Fold:
         self.generation = generation
         self.oldest_change = oldest_change
         self.policies = policies
+        # Of several events together it is not known which one breaks the fold: one by one it is.
+        self._chunk = CHUNK
         self._progress: _Progress | None = None
 
     @property
@@ -168,25 +186,25 @@ class Fold:
         """
         progress = self._progress if self.size <= TURN else None
         self._progress = None
-        progress = progress or await self._begin()
-        try:
-            committed = await self._with_one_book(progress, delivered)
-        except Inconsistent as torn:
-            raise Unfoldable(self.contest, torn.version + 1, torn.found) from None
+        with told_apart(self.contest):
+            progress = progress or await self._begin()
+            try:
+                committed = await self._with_one_book(progress, delivered)
+            except _OneOfThem:
+                self._chunk = 1
+                return await self.turn(delivered)
         self._progress = progress
         return committed
 
     async def _begin(self) -> "_Progress":
         try:
             await self.projections.refuse_other_fold(self.contest, self.generation)
-            book, chain, history = await self.projections.begin(self.contest, self.generation)
         except OtherFold as other:
             raise Unfoldable(self.contest, other.version + 1, str(other)) from None
-        except Inconsistent as torn:
-            raise Unfoldable(self.contest, torn.version + 1, torn.found) from None
+        book, chain, history, stock = await self.projections.begin(self.contest, self.generation)
         if history is None:
             history = await self.events.history(self.contest, book.version)
-        return _Progress(book, Publisher(self.contest, book, self.policies), Trail(chain, history))
+        return _Progress(book, Publisher(self.contest, book, self.policies), Trail(chain, history, stock))
 
     async def _with_one_book(self, progress: "_Progress", delivered: str) -> Committed:
         """Folds each chunk while the server commits the one before.
@@ -218,12 +236,19 @@ class Fold:
         """What to fold next with this book: what a commit had no room for, or more of the log; none if others wait."""
         if progress.left:
             return progress.left if progress.book.version - began < TURN else ()
-        return await self._read(progress.book, began) if _goes_on(progress.book, began, chunk) else ()
+        return await self._read(progress.book, began) if self._goes_on(progress.book, began, chunk) else ()
+
+    def _goes_on(self, book: Book, began: int, chunk: Sequence[Recorded]) -> bool:
+        """Whether to read on with this book: the log may have more, and others were not kept waiting for long."""
+        return len(chunk) == self._chunk and book.version - began < TURN
 
     async def _read(self, book: Book, began: int) -> list[Recorded]:
         """The next events; what they are about is loaded into the book."""
         try:
-            chunk = await self.events.read_before_unreadable(self.contest, book.version, CHUNK)
+            with named(self.contest):
+                chunk = await self.events.read_before_unreadable(self.contest, book.version, self._chunk)
+        except Inconsistent:
+            raise
         except UnreadableEvent as error:
             raise Unfoldable(self.contest, book.version + 1, str(error)) from error
         if chunk and chunk[0].version != book.version + 1:
@@ -258,15 +283,24 @@ class Fold:
                         break
             except NotLoaded as needs:
                 await self._load(book, began, needs)
-            except ValueError as error:
-                if not folded:
-                    raise Unfoldable(self.contest, chunk[0].version, str(error)) from error
-                break
-        commit = self.projections.commit_of(
-            self.contest, self.generation, book, progress.trail, folded, changes, oldest, delivered
-        )
+            except Exception as error:
+                if folded and len(changes) == len(folded) and book.version == folded[-1].recorded.version:
+                    break  # what comes before it can be committed, and then it comes first
+                raise self._broken(chunk[: 1 + len(changes)], error) from error
+        try:
+            commit = self.projections.commit_of(
+                self.contest, self.generation, book, progress.trail, folded, changes, oldest, delivered
+            )
+        except Exception as error:
+            raise self._broken(chunk[: len(folded)], error) from error
         progress.trail = commit.trail
         return commit
+
+    def _broken(self, chunk: Sequence[Recorded], error: Exception) -> Exception:
+        """What an error means that one of these events made: if there are several, that each is to be folded alone."""
+        if len(chunk) > 1:
+            return _OneOfThem()
+        return Unfoldable(self.contest, chunk[0].version, f"it cannot be folded: {error!s:.500}")
 
     async def _load(self, book: Book, began: int, needs: NotLoaded) -> None:
         """Loads into a book that stands where the ledger does, or ahead of it by what is not committed yet."""
@@ -299,8 +333,3 @@ def _missing(version: int, following: int) -> str:
         "where it is archived, back from a replica or a copy of the append-only file, or restore a backup into an "
         "empty server"
     )
-
-
-def _goes_on(book: Book, began: int, chunk: Sequence[Recorded]) -> bool:
-    """Whether to read on with this book: the log may have more, and others were not kept waiting for long."""
-    return len(chunk) == CHUNK and book.version - began < TURN

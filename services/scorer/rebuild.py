@@ -10,8 +10,10 @@ import orjson
 
 from services.scorer.consume import Fold
 from shared.codec import version_of
+from shared.damage import named
 from shared.domain.book import FOLD
 from shared.domain.comparison import Comparison, Posted, compare
+from shared.domain.errors import UnreadableEvent
 from shared.domain.postings import Posting
 from shared.domain.times import format_instant
 from shared.keys import ContestKeys
@@ -31,13 +33,14 @@ class BeingRebuilt(Exception):
 
 
 class Rebuilt(NamedTuple):
-    """A new generation, and how it compares with the one before up to a version."""
+    """A new generation, and how it compares with the one before up to a version; why no further, if it cannot."""
 
     contest: str
     before: int
     after: int
     version: int
     comparison: Comparison
+    unreadable: str = ""
 
     def certificate(self, made_at: int) -> dict[str, Any]:
         """What is kept of it."""
@@ -49,6 +52,7 @@ class Rebuilt(NamedTuple):
             "to_generation": self.after,
             "fold": FOLD,
             "up_to_version": self.version,
+            "unreadable": self.unreadable or None,
             "valid_ats": [format_instant(one) for one in found.valid_ats],
             "versions": found.versions,
             "moments": found.moments,
@@ -132,24 +136,50 @@ class Rebuild:
 
     async def _compared(self, contest: str, before: int, after: int) -> Rebuilt:
         """Up to the version that both have."""
-        version = min(
-            await self.projections.version(contest, before), await self.projections.version(contest, after)
-        )
-        old = await self._posted(contest, before, version)
-        new = await self._posted(contest, after, version)
-        comparison = await asyncio.to_thread(compare, old, new, version)
-        return Rebuilt(contest, before, after, version, comparison)
+        upto = await self.projections.version(contest, after)
+        old = await self._posted(contest, before, upto)
+        new = await self._posted(contest, after, old.version)
+        comparison = await asyncio.to_thread(compare, old.postings, new.postings, new.version)
+        return Rebuilt(contest, before, after, new.version, comparison, old.unreadable)
 
-    async def _posted(self, contest: str, generation: int, upto: int) -> list[Posted]:
+    async def _posted(self, contest: str, generation: int, upto: int) -> "_Posted":
+        """What a ledger posted up to a version, or to where it can be read: the one that is replaced may be damaged."""
         found: list[Posted] = []
         version = 0
-        while entries := await self.log.entries(contest, version, _CHUNK, generation):
-            for entry_id, fields in entries:
-                version = version_of(entry_id)
-                if version > upto:
-                    return found
-                found += [(version, Posting(*posting[:5])) for posting in orjson.loads(fields[b"postings"])]
-        return found
+        try:
+            while version < upto:
+                with named(contest):
+                    entries = await self.log.entries(contest, version, _CHUNK, generation)
+                if not entries:
+                    break
+                for entry_id, fields in entries[: upto - version]:
+                    postings = [Posting(*one[:5]) for one in _posted_by(entry_id, fields, version + 1)]
+                    version += 1
+                    found += [(version, posting) for posting in postings]
+        except (ValueError, KeyError, TypeError, UnreadableEvent) as error:
+            return _Posted(found, version, f"after version {version}: {error!s:.200}")
+        return _Posted(found, version, "")
+
+
+class _Posted(NamedTuple):
+    """What a ledger posted up to a version, and why it cannot be read further, if it cannot."""
+
+    postings: list[Posted]
+    version: int
+    unreadable: str
+
+
+def _posted_by(entry_id: bytes, fields: dict[bytes, bytes], expected: int) -> list[Any]:
+    """The postings of a ledger's entry. Raises `ValueError` and `KeyError`."""
+    if version_of(entry_id) != expected:
+        raise ValueError(f"version {version_of(entry_id)} is where version {expected} should be")
+    postings: list[Any] = orjson.loads(fields[b"postings"])
+    if not all(isinstance(one, list) and list(map(type, one[:5])) == _POSTING for one in postings):
+        raise ValueError("its postings are not of their form")
+    return postings
+
+
+_POSTING = [int, str, str, int, int]
 
 
 async def remove(log: Log, contest: str, generation: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any, cast
 from services.scorer.rebuild import remove_abandoned
 from shared.backlog import SLICE, Backlog, Unfolded
 from shared.connections import FAILURES
+from shared.history import Inconsistent
 from shared.keys import PartitionKeys
 from shared.projections import OtherFold, Projections
 
@@ -106,5 +107,5 @@ class Rounds:
         try:
             generation = await self.projections.generation(contest)
             await self.projections.refuse_other_fold(contest, generation)
-        except OtherFold as other:
+        except (OtherFold, Inconsistent) as other:
             log.warning("contest %s: %s", contest, other)

@@ -95,7 +95,7 @@ def test_a_projection_of_an_earlier_release_goes_on_with_the_logs_history(any_re
         for entry_id, fields in entries:
             without = {name: fields[name] for name in fields if name not in (b"history", b"chain")}
             await bench.log.redis.xadd(KEYS.ledger(1), cast(Any, without), id=entry_id)
-        await cast(Any, bench.log.redis.hdel(KEYS.state(1), "history"))
+        await cast(Any, bench.log.redis.hdel(KEYS.state(1), "history", "seal"))
         other = Bench(bench.log)
         await other.endorsements(4, 5)
         await other.folder.drain(CONTEST)

@@ -25,7 +25,7 @@ async def as_of_an_earlier_release(bench: Bench) -> None:
     for entry_id, fields in entries:
         without = {name: fields[name] for name in fields if name not in (b"history", b"chain")}
         await bench.log.redis.xadd(KEYS.ledger(1), cast(Any, without), id=entry_id)
-    await cast(Any, bench.log.redis.hdel(KEYS.state(1), "history", "chain"))
+    await cast(Any, bench.log.redis.hdel(KEYS.state(1), "history", "chain", "seal"))
 
 
 async def shorten_log(bench: Bench, upto: int) -> None:

@@ -1,0 +1,31 @@
+"""Damage to what is kept of a contest, and the way out."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis.exceptions import ResponseError
+
+from shared.history import Inconsistent
+
+
+class Damaged(Inconsistent):
+    """Something of a projection is not what was written, or cannot be read. `found` says what, in a few words."""
+
+    def __init__(self, contest: str, version: int, found: str, way_out: str = "") -> None:
+        super().__init__(contest, version, f"{found}: {way_out or f'`standings rebuild {contest}`'}")
+
+
+def of_wrong_type(error: Exception) -> bool:
+    """Whether a command failed because something else lies under the key than it is for."""
+    return isinstance(error, ResponseError) and "WRONGTYPE" in str(error)
+
+
+@contextmanager
+def named(contest: str) -> Iterator[None]:
+    """Says of which contest it is that something else lies under a key than should. Raises `Damaged`."""
+    try:
+        yield
+    except ResponseError as error:
+        if not of_wrong_type(error):
+            raise
+        raise Damaged(contest, 0, f"something else lies under a key of it ({error!s:.300})") from error

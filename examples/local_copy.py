@@ -16,7 +16,7 @@ def main(url: str, contest: str, file: Path) -> None:
     with Client(url) as client:
         latest = client.contest(contest).version
         if copy.version < latest:
-            for change in client.changes(contest, since=copy.version):
+            for change in client.changes(contest, since=copy.place):
                 copy.take(change)
                 copy.check(client.standings(contest, version=change.version))
                 if copy.version >= latest:

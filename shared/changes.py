@@ -15,6 +15,7 @@ from shared.domain.times import format_instant
 
 SCORES_CHANGED = "standings.scores.changed"
 CONTEST_CHANGED = "standings.contest.changed"
+CONTEST_RESET = "standings.contest.reset"
 
 
 class Effect(NamedTuple):
@@ -54,6 +55,26 @@ def cloud_event(contest: str, zone: str, effect: Effect) -> bytes:
             },
         },
         default=exact,
+    )
+
+
+def reset_event(contest: str, version: int, history: str) -> bytes:
+    """The CloudEvent that tells a subscriber that a contest has another history, up to this version by now."""
+    return orjson.dumps(
+        {
+            "specversion": "1.0",
+            "id": f"{contest}/reset/{version}-{history}",
+            "source": f"/v1/contests/{contest}",
+            "type": CONTEST_RESET,
+            "datacontenttype": "application/json",
+            "data": {
+                "contest": contest,
+                "version": version,
+                "history": history,
+                "way_out": "what you have of this contest is not in its log any more: forget it, and take its changes "
+                "from version 1 on",
+            },
+        }
     )
 
 

@@ -1,16 +1,18 @@
 """The HTTP interface of subscriptions: server-sent events, or JSON that waits."""
 
+import re
 from contextlib import ExitStack
 from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from services.api import acceptance, examples
+from services.api import acceptance, examples, seen
 from services.api.hub import Change
 from services.api.questions import AllChangesQuestion, ContestChangesQuestion
 from services.api.routes import REFUSALS, ContestId
 from services.api.seats import Seats
+from services.api.seen import Seen
 from services.api.streaming import EventStream
 from services.api.subscriptions import ContestFeed, Feed, FellBehind, Patience, Subscriptions, Wanted, wanted
 from shared.domain.errors import Gone, Invalid
@@ -61,7 +63,8 @@ def change_routes(subscriptions: Subscriptions, lifetime_seconds: float, seats: 
     ) -> Response:
         """A contest's changes, one for each version: from now on, or from any version on, however old.
 
-        As server-sent events their ids are versions, so `Last-Event-ID` goes on where the last connection ended.
+        As server-sent events their ids are versions with their histories, so `Last-Event-ID` goes on where the last
+        connection ended. A `reset` says that the log has another history, whose changes follow from version 1 on.
         """
         feed = await subscriptions.of_contest(contest, _after(question, last_event_id))
         return await answer(request, feed, question, {"contest": contest})
@@ -69,15 +72,17 @@ def change_routes(subscriptions: Subscriptions, lifetime_seconds: float, seats: 
     return router
 
 
-def _after(question: ContestChangesQuestion, last_event_id: str | None) -> int | None:
+def _after(question: ContestChangesQuestion, last_event_id: str | None) -> Seen | None:
     """The version behind which to begin."""
-    if last_event_id:
-        if not last_event_id.isascii() or not last_event_id.isdigit() or len(last_event_id) > 16:
-            raise Invalid("Last-Event-ID", last_event_id[:100], "not a version", "leave the header out")
-        return int(last_event_id)
-    if question.from_version is not None:
-        return question.from_version - 1
-    return question.after
+    if question.from_version is not None and not last_event_id:
+        return Seen(question.from_version - 1)
+    field, text = ("Last-Event-ID", last_event_id) if last_event_id else ("after", question.after)
+    if text is None:
+        return None
+    found = seen.read(text) if re.fullmatch(seen.PATTERN, text) else None
+    if found is None or found.version > 2**53:
+        raise Invalid(field, text[:100], "not a version", f"give the place of a change, or leave {field} out")
+    return found
 
 
 def _streams(request: Request, question: AllChangesQuestion) -> bool:
@@ -91,7 +96,7 @@ def _accepted(request: Request) -> list[bytes]:
 
 
 async def _page(feed: Feed, fits: Wanted, question: AllChangesQuestion, more: dict[str, Any]) -> bytes:
-    """The next changes that fit, waiting for a first one."""
+    """The next changes that fit, waiting for a first one; after a reset the page ends."""
     with ExitStack() as stack:
         if isinstance(feed, ContestFeed):
             stack.enter_context(feed)
@@ -101,7 +106,11 @@ async def _page(feed: Feed, fits: Wanted, question: AllChangesQuestion, more: di
             raise Gone(
                 "after", feed.cursor[:200], "it was too long ago", "begin anew without `after`"
             ) from None
-    changes = [orjson.Fragment(one.event) for one in fitting]
+    changes = [orjson.Fragment(one.event) for one in fitting if not one.is_reset]
+    if isinstance(feed, ContestFeed):
+        more = {**more, "places": [feed.id_of(one) for one in fitting if not one.is_reset]}
+    if fitting and fitting[-1].is_reset:
+        more = {**more, "reset": orjson.Fragment(fitting[-1].event)}
     return orjson.dumps({**more, "changes": changes, "next": feed.cursor})
 
 
@@ -117,4 +126,6 @@ async def _that_fit(feed: Feed, fits: Wanted, question: AllChangesQuestion) -> l
         chosen = [one for one in found if fits.fits(one)]
         nbytes += sum(len(one.event) for one in chosen)
         fitting += chosen
+        if chosen and chosen[-1].is_reset:
+            break
     return fitting

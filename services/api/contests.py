@@ -125,7 +125,7 @@ class Contests:
             try:
                 return await ask(index)
             except Overtaken:
-                await self._refresh(contest)
+                await self.refresh(contest)
         return await ask(await self.at(contest, min_version, wait_ms))
 
     async def endorsements(self, index: Index, versions: Sequence[int]) -> list[Endorsement]:
@@ -147,7 +147,7 @@ class Contests:
         try:
             return await self.ledgers.entries(index, versions)
         except Overtaken:
-            await self._refresh(index.contest_id)
+            await self.refresh(index.contest_id)
             now = await self.at(index.contest_id, index.version, 0)
             if now.history_at(index.version) != index.history:
                 raise
@@ -215,7 +215,7 @@ class Contests:
         if follows and asked.version != before:
             await self._tell(held)
         if not follows or len(entries) > CHUNK:
-            await self._refresh(asked.contest_id)
+            await self.refresh(asked.contest_id)
 
     async def _look_around(self) -> None:
         """Finds what no change told of: another generation or history, or changes that a fallen server lost."""
@@ -223,7 +223,7 @@ class Contests:
             await asyncio.sleep(_LOOK_AROUND_SECONDS)
             with contextlib.suppress(*FAILURES):  # the followers say so
                 for contest in await self._differing():
-                    await self._or_drop(contest, self._refresh(contest))
+                    await self._or_drop(contest, self.refresh(contest))
             for contest, held in self._held.items():
                 self.hub.look(contest, held.index.version)
             self._drop_unused()
@@ -271,14 +271,14 @@ class Contests:
             log.info("contest %s is dropped from memory: the others take %d MB", name, account.indexes >> 20)
 
     async def _wait(self, contest: str, held: _Held, min_version: int, wait_ms: int) -> None:
-        await self._refresh(contest)
+        await self.refresh(contest)
         try:
             async with asyncio.timeout(wait_ms / 1000), held.moved:
                 await held.moved.wait_for(lambda: held.index.version >= min_version)
         except TimeoutError:
             raise NotThereYet(contest, min_version, held.index.version, wait_ms) from None
 
-    async def _refresh(self, contest: str) -> None:
+    async def refresh(self, contest: str) -> None:
         """Brings a contest to where its ledger is. Raises `UnknownContest` if it is there no more."""
         held = self._held.get(contest)
         if held is None:
@@ -317,8 +317,8 @@ class Contests:
             held.index.version,
             fresh.version,
         )
-        held.index = fresh
-        self.hub.reset(contest)
+        was, held.index = held.index.history, fresh
+        self.hub.reset(contest, was, fresh.version, fresh.history)
         if fresh.version == 0 and await self.events.version(contest) == 0:
             self._held.pop(contest, None)
             raise UnknownContest(contest)

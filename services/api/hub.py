@@ -6,7 +6,7 @@ misses none, however the changes reached this process.
 
 import asyncio
 import sys
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import orjson
 
+from shared.changes import reset_event
 from shared.streams import Entry
 
 # So many changes are kept at most, and so many bytes of them where nobody says otherwise.
@@ -21,6 +22,7 @@ _KEPT = 10_000
 _KEPT_BYTES = 64 << 20
 # What a change takes beside its texts; and its moves, which filters read, take about twice its JSON.
 _OVERHEAD, _WITH_MOVES = 500, 3
+_HISTORIES_KEPT = 20_000
 
 
 class ScoreMove(NamedTuple):
@@ -32,13 +34,34 @@ class ScoreMove(NamedTuple):
 
 
 class Change:
-    """One version's CloudEvent. `cursor` is where the stream of all contests stands after it, '' if made again."""
+    """One version's CloudEvent. `cursor` is where the stream of all contests stands after it, '' if made again.
 
-    def __init__(self, contest: str, version: int, event: bytes, cursor: str = "") -> None:
+    It ends one history and follows another, None where a scorer of an earlier release did not say. A reset is told in
+    the place of a change: what comes behind it is of another history than what came before.
+    """
+
+    def __init__(
+        self,
+        contest: str,
+        version: int,
+        event: bytes,
+        cursor: str = "",
+        *,
+        history: str | None = None,
+        follows: str | None = None,
+        is_reset: bool = False,
+    ) -> None:
         self.contest = contest
         self.version = version
         self.event = event
         self.cursor = cursor
+        self.history = history
+        self.follows = follows
+        self.is_reset = is_reset
+
+    def may_follow(self, history: str | None) -> bool:
+        """Whether it goes on from a history, as far as is known."""
+        return None in (self.follows, history) or self.follows == history
 
     @property
     def nbytes(self) -> int:
@@ -48,6 +71,8 @@ class Change:
     @cached_property
     def moves(self) -> tuple[ScoreMove, ...]:
         """What the event says of scores, read once for all who filter."""
+        if self.is_reset:
+            return ()
         return tuple(
             ScoreMove(
                 sys.intern(one["candidate"]),
@@ -56,6 +81,47 @@ class Change:
             )
             for one in orjson.loads(self.event)["data"]["scores"]
         )
+
+
+def change_of(entry: Entry, cursor: str) -> Change:
+    """The change in an entry of a changes stream, behind which the stream of all contests stands at `cursor`."""
+    fields = entry[1]
+    history, follows = fields.get(b"history"), fields.get(b"follows")
+    return Change(
+        fields[b"contest"].decode(),
+        int(fields[b"version"]),
+        fields[b"event"],
+        cursor,
+        history=None if history is None else history.decode(),
+        follows=None if follows is None else follows.decode(),
+    )
+
+
+def reset_of(contest: str, version: int, history: str | None, cursor: str = "") -> Change:
+    """A reset: the contest's history by now, as far as it is known."""
+    event = reset_event(contest, version, history or "")
+    return Change(contest, version, event, cursor, history=history, is_reset=True)
+
+
+class Histories:
+    """The history that each contest's latest change ended: of so many contests, those that changed last."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._last: OrderedDict[str, str] = OrderedDict()
+
+    def breaks(self, change: Change) -> bool:
+        """Whether a change does not go on from the one before; afterwards it is the one before."""
+        last = self._last.pop(change.contest, None)
+        if change.history is not None:
+            self._last[change.contest] = change.history
+            if len(self._last) > self._most:
+                self._last.popitem(last=False)
+        return not change.may_follow(last) and change.history != last
+
+    def forget(self, contest: str, history: str) -> bool:
+        """Whether it is not known that the contest has another history than this; afterwards nothing is."""
+        return self._last.pop(contest, history) == history
 
 
 class Channel:
@@ -77,13 +143,23 @@ class Channel:
 
     def add(self, number: int, change: Change) -> None:
         """The next change. Where it does not follow the last one, what came before is forgotten."""
-        if number != self.end or not self.changes:
-            if number < self.end and self.changes:
-                return  # delivered again
+        if self._has(number, change):
+            return  # delivered again
+        if number != self.end or not self.changes or not self._goes_on(change):
             self.changes.clear()
             self.first = number
         self.changes.append(change)
         self.wake()
+
+    def _has(self, number: int, change: Change) -> bool:
+        if not self.changes or number >= self.end:
+            return False
+        return number < self.first or self.changes[number - self.first].history == change.history
+
+    def _goes_on(self, change: Change) -> bool:
+        last = self.changes[-1]
+        told = change.contest != last.contest or change.is_reset or last.is_reset
+        return told or change.may_follow(last.history)
 
     def forget(self, change: Change) -> None:
         """Drops the oldest change, if it is this one."""
@@ -135,6 +211,7 @@ class Hub:
         self._most_bytes = most_bytes
         self._contests: dict[str, Channel] = {}
         self._cursors: dict[str, str] = {}
+        self._histories = Histories(_HISTORIES_KEPT)
 
     def stand(self, cursors: Mapping[str, str]) -> None:
         """Where each partition's changes stream stood when this process began to follow it."""
@@ -153,15 +230,20 @@ class Hub:
 
     def publish(self, stream: str, entries: list[Entry]) -> None:
         """Changes that came, in the stream's order."""
-        for entry_id, fields in entries:
-            self._cursors[stream] = entry_id.decode()
-            contest, version = fields[b"contest"].decode(), int(fields[b"version"])
-            change = Change(contest, version, fields[b"event"], self.cursor)
-            self.all.add(self.all.end, change)
-            self.nbytes += change.nbytes
-            if channel := self._contests.get(contest):
-                channel.add(version, change)
-            self.shrink(self._most_bytes)
+        for entry in entries:
+            before = self.cursor
+            self._cursors[stream] = entry[0].decode()
+            change = change_of(entry, self.cursor)
+            if self._histories.breaks(change):
+                self._tell_all(reset_of(change.contest, change.version, change.history, before))
+            if channel := self._contests.get(change.contest):
+                channel.add(change.version, change)
+            self._tell_all(change)
+
+    def _tell_all(self, change: Change) -> None:
+        self.all.add(self.all.end, change)
+        self.nbytes += change.nbytes
+        self.shrink(self._most_bytes)
 
     def shrink(self, most_bytes: int) -> None:
         """Forgets the oldest changes until what is kept is no more than that, but for the latest one."""
@@ -190,8 +272,10 @@ class Hub:
         if channel := self._contests.get(contest):
             channel.look(version)
 
-    def reset(self, contest: str) -> None:
-        """A contest has another history than the changes that are kept of it."""
+    def reset(self, contest: str, was: str, version: int, history: str) -> None:
+        """A contest has another history than the one that `was`; its changes may have told so already."""
+        if self._histories.forget(contest, was):
+            self._tell_all(reset_of(contest, version, history, self.cursor))
         if channel := self._contests.get(contest):
             channel.changes.clear()
             channel.wake()

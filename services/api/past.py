@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from itertools import pairwise
 
 from services.api.contests import Contests
 from services.api.hub import Change
@@ -43,9 +44,12 @@ class Past:
         ledger = await self._contests.folded(index, versions)
         before = index.contest(first - 1) if first > 1 else None
         totals = _totals(index, first - 1)
+        histories = [index.history_at(version) for version in range(first - 1, versions.stop)]
         # One at a time in a thread: of hundreds of candidates who stand level, a change takes a tenth of a second.
         async with self._making:
-            return await asyncio.to_thread(_made, self._policies, contest, before, totals, events, ledger)
+            return await asyncio.to_thread(
+                _made, self._policies, contest, before, totals, events, ledger, histories
+            )
 
 
 def _made(
@@ -55,12 +59,16 @@ def _made(
     totals: dict[Cell, Totals],
     events: Sequence[Entry],
     ledger: Sequence[Entry],
+    histories: Sequence[str],
 ) -> list[Change]:
-    """The changes of these entries of log and ledger, which follow where the contest and its totals stood before."""
+    """The changes of these entries of log and ledger, which follow where the contest and its totals stood before.
+
+    `histories` are those before each of them, and after the last one.
+    """
     scoreboard = Scoreboard(policies, before.candidates if before else (), totals)
     zone = before.timezone if before else ""
     made: list[Change] = []
-    for event, entry in zip(events, ledger, strict=True):
+    for event, entry, (follows, history) in zip(events, ledger, pairwise(histories), strict=True):
         folded = ledger_entry(*entry)
         subject = _subject(folded.contest, folded.endorsement)
         if isinstance(subject, Contest):
@@ -68,7 +76,8 @@ def _made(
             scoreboard.enter(subject.candidates)
         postings = tuple(posting for posting, _ in folded.postings)
         effect = Effect(decode_entry(*event), subject, postings, scoreboard.move(postings))
-        made.append(Change(contest, folded.version, cloud_event(contest, zone, effect)))
+        told = cloud_event(contest, zone, effect)
+        made.append(Change(contest, folded.version, told, history=history, follows=follows))
     return made
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from services.api.hub import Change
+from services.api.hub import Change, Histories, change_of, reset_of
 from services.api.reading import Stride
 from shared.domain.errors import Gone, Invalid
 from shared.streams import Entry
@@ -15,6 +15,9 @@ from shared.streams import Entry
 # Source: Redis, Streams: an entry's id is two 64-bit numbers, the second one 0 where it is left out.
 _PLACE = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?")
 _END_OF_NUMBERS = 2**64
+
+# Of contests, while a stretch is read.
+_HISTORIES_KEPT = 1000
 
 Position = tuple[int, int]
 
@@ -28,6 +31,25 @@ def position(place: str) -> Position:
     if max(at) >= _END_OF_NUMBERS:
         raise ValueError(place)
     return at
+
+
+_BEFORE_ALL = 0, 0
+
+
+class StreamReset(Gone):
+    """The changes stream was lost or replaced since an answer gave this place of it."""
+
+    code = "reset"
+    title = "History reset"
+
+    def __init__(self, field: str, cursor: str, place: str) -> None:
+        super().__init__(
+            field,
+            cursor[:200],
+            f"the stream of all changes was lost or replaced: it never had {place}",
+            "follow each contest with /v1/contests/{contest}/changes, which says whether what you have of it holds, "
+            "and then begin anew without `after`",
+        )
 
 
 class Cursor:
@@ -52,14 +74,21 @@ class Cursor:
             self.field, self.text[:200], f"{self.field}: {why}", "give `next` of an earlier answer"
         )
 
-    def refuse(self, stream: str, info: Mapping[str, Any] | None) -> None:
-        """Returns if its stream goes on behind it without a gap. Raises `Gone`, and `Invalid` if that ends before."""
+    def refuse(self, stream: str, info: Mapping[str, Any] | None, there: bool) -> None:
+        """Returns if its stream goes on behind it without a gap; `there` says whether an entry has this place.
+
+        Raises `Gone`, `Reset` if it is of a stream that was lost, and `Invalid` if the stream ends before.
+        """
         place = self.places[stream]
+        if info is None and position(place) > _BEFORE_ALL:
+            raise StreamReset(self.field, self.text, place)
         last = "0-0" if info is None else info["last-generated-id"].decode()
         if position(place) > position(last):
             raise self._invalid(f"{place} lies behind the last change, {last}")
         if (oldest := lost(place, info)) is not None:
             raise gone(self.field, self.text, place, oldest)
+        if not there and place != last and position(place) > _BEFORE_ALL:
+            raise StreamReset(self.field, self.text, place)
 
 
 def gone(field: str, cursor: str, place: str, oldest: str) -> Gone:
@@ -93,6 +122,11 @@ async def look(redis: Redis, stream: str) -> Mapping[str, Any] | None:
         raise
 
 
+async def is_there(redis: Redis, stream: str, place: str) -> bool:
+    """Whether a stream has an entry at a place."""
+    return bool(await redis.xrange(stream, place, place))
+
+
 class Lost(Exception):
     """What comes next was dropped from the stream while it was read."""
 
@@ -104,6 +138,7 @@ class Stretch:
         self._redis = redis
         self._places = dict(places)
         self._stride = Stride()
+        self._histories = Histories(_HISTORIES_KEPT)
 
     @property
     def cursor(self) -> str:
@@ -131,10 +166,14 @@ class Stretch:
         return found[:count]
 
     def _changes(self, stream: str, entries: list[Entry]) -> list[Change]:
-        changes = []
-        for entry_id, fields in entries:
-            self._places[stream] = entry_id.decode()
-            contest, version = fields[b"contest"].decode(), int(fields[b"version"])
-            changes.append(Change(contest, version, fields[b"event"], self.cursor))
+        changes: list[Change] = []
+        for entry in entries:
+            before = self.cursor
+            change = change_of(entry, ",".join({**self._places, stream: entry[0].decode()}.values()))
+            if self._histories.breaks(change):
+                changes.append(reset_of(change.contest, change.version, change.history, before))
+                break  # and it is read again
+            self._places[stream] = entry[0].decode()
+            changes.append(change)
         self._stride.took(len(changes), sum(len(one.event) for one in changes))
         return changes

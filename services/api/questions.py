@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from services.api.seen import PATTERN as VERSION_SEEN
 from shared.decimals import MinDelta
 from shared.domain.ids import SLUG
 from shared.domain.policies import FIVETHIRTYEIGHT_2020
@@ -204,7 +205,10 @@ class ContestChangesQuestion(AllChangesQuestion):
     """Changes of one contest."""
 
     contest: Literal[None] = None
-    after: Annotated[int | None, Field(ge=0, le=2**53, description="the version before the first wanted")] = (
-        None  # type: ignore[assignment]
-    )
+    after: Annotated[
+        Asked | None,
+        Field(
+            pattern=VERSION_SEEN, max_length=40, description="the version before the first wanted, or `next`"
+        ),
+    ] = None
     from_version: Annotated[int | None, Field(ge=1, le=2**53, description="the first version wanted")] = None

@@ -46,6 +46,7 @@ CitedTime = Annotated[str, Path(max_length=40, examples=["2019-04-22"])]
 RawCsv = Annotated[Raw, Query()]
 REFUSALS = examples.refusals(
     _404="not known, or not yet",
+    _410="the contest's log has another history by now than the one that is asked about",
     _406="none of the accepted formats is one that answers have",
     _422="a parameter is not of its form",
     _501="a format that this deployment does not write",

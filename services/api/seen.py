@@ -37,11 +37,14 @@ class Seen(NamedTuple):
     def __str__(self) -> str:
         return f"{self.version}-{self.history}" if self.history else str(self.version)
 
+    def is_other(self, index: Index) -> bool:
+        """Whether the index is of another history, as far as can be told."""
+        known = self.history is not None and self.version <= index.version
+        return known and index.history_at(self.version) != self.history
+
     def refuse_other(self, field: str, index: Index) -> None:
         """Returns if the index is of the same history, as far as can be told. Raises `Reset`."""
-        if self.history is None or self.version > index.version:
-            return
-        if index.history_at(self.version) != self.history:
+        if self.is_other(index):
             raise Reset(field, self, index)
 
 

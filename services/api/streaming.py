@@ -117,20 +117,25 @@ class EventStream(Response):
                 yield _ALIVE
 
     def _told(self, found: list[Change]) -> Iterator[Piece]:
-        yield from pieces((self._feed.id_of(one), one.event) for one in found if self._wanted.fits(one))
+        fitting = (one for one in found if self._wanted.fits(one))
+        yield from pieces((self._feed.id_of(one), _name(one), one.event) for one in fitting)
         if found and not self._wanted.fits(found[-1]):
             # Also what does not fit is behind the reader when it comes again.
             yield Piece(b"id: %b\n\n" % self._feed.cursor.encode())
 
 
-def pieces(changes: Iterable[tuple[str, bytes]]) -> Iterator[Piece]:
-    """Changes, each with its id, as server-sent events: several in a piece, or several pieces for one.
+def _name(change: Change) -> bytes:
+    return b"reset" if change.is_reset else b"change"
+
+
+def pieces(changes: Iterable[tuple[str, bytes, bytes]]) -> Iterator[Piece]:
+    """Changes, each with its id and its event's name, as server-sent events: several in a piece, or several for one.
 
     Source: WHATWG HTML, 9.2 Server-sent events.
     """
     gathered = b""
-    for cursor, event in changes:
-        head = b"id: %b\nevent: change\ndata: " % cursor.encode()
+    for cursor, name, event in changes:
+        head = b"id: %b\nevent: %b\ndata: " % (cursor.encode(), name)
         if gathered and len(gathered) + len(head) + len(event) + 2 > PIECE:
             yield Piece(gathered)
             gathered = b""

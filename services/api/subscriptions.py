@@ -9,13 +9,16 @@ from typing import NamedTuple, Protocol
 from redis import exceptions
 from redis.asyncio import Redis
 
-from services.api.contests import Contests
-from services.api.hub import Change, Hub, ScoreMove
+from services.api.contests import Contests, NotThereYet
+from services.api.hub import Change, Hub, ScoreMove, reset_of
+from services.api.ledgers import Overtaken
 from services.api.past import Past
-from services.api.places import Cursor, Lost, Stretch, look, position
+from services.api.places import Cursor, Lost, Stretch, is_there, look, position
 from services.api.questions import AllChangesQuestion
 from services.api.reading import PIECE_BYTES, Stride
-from shared.domain.errors import Invalid
+from services.api.seen import Seen, seen_at
+from shared.domain.errors import Invalid, UnknownContest
+from shared.history import NOTHING
 from shared.keys import PartitionKeys
 
 AT_ONCE = 500
@@ -24,6 +27,9 @@ MOST_NAMES = 200
 # A contest that was opened just now is waited for.
 _JUST_OPENED_MS = 2000
 _FOLLOWED_WITHIN_SECONDS = 2.0
+
+
+_BEFORE_ALL = Seen(0, NOTHING)
 
 
 class FellBehind(Exception):
@@ -71,10 +77,10 @@ class Feed(Protocol):
 class ContestFeed:
     """A contest's changes from a version on: as they come, and before that from the ledger."""
 
-    def __init__(self, hub: Hub, contests: Contests, past: Past, contest: str, first: int) -> None:
+    def __init__(self, hub: Hub, contests: Contests, past: Past, contest: str, seen: Seen) -> None:
         self._hub, self._contests, self._past = hub, contests, past
         self._contest = contest
-        self._next = first
+        self._seen = seen
         self._stride = Stride()
 
     def __enter__(self) -> "ContestFeed":
@@ -86,11 +92,11 @@ class ContestFeed:
 
     @property
     def cursor(self) -> str:
-        """The version before the next."""
-        return str(self._next - 1)
+        """The version before the next, with its history."""
+        return str(self._seen)
 
     async def next(self, within_seconds: float, most: int = AT_ONCE) -> list[Change]:
-        """The next changes; none if there were none in time."""
+        """The next changes, or a reset, behind which they begin at version 1; none if there were none in time."""
         patience = Patience(within_seconds)
         moved = self._channel.moved
         while not (found := await self._at_hand(most)) and not self._hub.closing:
@@ -99,35 +105,64 @@ class ContestFeed:
                 break
             moved = self._channel.moved
         if found:
-            self._next = found[-1].version + 1
+            self._seen = _BEFORE_ALL if found[-1].is_reset else Seen(found[-1].version, found[-1].history)
         return found
 
     async def _at_hand(self, most: int) -> list[Change]:
-        if found := self._channel.since(self._next, most, PIECE_BYTES):
+        number, kept = self._seen.version + 1, self._channel.changes
+        found = self._channel.since(number, most, PIECE_BYTES)
+        if found and found[0].may_follow(self._seen.history):
             return found
-        if self._channel.changes and self._next == self._channel.end:
+        if kept and number == self._channel.end and self._is_last(kept[-1]):
             return []  # it comes through the stream, though the ledger may have it already
         found = await self._in_ledger(most)
         self._channel.behind |= not found
         return found
 
+    def _is_last(self, change: Change) -> bool:
+        return None in (change.history, self._seen.history) or change.history == self._seen.history
+
     async def _overlooked(self, most: int) -> list[Change]:
         """What is in the ledger though nobody noticed that its change was lost."""
-        if await self._contests.stands(self._contest) < self._next:
+        if await self._contests.stands(self._contest) == self._seen.version:
             return []
         return await self._in_ledger(most)
 
     async def _in_ledger(self, most: int) -> list[Change]:
-        index = self._contests.ready(self._contest)
-        if index is None:  # dropped from memory
-            index = await self._contests.at(self._contest, 1, 0)
-        found = await self._past.changes(index, self._next, min(most, self._stride.count))
+        try:
+            # It may have been dropped from memory.
+            index = self._contests.ready(self._contest) or await self._contests.at(self._contest, 1, 0)
+        except (UnknownContest, NotThereYet):
+            return await self._reset_if_lost(0, NOTHING)
+        if self._seen.is_other(index):
+            return [reset_of(self._contest, index.version, index.history)]
+        if self._seen.version > index.version:
+            return await self._reset_if_lost(index.version, index.history)
+        try:
+            found = await self._past.changes(index, self._seen.version + 1, min(most, self._stride.count))
+        except Overtaken:
+            await self._contests.refresh(self._contest)
+            if self._contests.ready(self._contest) is index:
+                raise
+            return []
         self._stride.took(len(found), sum(len(one.event) for one in found))
         return found
 
+    async def _reset_if_lost(self, version: int, history: str) -> list[Change]:
+        """A reset if the log ends before what was seen: nobody can have seen what it does not have.
+
+        A bare version is somebody's own, who waits for what comes behind it.
+        """
+        if (
+            self._seen.history is None
+            or await self._contests.events.version(self._contest) >= self._seen.version
+        ):
+            return []
+        return [reset_of(self._contest, version, history)]
+
     def id_of(self, change: Change) -> str:
-        """The id of a server-sent event: the version."""
-        return str(change.version)
+        """The id of a server-sent event: the version with its history, and of a reset what comes before the first."""
+        return str(_BEFORE_ALL if change.is_reset else Seen(change.version, change.history))
 
 
 class AllFeed:
@@ -174,7 +209,7 @@ class AllFeed:
         channel = self._hub.all
         if self._next == channel.end and not self._hub.closing:
             await Patience(within_seconds).wait(channel.moved)
-        found = channel.since(self._next, most, PIECE_BYTES)
+        found = _upto_reset(channel.since(self._next, most, PIECE_BYTES))
         if not found and self._next < channel.end:
             raise FellBehind
         self._next += len(found)
@@ -197,6 +232,8 @@ class Wanted(NamedTuple):
         """Whether a change is wanted: some score move must fit every filter on scores."""
         if self.contests is not None and change.contest not in self.contests:
             return False
+        if change.is_reset:
+            return True
         if self.candidates is None and self.policies is None and self.min_delta is None:
             return True
         return any(self._moves(one) for one in change.moves)
@@ -207,6 +244,14 @@ class Wanted(NamedTuple):
         if self.policies is not None and one.policy not in self.policies:
             return False
         return self.min_delta is None or one.points >= self.min_delta
+
+
+def _upto_reset(changes: list[Change]) -> list[Change]:
+    """Nothing follows a reset in one piece, so that whoever is told of it can begin anew."""
+    for number, one in enumerate(changes):
+        if one.is_reset:
+            return changes[: number + 1]
+    return changes
 
 
 def wanted(question: AllChangesQuestion) -> Wanted:
@@ -225,11 +270,13 @@ class Subscriptions:
     def __init__(self, hub: Hub, contests: Contests, past: Past) -> None:
         self.hub, self.contests, self.past = hub, contests, past
 
-    async def of_contest(self, contest: str, after: int | None) -> ContestFeed:
+    async def of_contest(self, contest: str, after: Seen | None) -> ContestFeed:
         """A contest's changes behind a version; None: from now on. Raises `UnknownContest`."""
         index = await self.contests.at(contest, 0, _JUST_OPENED_MS)
-        first = (index.version if after is None else after) + 1
-        return ContestFeed(self.hub, self.contests, self.past, contest, first)
+        seen = after or seen_at(index, index.version)
+        if seen.history is None and seen.version <= index.version:
+            seen = seen_at(index, seen.version)
+        return ContestFeed(self.hub, self.contests, self.past, contest, seen)
 
     async def of_all(self, after: str | None, field: str) -> AllFeed:
         """The changes of all contests behind a place; None: from now on. Raises `Invalid` and `Gone`."""
@@ -241,8 +288,9 @@ class Subscriptions:
             return AllFeed(self.hub, events.redis, None)
         upto = self.hub.places
         for stream in streams:
-            if cursor.places[stream] != upto[stream]:
-                cursor.refuse(stream, await look(events.redis, stream))
+            if (place := cursor.places[stream]) != upto[stream]:
+                there = await is_there(events.redis, stream, place)
+                cursor.refuse(stream, await look(events.redis, stream), there)
         await self._reached(cursor)
         return AllFeed(self.hub, events.redis, cursor.places)
 

@@ -17,7 +17,7 @@ from services.webhooks.hooks import Hook
 from services.webhooks.sending import Outcome, Sender
 from services.webhooks.slots import Slots
 from services.webhooks.source import Page, Source, Told
-from services.webhooks.store import MOST_LETTERS, Attempt, DeadLetter, Retry, Store
+from services.webhooks.store import MOST_LETTERS, Attempt, DeadLetter, Retry, Sent, Store
 from shared.connections import FAILURES
 from shared.tasks import end, side_by_side
 from standings.client import Problem, StandingsError
@@ -141,7 +141,7 @@ class Deliveries:
         for hook in active:
             sent = await self._store.sent(hook.id)
             for contest, version in versions.items():
-                if version > sent.get(contest, 0) and hook.wanted.wants(contest):
+                if version != sent.get(contest, 0) and hook.wanted.wants(contest):
                     self._wake(hook.id, contest, version)
 
     def _active(self) -> list[Hook]:
@@ -170,22 +170,30 @@ class Deliveries:
 
     async def _send_all(self, lane: "_Lane", hook: str, contest: str) -> None:
         """Sends what there is, in order; what was told of a moment ago is waited for."""
-        version = await self._store.sent_of(hook, contest)
         while True:
-            wait_ms = _WAIT_MS if version < lane.upto else 0
-            page = await self._page(await self._hook(lane, hook), contest, version, wait_ms)
+            sent = await self._store.sent_of(hook, contest)
+            wait_ms = _WAIT_MS if sent.version < lane.upto else 0
+            page = await self._page(await self._hook(lane, hook), contest, sent, wait_ms)
             for told in page.changes:
                 await self._send(lane, hook, told)
-            if page.upto == version:
+            if page.reset is not None:
+                await self._begin_anew(lane, hook, contest, *page.reset)
+                continue
+            if page.upto == sent.place:
                 return
             # Also behind what the filters left out.
-            version = page.upto
-            _still(await self._store.done(hook, contest, version))
+            _still(await self._store.done(hook, contest, page.upto))
 
-    async def _page(self, hook: Hook, contest: str, version: int, wait_ms: int) -> Page:
-        """What the webhook wants behind a version. Raises `_Stop` if the API takes its filters for wrong."""
+    async def _begin_anew(self, lane: "_Lane", hook: str, contest: str, reset: str, told: Told) -> None:
+        """Tells that the contest has another history by now, whose changes follow from version 1 on."""
+        log.warning("webhook %s, contest %s: its log has another history, and begins anew", hook, contest)
+        await self._send(lane, hook, told)
+        _still(await self._store.reset(hook, contest, reset))
+
+    async def _page(self, hook: Hook, contest: str, sent: Sent, wait_ms: int) -> Page:
+        """What the webhook wants behind a place. Raises `_Stop` if the API takes its filters for wrong."""
         try:
-            return await self._source.after(contest, version, hook.wanted, wait_ms=wait_ms)
+            return await self._source.after(contest, sent, hook.wanted, wait_ms=wait_ms)
         except Problem as problem:
             if problem.status != _UNPROCESSABLE:
                 raise
@@ -203,7 +211,7 @@ class Deliveries:
             outcome = await self.attempt(hook, told, attempts + 1)
             attempts += 1
             if outcome.accepted:
-                _still(await self._store.done(hook_id, told.contest, told.version))
+                _still(await self._store.done(hook_id, told.contest, told.place))
                 return
             if outcome.status == _GONE:
                 await self._disable(hook, "its receiver answered 410 Gone")
@@ -216,6 +224,7 @@ class Deliveries:
                 letter = DeadLetter(
                     contest=told.contest,
                     version=told.version,
+                    history=told.place.partition("-")[2],
                     attempts=attempts,
                     at=self._clock(),
                     said=outcome.said,

@@ -14,7 +14,7 @@ from services.webhooks.hooks import MOST_OLD_SECRETS, Asked, Hook, Secret, Wante
 from services.webhooks.lookups import Addresses, NotPublic
 from services.webhooks.sending import Message, Outcome, Sender
 from services.webhooks.source import Source, Told
-from services.webhooks.store import Store
+from services.webhooks.store import DeadLetter, Sent, Store
 from shared.domain.errors import Conflict, Invalid
 from shared.objects import Said
 from shared.text import MOST_OF_A_VALUE, Line, Lines
@@ -174,7 +174,7 @@ class Registry:
         """
         hook = await self.store.hook(hook_id)
         letter = await self.store.dead_letter(hook_id, contest, version)
-        told = await self._one(contest, version)
+        told = await self._one(hook_id, letter)
         outcome = await self._deliveries.attempt(hook, told, letter.attempts + 1)
         if not outcome.accepted:
             raise NotDelivered(
@@ -186,16 +186,21 @@ class Registry:
         await self.store.drop_letter(hook_id, contest, version)
         return outcome
 
-    async def _one(self, contest: str, version: int) -> Told:
+    async def _one(self, hook: str, letter: DeadLetter) -> Told:
+        contest, version = letter.contest, letter.version
         way_out = "the letter stays where it is: try again"
         try:
-            page = await self._source.after(contest, version - 1, Wanted(), most=1)
+            before = Sent(str(version - 1), (await self.store.sent_of(hook, contest)).reset)
+            page = await self._source.after(contest, before, Wanted(), most=1)
         except (httpx.HTTPError, StandingsError) as error:
             why = f"the API does not say what it was: {error}"
             raise NotDelivered("letter", f"{contest}/{version}", why, way_out) from None
         if not page.changes or page.changes[0].version != version:
             why = f"the API has no version {version} of {contest}"
             raise NotDelivered("letter", f"{contest}/{version}", why, way_out)
+        if letter.history and page.changes[0].place != letter.place:
+            why = f"the log of {contest} has another history by now, and {letter.place} is not in it"
+            raise NotDelivered("letter", letter.place, why, "drop the letter")
         return page.changes[0]
 
     async def _refuse_url(self, url: str) -> None:

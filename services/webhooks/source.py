@@ -3,16 +3,17 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import orjson
 
 from services.webhooks.hooks import Wanted
 from services.webhooks.sending import Message
+from services.webhooks.store import Sent
 from shared.codec import exact
 from shared.log import Log
-from standings.client import AsyncClient
+from standings.client import AsyncClient, Reset
 
 _AT_ONCE = 100
 
@@ -21,15 +22,24 @@ class Told(NamedTuple):
     """A change as it is sent."""
 
     contest: str
-    version: int
+    place: str
     message: Message
+
+    @property
+    def version(self) -> int:
+        """The version."""
+        return int(self.place.partition("-")[0])
 
 
 class Page(NamedTuple):
-    """Changes that are wanted, and the version behind which to ask for more."""
+    """Changes that are wanted, and the place behind which to ask for more.
+
+    After the changes may come a reset: what tells it from others, and what is sent of it.
+    """
 
     changes: list[Told]
-    upto: int
+    upto: str
+    reset: tuple[str, Told] | None = None
 
 
 class Source:
@@ -46,24 +56,48 @@ class Source:
         return dict(zip(contests, versions, strict=True))
 
     async def after(
-        self, contest: str, version: int, wanted: Wanted, most: int = _AT_ONCE, wait_ms: int = 0
+        self, contest: str, sent: Sent, wanted: Wanted, most: int = _AT_ONCE, wait_ms: int = 0
     ) -> Page:
-        """The changes behind a version, waiting for the first.
+        """The changes behind a place, waiting for the first.
 
         Raises `httpx.TransportError`, and `Problem` where the API refuses.
         """
-        asked = {"after": version, "limit": most, "wait_ms": wait_ms, **wanted.parameters()}
+        asked = {"after": sent.place, "limit": most, "wait_ms": wait_ms, **wanted.parameters()}
         page = await self._client.ask(f"/v1/contests/{contest}/changes", **asked)
-        return Page([_told(contest, change) for change in page["changes"]], int(page["next"]))
+        # An API of an earlier release names no places.
+        places = page.get("places") or [str(one["id"]).rpartition("/")[2] for one in page["changes"]]
+        told = zip(places, page["changes"], strict=True)
+        changes = [_told(contest, place, change, sent.reset) for place, change in told]
+        reset = page.get("reset")
+        return Page(changes, page["next"], None if reset is None else _told_reset(contest, reset))
 
     async def moved(self) -> AsyncIterator[tuple[str, int]]:
         """Contest and version of each change, from now on. When this fails, some may have been passed over."""
-        async for change, _ in self._client.all_changes():
-            yield change.contest, change.version
+        after = None
+        while True:
+            try:
+                async for change, cursor in self._client.all_changes(after=after):
+                    after = cursor
+                    yield change.contest, change.version
+            except Reset as reset:
+                if reset.contest is None:
+                    raise
+                after = reset.cursor
+                yield reset.contest, 0
 
 
-def _told(contest: str, change: dict[str, object]) -> Told:
-    version = int(str(change["id"]).rpartition("/")[2])
+def _told(contest: str, place: str, change: dict[str, object], reset: str) -> Told:
+    """After a reset versions begin anew, and a receiver is not to take them for those that it had."""
+    name = str(change["id"])
+    return Told(contest, place, _message(f"{reset}/{name}" if reset else name, change))
+
+
+def _told_reset(contest: str, event: dict[str, Any]) -> tuple[str, Told]:
+    name = str(event["id"])
+    return name.rpartition("/")[2], Told(contest, "0", _message(name, event))
+
+
+def _message(name: str, event: dict[str, object]) -> Message:
     # Standard Webhooks signs `id.timestamp.body`: an id has no dot, and a contest's may have one.
-    name = hashlib.sha256(f"{contest}/{version}".encode()).hexdigest()[:32]
-    return Told(contest, version, Message(f"msg_{name}", orjson.dumps(change, default=exact)))
+    digest = hashlib.sha256(name.encode()).hexdigest()[:32]
+    return Message(f"msg_{digest}", orjson.dumps(event, default=exact))

@@ -67,14 +67,37 @@ class Retry(BaseModel):
     said: str
 
 
+class Sent(NamedTuple):
+    """Up to where a webhook is done with a contest, and after which reset of it, '' if it had none."""
+
+    place: str
+    reset: str
+
+    @property
+    def version(self) -> int:
+        """The version."""
+        return version_in(self.place)
+
+
+def version_in(place: str) -> int:
+    """The version in a place as it is stored: `103`, `103-1f2e3d4c5b6a7988`, and perhaps a space and a reset."""
+    return int(place.partition(" ")[0].partition("-")[0])
+
+
 class DeadLetter(BaseModel):
-    """A delivery that was given up, and why."""
+    """A delivery that was given up, and why. An earlier release did not note the history."""
 
     contest: str
     version: int
+    history: str = ""
     attempts: int
     at: float
     said: str
+
+    @property
+    def place(self) -> str:
+        """The version, with its history if that is known."""
+        return f"{self.version}-{self.history}" if self.history else str(self.version)
 
 
 class Attempt(NamedTuple):
@@ -172,11 +195,13 @@ class Store:
     async def sent(self, hook: str) -> dict[str, int]:
         """Up to which version of each contest it is done."""
         found = cast(dict[bytes, bytes], await self.redis.hgetall(WebhookKeys.sent(hook)))
-        return {contest.decode(): int(version) for contest, version in found.items()}
+        return {contest.decode(): version_in(place.decode()) for contest, place in found.items()}
 
-    async def sent_of(self, hook: str, contest: str) -> int:
-        """Up to which version of a contest it is done."""
-        return int(await self.redis.hget(WebhookKeys.sent(hook), contest) or 0)
+    async def sent_of(self, hook: str, contest: str) -> "Sent":
+        """Up to where it is done with a contest."""
+        found = cast(bytes | None, await self.redis.hget(WebhookKeys.sent(hook), contest))
+        place, _, reset = (found or b"0").decode().partition(" ")
+        return Sent(place, reset)
 
     async def retries(self, hook: str) -> dict[str, Retry]:
         """What is waiting to be tried again, by contest; of very many contests a thousand."""
@@ -192,17 +217,21 @@ class Store:
         found = await self.redis.hget(WebhookKeys.retries(hook), contest)
         return None if found is None else Retry.model_validate_json(found)
 
-    async def done(self, hook: str, contest: str, version: int) -> bool:
+    async def done(self, hook: str, contest: str, place: str) -> bool:
         """Goes on behind a version. False: this process does not deliver any more."""
-        return await self._note(hook, contest, version, "done", "")
+        return await self._note(hook, contest, place, "done", "")
+
+    async def reset(self, hook: str, contest: str, reset: str) -> bool:
+        """Begins anew before version 1 of another history. False as `done`."""
+        return await self._note(hook, contest, "0", "reset", reset)
 
     async def give_up(self, hook: str, letter: DeadLetter) -> bool:
         """Lays a delivery in the dead letters and goes on behind it, in one step. False as `done`."""
-        return await self._note(hook, letter.contest, letter.version, "dead", letter.model_dump_json())
+        return await self._note(hook, letter.contest, letter.place, "dead", letter.model_dump_json())
 
     async def later(self, hook: str, contest: str, retry: Retry) -> bool:
         """Notes when a delivery is tried again. False as `done`."""
-        return await self._note(hook, contest, retry.version, "retry", retry.model_dump_json())
+        return await self._note(hook, contest, str(retry.version), "retry", retry.model_dump_json())
 
     async def note_attempt(self, hook: str, attempt: Attempt) -> None:
         """Keeps how an attempt went; the latest thousand are kept."""
@@ -260,13 +289,13 @@ class Store:
             )
 
     async def _note(
-        self, hook: str, contest: str, version: int, what: Literal["done", "dead", "retry"], json: str
+        self, hook: str, contest: str, place: str, what: Literal["done", "dead", "retry", "reset"], json: str
     ) -> bool:
         of_hook = [key(hook) for key in (WebhookKeys.sent, WebhookKeys.retries, WebhookKeys.dead)]
         return bool(
             await self._settle(
                 keys=[WebhookKeys.lead, WebhookKeys.hooks, *of_hook],
-                args=[self._process, hook, contest, version, what, json],
+                args=[self._process, hook, contest, place, what, json],
             )
         )
 

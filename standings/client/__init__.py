@@ -1,7 +1,7 @@
 """Asking Standings, and following its changes: `Client`, and `AsyncClient` for asyncio."""
 
 from standings.client.aio import AsyncClient
-from standings.client.errors import Gap, OutOfReach, Problem, StandingsError
+from standings.client.errors import Gap, OutOfReach, Problem, Reset, StandingsError
 from standings.client.models import (
     Candidate,
     Cause,
@@ -36,6 +36,7 @@ __all__ = [
     "PointInTime",
     "Posting",
     "Problem",
+    "Reset",
     "Scores",
     "Standings",
     "StandingsError",

@@ -65,13 +65,13 @@ class AsyncClient:
         self,
         contest: str,
         *,
-        since: int | None = None,
+        since: int | str | None = None,
         give_up_after: float | None = None,
         **filters: Unpack[Filters],
     ) -> AsyncGenerator[Change]:
         """A contest's changes behind version `since`, without an end: as `Client.changes`."""
         if since is None:
-            since = (await self.contest(contest)).version
+            since = (await self.contest(contest)).place
         following = Following(contest, str(since), parameters(filters), give_up_after)
         async with contextlib.aclosing(self._follow(following)) as changes:
             async for change in changes:

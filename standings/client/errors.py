@@ -35,6 +35,22 @@ class Gap(StandingsError):
         self.version = version
 
 
+class Reset(StandingsError):
+    """The log of a contest was lost or replaced: forget what you have of it, and begin again behind `cursor`.
+
+    Following one contest, that is `since=0`. Following all, `contest` is the one, and `after=cursor` goes on with the
+    others and with what it has now; None if every contest may be another one: read each anew.
+    """
+
+    def __init__(self, contest: str | None, cursor: str, said: str = "") -> None:
+        what = "the changes" if contest is None else f"contest {contest!r}"
+        super().__init__(
+            said or f"{what} began anew: forget what you have, and begin again behind {cursor!r}"
+        )
+        self.contest = contest
+        self.cursor = cursor
+
+
 def problem_of(response: httpx.Response) -> Problem:
     """An answer that is no success; its body is read."""
     try:

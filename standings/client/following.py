@@ -3,6 +3,7 @@
 Both clients feed it what they read; nothing here connects, waits or looks at a clock.
 """
 
+import json
 import random
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,7 +12,7 @@ import httpx
 from httpx_sse import ServerSentEvent
 from pydantic import ValidationError
 
-from standings.client.errors import Gap, OutOfReach, StandingsError, problem_of
+from standings.client.errors import Gap, OutOfReach, Reset, StandingsError, problem_of
 from standings.client.models import Change
 
 # The API says that it lives every 15 seconds; a connection that is silent for longer is dead.
@@ -41,7 +42,8 @@ class Following:
         self._path = "/v1/changes" if contest is None else f"/v1/contests/{contest}/changes"
         self._filters = dict(filters)
         self._complete = not filters.keys() - {"contest"}
-        self._versions = {} if contest is None else {contest: int(after)}
+        self._contest = contest
+        self._versions = {} if contest is None else {contest: version_in(after)}
         self._give_up_after = give_up_after
         self._failures = 0
         self._lost_at: float | None = None
@@ -55,17 +57,22 @@ class Following:
     def answered(self, response: httpx.Response) -> bool:
         """Whether an answer, of which nothing but a problem's body is read, goes on with events.
 
-        Raises `Problem` if it is not worth trying again.
+        Raises `Problem` if it is not worth trying again, and `Reset`.
         """
         if response.is_success:
             self._lost_at = None
         elif response.status_code not in _TRY_AGAIN:
-            raise problem_of(response)
+            problem = problem_of(response)
+            if problem.code == "reset":
+                raise Reset(self._contest, "", str(problem))
+            raise problem
         return response.is_success
 
     def take(self, told: ServerSentEvent) -> Change | None:
-        """What a server-sent event brings, None if that is no change. Raises `Gap`."""
+        """What a server-sent event brings, None if that is no change. Raises `Gap` and `Reset`."""
         self._failures = 0
+        if told.event == "reset":
+            raise Reset(_contest_of(told.data), told.id)
         if told.event != "change" or not told.data:
             if told.id and told.event != "end":
                 self.cursor = told.id  # behind what did not fit the filters
@@ -78,7 +85,7 @@ class Following:
             raise Gap(change.contest, last + 1, change.version)
         self._versions[change.contest] = change.version
         self.cursor = told.id
-        return change
+        return change.at(told.id) if self._contest else change
 
     def wait(self, now: float) -> float:
         """Seconds until the next try: a moment after an end, longer and longer while nothing comes.
@@ -92,6 +99,18 @@ class Following:
         longest = min(_FIRST_WAIT_SECONDS * 2.0**self._failures, _LONGEST_WAIT_SECONDS)
         self._failures = min(self._failures + 1, 20)
         return longest * random.uniform(0.5, 1)  # noqa: S311 - so that clients do not come all at once
+
+
+def version_in(place: str) -> int:
+    """The version in a place of one contest's changes, `103` or `103-1f2e3d4c5b6a7988`."""
+    return int(place.partition("-")[0])
+
+
+def _contest_of(data: str) -> str:
+    try:
+        return str(json.loads(data)["data"]["contest"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise StandingsError(f"a reset cannot be read, this client may be too old: {error}") from error
 
 
 def _read(data: str) -> Change:

@@ -5,9 +5,9 @@ Scores are exact: `Decimal`, since a policy may weigh in fractions.
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from standings.client.exact import Exact
 
@@ -34,7 +34,13 @@ class Contest(_Said):
     timezone: str
     clock: Literal["server", "imported"]
     version: int = Field(description="the number of its last event")
+    history: str | None = Field(default=None, description="a digest of all that its log has")
     candidates: list[Candidate]
+
+    @property
+    def place(self) -> str:
+        """Where its changes go on from here: the version, with its history."""
+        return f"{self.version}-{self.history}" if self.history else str(self.version)
 
 
 class PointInTime(_Said):
@@ -196,6 +202,18 @@ class Change(_Said):
     time: datetime = Field(description="known time")
     datacontenttype: Literal["application/json"]
     data: ChangeData
+    _place: str = PrivateAttr(default="")
+
+    @property
+    def place(self) -> str:
+        """Where the changes of its contest go on after it: its version, with its history if that is known."""
+        return self._place or str(self.version)
+
+    def at(self, place: str) -> Self:
+        """The same change, at this place."""
+        found = self.model_copy()
+        found._place = place  # noqa: SLF001 - its own class
+        return found
 
     @property
     def contest(self) -> str:

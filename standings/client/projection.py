@@ -37,11 +37,12 @@ class LocalCopy(BaseModel):
     """What a contest's changes add up to. `model_dump_json` saves it, `model_validate_json` brings it back.
 
     It answers for every valid time and every version that it took: `counts` of endorsers and members, and `scores` now
-    under each policy. A copy begins at version 0 and takes each change once, in order.
+    under each policy. A copy begins at version 0 and takes each change once, in order; `place` is where to go on.
     """
 
     contest: str
     version: int = 0
+    history: str = ""
     known: list[Known] = []
     latest: dict[str, dict[str, Exact]] = {}
 
@@ -63,7 +64,13 @@ class LocalCopy(BaseModel):
         if change.data.postings:
             self.known.append(Known(version=change.version, postings=change.data.postings))
         self.version = change.version
+        self.history = change.place.partition("-")[2]
         return True
+
+    @property
+    def place(self) -> str:
+        """Where its changes go on: `since` of `Client.changes`."""
+        return f"{self.version}-{self.history}" if self.history else str(self.version)
 
     def scores(self, policy: str) -> dict[str, Decimal]:
         """Each candidate's score now under a policy; those that nobody endorsed yet are left out."""

@@ -68,18 +68,21 @@ class Client:
         self,
         contest: str,
         *,
-        since: int | None = None,
+        since: int | str | None = None,
         give_up_after: float | None = None,
         **filters: Unpack[Filters],
     ) -> Iterator[Change]:
         """A contest's changes behind version `since` (None: from the first call of `next` on), without an end.
+
+        `since` may also be the `place` of a change, which names the history of its version: then `Reset` is raised
+        where the contest's log was lost or replaced meanwhile, as it is while changes are followed.
 
         Connects again and goes on where it stood when a connection is lost; raises `OutOfReach` only if that did not
         succeed for `give_up_after` seconds (None: never). Raises `Gap` where a version is missing that no filter
         left out.
         """
         if since is None:
-            since = self.contest(contest).version
+            since = self.contest(contest).place
         yield from self._follow(Following(contest, str(since), parameters(filters), give_up_after))
 
     def all_changes(
@@ -91,7 +94,8 @@ class Client:
     ) -> Iterator[tuple[Change, str]]:
         """Changes of all contests, each with the cursor to go on from; `after` is one of these (None: from now on).
 
-        As `changes`; raises `Problem` (410, `gone`) if they are not kept back to `after`.
+        As `changes`; raises `Problem` (410, `gone`) if they are not kept back to `after`. `Reset` says which contest
+        began anew.
         """
         if after is None:
             after = self.ask("/v1/changes", limit=1)["next"]

@@ -68,7 +68,7 @@ def test_a_contest_with_an_event_of_the_future_is_parked_and_goes_on_when_it_can
 
         with service("scorer", redis_url, claim_after_ms="300"):
             shell = Shell(deployment)
-            eventually(lambda: deployment.ask("/v1/contests/stuck")["parked"] is not None)
+            eventually(lambda: deployment.ask("/v1/contests/stuck", wait_ms=10_000)["parked"] is not None)
             shown = deployment.ask("/v1/contests/stuck")
             assert shown["version"] == 3, "what came before is folded"
             assert shown["parked"]["version"] == 4

@@ -5,12 +5,16 @@ from typing import Any
 
 import httpx
 import pytest
+from httpx_sse import EventSource, ServerSentEvent
 from redis import Redis
 
 from services.console.client import Client
 from services.console.doctor import examine
 from services.supervisor.embedded import embedded_valkey
-from tests.running import Standings, standings
+from standings.client import Client as APIClient
+from standings.client import LocalCopy, Reset
+from tests.receivers import receiver
+from tests.running import Standings, service, standings
 from tests.servers import eventually
 
 LEDGER = "standings:{p00}:c:race:g1:ledger"
@@ -170,3 +174,157 @@ def test_the_doctor_says_that_the_api_and_the_log_differ(running: Standings) -> 
     (found,) = [one for one in checks if one["check"] == "contest race"]
     assert not found["ok"]
     assert "the API and the log differ: the contest's log and its projection are not of one" in found["found"]
+
+
+def forget_the_race(deployment: Standings) -> None:
+    """All that is kept of it, and nothing else."""
+    with Redis.from_url(deployment.redis_url) as client:
+        for key in client.scan_iter("standings:{p00}:c:race:*"):
+            client.delete(key)
+        client.srem("standings:{p00}:contests", "race")
+        client.hdel("standings:{p00}:awake", "race")
+
+
+def told_by(stream: httpx.Response) -> Iterator[ServerSentEvent]:
+    """What a stream tells, but for what only keeps it going."""
+    return (one for one in EventSource(stream).iter_sse() if one.data)
+
+
+@pytest.mark.parametrize("endorsers", [1, 2, 4], ids=["shorter", "as long", "longer"])
+def test_subscribers_are_told_that_a_contest_began_anew(running: Standings, endorsers: int) -> None:
+    open_race(running, "p1", "p2")
+    path = "/v1/contests/race/changes"
+    place = running.ask(path, after=0)["next"]
+    url = str(running.api.base_url)
+    with (
+        httpx.stream("GET", f"{url}{path}", params={"after": 0, "format": "sse"}, timeout=30) as one,
+        httpx.stream("GET", f"{url}/v1/changes", params={"format": "sse"}, timeout=30) as every,
+    ):
+        of_one, of_all = told_by(one), told_by(every)
+        assert [next(of_one).event for _ in range(5)] == ["change"] * 5
+        forget_the_race(running)
+        version = open_race(running, *(f"q{n}" for n in range(endorsers)), candidate="bob")
+
+        told = next(of_one)
+        assert (told.event, told.id) == ("reset", "0")
+        assert told.json()["type"] == "standings.contest.reset"
+        assert told.json()["data"]["contest"] == "race"
+        fresh = [next(of_one) for _ in range(version)]
+        assert [one.json()["data"]["version"] for one in fresh] == list(range(1, version + 1))
+        assert next(of_all).event == "reset"
+        assert [next(of_all).json()["data"]["version"] for _ in range(version)] == list(range(1, version + 1))
+
+    page = running.ask(path, after=place, wait_ms=10_000)
+    assert (page["changes"], page["next"], page["places"]) == ([], "0", [])
+    assert page["reset"]["data"]["history"] == running.ask("/v1/contests/race")["history"]
+    again = running.ask(path, after=page["next"])
+    assert [one["data"]["version"] for one in again["changes"]] == list(range(1, version + 1))
+    assert "reset" not in again
+    assert again["places"][-1] == again["next"] == fresh[-1].id
+
+
+def test_a_place_that_the_log_does_not_reach_is_of_another_history(running: Standings) -> None:
+    version = open_race(running, "p1")
+    path, history = "/v1/contests/race/changes", "0123456789abcdef"
+
+    page = running.ask(path, after=f"{version + 5}-{history}")
+    assert (page["reset"]["data"]["version"], page["next"]) == (version, "0")
+    assert "reset" not in running.ask(path, after=version + 5), "who gives a bare version waits for it"
+
+
+def test_a_lost_tail_is_told_to_subscribers_and_never_mixed(running: Standings) -> None:
+    """As after a failover: the log ends earlier, the projection too, and other events follow."""
+    version = open_race(running, "p1", "p2", "p3")
+    url = str(running.api.base_url)
+    params: dict[str, str | int] = {"after": 0, "format": "sse"}
+    with httpx.stream("GET", f"{url}/v1/contests/race/changes", params=params, timeout=30) as one:
+        told = told_by(one)
+        assert [next(told).json()["data"]["version"] for _ in range(version)] == list(range(1, version + 1))
+        lose_tail(running, version - 1)
+        for endorser in ("q1", "q2"):
+            endorsed(running, endorser, "bob")
+        assert next(told).event == "reset"
+        seen = [next(told).json()["data"] for _ in range(version + 1)]
+
+    assert [one["version"] for one in seen] == list(range(1, version + 2))
+    assert [one["postings"][0]["candidate"] for one in seen[3:]] == ["ann", "ann", "bob", "bob"]
+    assert headcount(running, min_version=version + 1, wait_ms=10_000) == {"ann": 2, "bob": 2}
+
+
+def lose_tail(deployment: Standings, upto: int) -> None:
+    """The log ends at a version, and its projection is made again from there."""
+    log = LEDGER.replace("g1:ledger", "log")
+    with Redis.from_url(deployment.redis_url) as client:
+        entries: Any = client.xrange(log, max=f"{upto}-0")
+        lost: Any = client.xrange(log, min=f"({upto}-0")
+        with client.pipeline(transaction=True) as pipe:
+            pipe.delete(log, LEDGER, LEDGER.replace("ledger", "state"))
+            for entry_id, fields in entries:
+                pipe.xadd(log, fields, id=entry_id)
+            pipe.hdel(LEDGER.replace("g1:ledger", "ids"), *(fields[b"id"] for _, fields in lost))
+            pipe.execute()
+
+
+def test_the_client_raises_and_begins_anew(running: Standings) -> None:
+    version = open_race(running, "p1", "p2")
+    copy = LocalCopy(contest="race")
+    with APIClient(str(running.api.base_url)) as client:
+        for change in client.changes("race", since=0):
+            copy.take(change)
+            if copy.version == version:
+                break
+        saved = LocalCopy.model_validate_json(copy.model_dump_json())
+        assert saved.place == copy.place != str(version)
+        everything = client.all_changes()
+        forget_the_race(running)
+        version = open_race(running, "q1", "q2", candidate="bob")
+
+        with pytest.raises(Reset) as reset:
+            next(client.changes("race", since=saved.place))
+        assert (reset.value.contest, reset.value.cursor) == ("race", "0")
+
+        fresh = LocalCopy(contest="race")
+        for change in client.changes("race", since=reset.value.cursor):
+            fresh.take(change)
+            if fresh.version == version:
+                break
+        fresh.check(client.standings("race", version=version))
+        del everything
+
+
+def test_a_place_in_a_lost_stream_of_all_changes_is_gone(running: Standings) -> None:
+    open_race(running, "p1")
+    place = running.ask("/v1/changes", after="0-0")["next"]
+    forget_everything(running)
+    open_race(running, "q1", "q2", candidate="bob")
+
+    told = running.api.get("/v1/changes", params={"after": place})
+
+    assert (told.status_code, told.json()["type"]) == (410, "/problems/reset")
+    with APIClient(str(running.api.base_url)) as client, pytest.raises(Reset) as reset:
+        next(client.all_changes(after=place))
+    assert reset.value.contest is None
+
+
+def test_webhooks_begin_anew_with_the_new_history(running: Standings) -> None:
+    version = open_race(running)
+    settings = {"api_url": str(running.api.base_url), "webhooks_development": "true"}
+    with (
+        receiver() as there,
+        service("webhooks", running.redis_url, **settings) as webhooks,
+        httpx.Client(base_url=webhooks.url, timeout=30) as client,
+    ):
+        hook = client.post("/v1/webhooks", json={"url": there.url, "wanted": {"contests": ["race"]}}).json()
+        assert client.post(f"/v1/webhooks/{hook['webhook']}/verification").status_code == 200
+        endorsed(running, "p1")
+        endorsed(running, "p2")
+        eventually(lambda: len(there.changes) == 2)
+        forget_the_race(running)
+        open_race(running, "q1", candidate="bob")
+
+        eventually(lambda: len(there.changes) == 2 + 1 + version + 1)
+
+        reset, *fresh = there.changes[2:]
+        assert reset.json["type"] == "standings.contest.reset"
+        assert [one.json["data"]["version"] for one in fresh] == list(range(1, version + 2))
+        assert len({one.headers["webhook-id"] for one in there.changes}) == len(there.changes)

@@ -60,7 +60,7 @@ async def until(holds: Callable[[], bool]) -> None:
 def test_events_are_whole_whatever_the_pieces(nbytes: int) -> None:
     told = [(str(n), b"e" * (nbytes - n)) for n in range(1)] + [("7", b"short"), ("8", b"x" * nbytes)]
 
-    found = list(pieces(told))
+    found = list(pieces((number, b"change", event) for number, event in told))
 
     expected = b"".join(b"id: %b\nevent: change\ndata: %b\n\n" % (n.encode(), event) for n, event in told)
     assert b"".join(one.content for one in found) == expected

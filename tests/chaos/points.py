@@ -87,13 +87,15 @@ def _acknowledge_early() -> None:
     append = Log.append
     writing: set[asyncio.Task[Any]] = set()
 
-    async def early(log: Log, contest: str, expected: int, events: list[NewEvent]) -> Appended:
+    async def early(
+        log: Log, contest: str, expected: int, events: list[NewEvent], follows: str = ""
+    ) -> Appended:
         if await log.version(contest) != expected:
             raise Moved
 
         async def later() -> None:
             await asyncio.sleep(0.05)
-            await append(log, contest, expected, events)
+            await append(log, contest, expected, events, follows)
 
         task = asyncio.create_task(later())
         writing.add(task)

@@ -179,5 +179,5 @@ def test_a_name_that_hangs_keeps_nothing_from_receivers_by_other_names(
 def asked_of(webhooks: Webhooks) -> httpx.AsyncClient:
     """A client of a service in this process."""
     return httpx.AsyncClient(
-        transport=httpx.ASGITransport(webhooks.app), base_url="http://webhooks", timeout=30
+        transport=httpx.ASGITransport(webhooks.app), base_url="http://localhost", timeout=30
     )

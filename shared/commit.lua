@@ -6,8 +6,8 @@
 --       state, subject and its digest, its change as a CloudEvent, chain and history after it; then field, value, … of
 --       what else the state has
 -- Result  {'committed', version after, log's version}, or {'moved', version} if the projection is not where the fold
---         began: it stands elsewhere, came there another way, or answers no more; or {'other', version, log's version}
---         if the log does not have the event that was folded last.
+--         began: it stands elsewhere, came there another way, answers no more, or is held; or {'other', version, log's
+--         version} if the log does not have the event that was folded last.
 -- A contest that goes on is parked no more. It goes to sleep, and its wake is acknowledged, only if nothing is left to fold.
 local ledger, state, log, changes, awake, wake, parked, answers = unpack(KEYS)
 local contest, generation, began, chain, history, fields, events, oldest, group, delivered = unpack(ARGV, 1, 10)
@@ -20,10 +20,17 @@ local function stands(stream)
   return last and tonumber(string.match(last[1], '^%d+')) or 0
 end
 
+-- What a check found damaged is not gone on with.
+local function held()
+  local noted = redis.call('HGET', parked, contest)
+  return noted and string.find(noted, '"held":true', 1, true)
+end
+
 local function moved()
   return stands(ledger) ~= began or (redis.call('HGET', state, 'chain') or '') ~= chain
     or redis.call('HLEN', state) ~= tonumber(fields)
     or oldest ~= '' and (redis.call('GET', answers) or '1') ~= generation
+    or oldest ~= '' and held()
 end
 
 -- The state notes `<version> <history> <digest of the log's entry>`; an earlier release's scorer leaves it behind.

@@ -1,38 +1,22 @@
 """The projection: ledger and state of each contest, as the scorer commits them and others read them."""
 
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from importlib.resources import files
 from typing import Any, NamedTuple, cast
 
 import orjson
 from redis.asyncio import Redis
 
-from shared import seals
-from shared.codec import encode_state, version_of
+from shared.codec import version_of
+from shared.commits import Trail, endorsement_field, pair_field, told_of
 from shared.damage import Damaged, named
-from shared.domain.book import FOLD, Book, Folded, NotLoaded, Pair
-from shared.domain.contest import Contest
-from shared.domain.errors import UnreadableTime
-from shared.domain.times import format_instant, start_of
-from shared.history import NOTHING, OtherHistory, Torn, digest_of, history_after
+from shared.domain.book import FOLD, Book, Folded, NotLoaded
+from shared.history import NOTHING, OtherHistory, Torn, digest_of
 from shared.keys import SCORERS, ContestKeys
 from shared.log import Log
+from shared.parking import Parking
 from shared.seals import Stock
-from shared.state import (
-    CHAIN,
-    CONTEST,
-    FOLD_NUMBER,
-    HEAD,
-    HISTORY,
-    KNOWN_AT,
-    NEW,
-    SEAL,
-    TOTALS,
-    Head,
-    Reading,
-    under_seal,
-)
+from shared.state import FOLD_NUMBER, HEAD, HISTORY, NEW, SEAL, Head, Reading
 from shared.streams import Entry, last_of, last_version
 
 
@@ -68,24 +52,6 @@ class Stands(NamedTuple):
     last: str
 
 
-class Parked(NamedTuple):
-    """A contest whose next event cannot be folded: which version that is, why, and since when (an instant)."""
-
-    contest: str
-    version: int
-    reason: str
-    since: int
-
-
-class Trail(NamedTuple):
-    """How a projection came to where it stands: a digest of every ledger entry, and one of every log entry; and its
-    state as a whole."""
-
-    chain: str
-    history: str
-    stock: Stock = NEW
-
-
 class Commit(NamedTuple):
     """What one call commits, and the trail after it."""
 
@@ -118,6 +84,7 @@ class Projections:
     def __init__(self, redis: Redis, log: Log) -> None:
         self.redis = redis
         self.log = log
+        self.parking = Parking(redis, log)
         self._commit = redis.register_script(files("shared").joinpath("commit.lua").read_text())
 
     async def generation(self, contest: str) -> int:
@@ -129,26 +96,6 @@ class Projections:
         """Where the generation's ledger stands."""
         with named(contest):
             return await last_version(self.redis, self.log.keys(contest).ledger(generation))
-
-    async def park(self, parked: Parked) -> None:
-        """Notes that a contest cannot go on; what it was parked for before stays as it was noted."""
-        key = self.log.keys(parked.contest).partition.parked
-        before = await self.parked(parked.contest)
-        if before is None or (before.version, before.reason) != (parked.version, parked.reason):
-            said = {"version": parked.version, "reason": parked.reason, "since": format_instant(parked.since)}
-            await cast(Any, self.redis.hset(key, parked.contest, orjson.dumps(said)))
-
-    async def parked(self, contest: str) -> Parked | None:
-        """Why a contest does not go on, if it does not."""
-        key = self.log.keys(contest).partition.parked
-        found = await cast(Any, self.redis.hget(key, contest))
-        if found is None:
-            return None
-        try:
-            said = orjson.loads(found)
-            return Parked(contest, said["version"], said["reason"], start_of(said["since"], "UTC"))
-        except (ValueError, KeyError, TypeError, UnreadableTime):
-            return Parked(contest, 0, "why, cannot be read", 0)
 
     async def refuse_other_fold(self, contest: str, generation: int) -> None:
         """Returns if the projection, if there is one, was made by this release's fold. Raises `OtherFold`."""
@@ -234,7 +181,7 @@ class Projections:
         wanted = [id_ for id_ in needs.endorsements if id_ not in book.endorsements]
         pairs = [pair for pair in needs.pairs if pair not in book.pairs]
         keys = self.log.keys(contest)
-        fields = [_endorsement_field(id_) for id_ in wanted] + [_pair_field(pair) for pair in pairs]
+        fields = [endorsement_field(id_) for id_ in wanted] + [pair_field(pair) for pair in pairs]
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.xrevrange(keys.ledger(generation), count=1)
             pipe.xrevrange(keys.log, count=1)
@@ -270,34 +217,12 @@ class Projections:
         `changes` are the CloudEvents of what was folded, and `oldest_change` is the entry id before which older ones
         are dropped; '' publishes none. `delivered` is the wake that is acknowledged if nothing is left to fold.
         """
-        began = book.version - len(folded)
-        arguments: list[Any] = [
-            contest,
-            generation,
-            began,
-            trail.chain,
-            trail.history,
-            trail.stock.fields,
-            len(folded),
-            oldest_change,
-            SCORERS,
-            delivered,
-        ]
-        chain, history, stock = trail
-        digest_of_field = seals.digests(contest)
-        for one, change in zip(folded, changes, strict=True):
-            entry = _entry(one)
-            chain, history = _linked(chain, entry), history_after(history, one.recorded.digest)
-            digest = digest_of_field(entry[2], entry[3])
-            arguments += (*entry, digest, change, chain, history)
-            if entry[2] == CONTEST:
-                stock = stock._replace(contest=digest)
-        if folded:
-            fields = stock.fields + stock.lacks + _added(book, folded)
-            trail = Trail(chain, history, stock._replace(fields=fields, lacks=0))
-            noted = f"{book.version} {trail.history} {folded[-1].recorded.digest}"
-            arguments += _rest_of_state(contest, book, trail, noted, folded)
-        return Commit(_commit_keys(self.log.keys(contest), generation), arguments, trail)
+        keys = self.log.keys(contest)
+        arguments: list[Any] = [contest, generation, book.version - len(folded)]
+        arguments += [trail.chain, trail.history, trail.stock.fields, len(folded)]
+        arguments += [oldest_change, SCORERS, delivered]
+        told, trail = told_of(contest, book, trail, folded, changes)
+        return Commit(_commit_keys(keys, generation), arguments + told, trail)
 
     async def hand_on(self, contest: str, delivered: str) -> None:
         """Acknowledges the wake of a contest that is not done, and lets another follow behind those that wait."""
@@ -332,16 +257,8 @@ def _number(contest: str, generation: bytes | str | None) -> int:
 
 def _commit_keys(keys: ContestKeys, generation: int) -> list[str]:
     shared = keys.partition
-    return [
-        keys.ledger(generation),
-        keys.state(generation),
-        keys.log,
-        shared.changes,
-        shared.awake,
-        shared.wake,
-        shared.parked,
-        keys.generation,
-    ]
+    own = [keys.ledger(generation), keys.state(generation), keys.log]
+    return [*own, shared.changes, shared.awake, shared.wake, shared.parked, keys.generation]
 
 
 def _may_be_of(folded: Mapping[bytes, bytes], logged: Mapping[bytes, bytes]) -> bool:
@@ -353,56 +270,3 @@ def _may_be_of(folded: Mapping[bytes, bytes], logged: Mapping[bytes, bytes]) -> 
         return about is None or about == orjson.loads(folded[b"endorsement"])["id"]
     except (KeyError, ValueError, AttributeError):
         return False
-
-
-def _linked(chain: str, entry: tuple[str, bytes, str, bytes]) -> str:
-    known_at, postings, subject, state = entry
-    said = b"\n".join((chain.encode(), known_at.encode(), postings, subject.encode(), state))
-    return blake2b(said, digest_size=16).hexdigest()
-
-
-def _entry(one: Folded) -> tuple[str, bytes, str, bytes]:
-    postings = [[*posting, *one.totals[posting.candidate, posting.category]] for posting in one.postings]
-    subject = one.subject
-    return (
-        format_instant(one.recorded.known_at),
-        orjson.dumps(postings),
-        CONTEST if isinstance(subject, Contest) else _endorsement_field(subject.id),
-        encode_state(subject),
-    )
-
-
-def _rest_of_state(
-    contest: str, book: Book, trail: Trail, noted: str, folded: Sequence[Folded]
-) -> list[str | bytes]:
-    """Field, value, … of the state but for the subjects."""
-    paired = {one.paired: one.recorded.version for one in folded if one.paired}
-    totals = orjson.dumps([[*cell, *totals] for cell, totals in book.totals.items()])
-    head = {FOLD_NUMBER: b"%d" % FOLD, KNOWN_AT: b"%d" % book.known_at, TOTALS: totals}
-    head |= {CHAIN: trail.chain.encode(), HISTORY: noted.encode()}
-    sealed = seals.seal(contest, book.version, trail.stock, *under_seal(head))
-    rest: list[str | bytes] = [part for field in head.items() for part in field]
-    rest += (SEAL, str(sealed))
-    digest_of_field = seals.digests(contest)
-    for pair, version in paired.items():
-        field = _pair_field(pair)
-        rest += (field, seals.pair_with_digest(digest_of_field, field, version, book.pairs[pair]))
-    return rest
-
-
-def _added(book: Book, folded: Sequence[Folded]) -> int:
-    """How many fields the state has more: of endorsements that are new, and of pairs that are."""
-    subjects = [(one.subject, one) for one in folded if not isinstance(one.subject, Contest)]
-    return sum(
-        (subject.first_version == subject.version)
-        + (one.paired is not None and book.pairs[one.paired][0] == subject.id)
-        for subject, one in subjects
-    )
-
-
-def _endorsement_field(endorsement: str) -> str:
-    return f"e:{endorsement}"
-
-
-def _pair_field(pair: Pair) -> str:
-    return f"p:{pair[0]}/{pair[1]}"

@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     claim_after_ms: int = Field(default=5_000, ge=100)
     # So often the scorers look at every contest for events that no wake is out for; one of them does for all.
     look_around_seconds: float = Field(default=60, ge=1, le=86_400)
+    # This part of a processor each scorer takes at most to check contests against their logs; 0: none does.
+    check_share: float = Field(default=0.02, ge=0, le=1)
     # Ingest takes nothing more for a contest while so many of its events are not folded.
     most_unfolded: int = Field(default=200_000, ge=1)
     # How long entries stay in the changes stream.

@@ -8,6 +8,7 @@ from shared.damage import Damaged, of_wrong_type
 from shared.domain.errors import UnreadableEvent
 from shared.history import Inconsistent
 from shared.log import NotReplicated
+from shared.parking import Held
 from shared.text import sentence
 
 
@@ -100,7 +101,7 @@ def problem_of_failure(
 
 
 def _failure(error: Exception) -> _Failure:
-    if isinstance(error, Damaged) or of_wrong_type(error):
+    if isinstance(error, Damaged | Held) or of_wrong_type(error):
         return _DAMAGED
     if isinstance(error, Inconsistent):
         return _INCONSISTENT

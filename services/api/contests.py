@@ -20,7 +20,8 @@ from shared.domain.errors import Refused, UnknownContest, UnreadableEvent
 from shared.domain.events import Recorded
 from shared.keys import PartitionKeys
 from shared.log import Log
-from shared.projections import Parked, Projections
+from shared.parking import Parked
+from shared.projections import Projections
 from shared.refusals import Busy
 from shared.streams import Entry, last_id
 from shared.tasks import side_by_side
@@ -136,7 +137,7 @@ class Contests:
 
     async def parked(self, contest: str) -> Parked | None:
         """Why a contest does not go on, if it does not."""
-        return await self.projections.parked(contest)
+        return await self.projections.parking.of(contest)
 
     async def recorded(self, index: Index, versions: Sequence[int]) -> list[Recorded]:
         """The events of these versions, in their order. Raises `Overtaken`."""

@@ -14,7 +14,7 @@ from services.api.index import Index
 from shared.domain.contest import Contest
 from shared.domain.errors import UnreadableEvent
 from shared.keys import PartitionKeys
-from shared.projections import Parked
+from shared.parking import Parked
 
 log = logging.getLogger("standings")
 

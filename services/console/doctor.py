@@ -4,15 +4,22 @@ from typing import Any
 
 from services.console.client import Client, Failed
 
+# For so long a version that the API has not taken in yet is waited for.
+_WAIT_MS = 5000
+
 
 def examine(client: Client) -> list[dict[str, Any]]:
     """What was looked at: `check`, `ok` and, in words, `found`."""
     checks = [_ready(client, "ingest"), _ready(client, "api")]
     if all(check["ok"] for check in checks):
-        unfolded = {one["contest"]: one for one in client.ingest("/v1/unfolded?limit=1000")["contests"]}
+        stuck = client.ingest("/v1/unfolded?limit=1000")
+        unfolded = {one["contest"]: one for one in stuck["contests"]}
         listed = client.whole("/v1/contests", "contests", {})["contests"]
         checks += [_contest(client, contest, unfolded.pop(contest["contest"], None)) for contest in listed]
-        checks += [_never_folded(one) for one in unfolded.values()]
+        names = {contest["contest"] for contest in listed}
+        parked = {one["contest"]: one for one in stuck["parked"] if one["contest"] not in names}
+        checks += [_parked(name, one) for name, one in parked.items()]
+        checks += [_never_folded(one) for name, one in unfolded.items() if name not in parked]
         checks.append(_dead_letters(client))
     return checks
 
@@ -30,12 +37,16 @@ def _contest(client: Client, contest: dict[str, Any], unfolded: dict[str, Any] |
     """Whether the projection has come to the end of the log, and the API answers what the log has."""
     name = f"contest {contest['contest']}"
     if parked := contest["parked"]:
-        found = f"parked before version {parked['version']} since {parked['since']}: {parked['reason']}"
-        return {"check": name, "ok": False, "found": found}
+        return _parked(contest["contest"], parked)
     found = f"version {contest['version']}, generation {contest['generation']}"
     wrong = [_behind(unfolded)] if unfolded else []
     wrong += _differs(client, contest)
     return {"check": name, "ok": not wrong, "found": ", ".join([found, *wrong])}
+
+
+def _parked(contest: str, parked: dict[str, Any]) -> dict[str, Any]:
+    found = f"parked before version {parked['version']} since {parked['since']}: {parked['reason']}"
+    return {"check": f"contest {contest}", "ok": False, "found": found}
 
 
 def _differs(client: Client, contest: dict[str, Any]) -> list[str]:
@@ -67,3 +78,40 @@ def _dead_letters(client: Client) -> dict[str, Any]:
     letters = client.ingest("/v1/dead-letters?limit=1000")["dead_letters"]
     found = f"{len(letters)} dead letters" + (": see `standings dead-letters`" if letters else "")
     return {"check": "inbox", "ok": not letters, "found": found}
+
+
+def compare(client: Client, examined: dict[str, Any]) -> dict[str, Any]:
+    """What was found of a contest whose log was folded anew, and whether the API answers what that leads to."""
+    wrong: list[str] = examined["findings"] + _wrong_answers(client, examined)
+    said = (
+        f"folded anew up to version {examined['version']}, and compared at {len(examined['moments'])} moments"
+    )
+    return {
+        "check": f"contest {examined['contest']}, deep",
+        "ok": not wrong,
+        "found": "; ".join(wrong) if wrong else said,
+    }
+
+
+def _wrong_answers(client: Client, examined: dict[str, Any]) -> list[str]:
+    wrong = []
+    for moment in examined["moments"]:
+        version, valid_at = moment["version"], moment["valid_at"]
+        at = f"at version {version} and {valid_at}"
+        try:
+            answer = client.ask(
+                f"/v1/contests/{examined['contest']}/standings",
+                policy="headcount",
+                version=version,
+                valid_at=valid_at,
+                min_version=version,
+                wait_ms=_WAIT_MS,
+            )
+        except Failed as failed:
+            wrong.append(f"API: {at} it does not answer: {failed.problem.get('detail', failed)}")
+            continue
+        said = {line["candidate"]: line["score"] for line in answer["standings"]}
+        counted = {candidate: moment["counts"].get(candidate, 0) for candidate in said}
+        if said != counted:
+            wrong.append(f"API: {at} it answers {said}, and the log leads to {counted}")
+    return wrong

@@ -162,6 +162,7 @@ class Desk:
     async def _read(self, contest: str, kept: _Contest) -> Book:
         """The book at the log's end: the projection, and what came after it."""
         while True:
+            await self.projections.parking.refuse_held(contest)
             kept.generation = await self.projections.generation(contest)
             book = (await self.projections.begin(contest, kept.generation)).book
             began = book.version

@@ -126,13 +126,17 @@ def routes(desk: Desk, inbox: Inbox, backlog: Backlog) -> APIRouter:  # noqa: C9
 
     @router.get("/unfolded", tags=["contests"])
     async def unfolded(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:
-        """Contests with events that no scorer has folded, and whether a wake is out for them.
+        """Contests with events that are not folded, whether a wake is out for them, and those that are parked.
 
         Looks at every contest; a second question waits for the first.
         """
         async with one_at_a_time:
             found = await all_unfolded(backlog, limit)
-        return {"contests": [{**one._asdict(), "woken": woken} for one, woken in found]}
+            stuck = await desk.projections.parking.some(limit)
+        return {
+            "contests": [{**one._asdict(), "woken": woken} for one, woken in found],
+            "parked": [{**one._asdict(), "since": format_instant(one.since)} for one in stuck],
+        }
 
     @router.get("/dead-letters", tags=["inbox"])
     async def dead_letters(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:

@@ -6,13 +6,16 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from random import Random
 from typing import Any
 
 from faststream import AckPolicy
 from faststream.redis import RedisBroker, RedisStreamMessage, StreamSub
 
+from services.scorer.checks import Checks
 from services.scorer.consume import Folder, Unfoldable
+from services.scorer.examine import Examiner
 from services.scorer.rebuild import BeingRebuilt, Rebuild
 from services.scorer.rounds import Rounds
 from shared.archive import Archive
@@ -23,7 +26,7 @@ from shared.domain.times import format_instant
 from shared.keys import SCORERS, PartitionKeys
 from shared.log import Log, replicas_of
 from shared.process import Ending, run, settings_from_environment
-from shared.projections import Projections
+from shared.projections import OtherFold, Projections, Stale
 from shared.server import UnfitServer, check, wait_for
 from shared.settings import Settings
 from shared.streams import create_group
@@ -53,6 +56,7 @@ class Scorer:
             self.policies,
         )
         self.rounds = Rounds(Backlog(self.events), self.projections, settings.look_around_seconds, _now)
+        self.checks = Checks(self.events, self.projections, settings.check_share, Random(), _instant)  # noqa: S311
         self.consumer = f"{socket.gethostname()}-{os.getpid()}"
         self.wakes = [PartitionKeys(partition).wake for partition in range(settings.partitions)]
 
@@ -66,7 +70,8 @@ class Scorer:
         stream = self._stream()
         await stream.start()
         log.info("scoring %d partition(s) as %s", len(self.wakes), self.consumer)
-        async with beside(side_by_side(keep_reading(stream, self._create_groups), self.rounds.go_on())):
+        reading = keep_reading(stream, self._create_groups)
+        async with beside(side_by_side(reading, self.rounds.go_on(), self.checks.go_on())):
             await ending.wait()
         await stream.stop()
         await self.redis.aclose()
@@ -120,8 +125,12 @@ class Scorer:
             await create_group(self.redis, wake, SCORERS)
 
 
+def _instant() -> int:
+    return time.time_ns() // 1000
+
+
 def _now() -> str:
-    return format_instant(time.time_ns() // 1000)
+    return format_instant(_instant())
 
 
 def create_app(settings: Settings) -> Scorer:
@@ -166,3 +175,46 @@ def rebuild_main(contest: str | None, dry_run: bool, report: Callable[[dict[str,
         await scorer.redis.aclose()
 
     return run(work(), settings.log_level) or (4 if left else 0)
+
+
+def examine_main(
+    contests: Sequence[str], sample: int | None, report: Callable[[dict[str, Any]], None]
+) -> int:
+    """Examines these contests, or so many drawn at random, or every one, with the settings of the environment; the exit
+    code.
+
+    `report` is told what was found of each.
+    """
+    settings = settings_from_environment()
+
+    async def work() -> None:
+        scorer = create_app(settings)
+        await check(scorer.redis, settings)
+        random = Random()  # noqa: S311 - a sample, and no secret
+        there = await scorer.events.contests()
+        if unknown := sorted(set(contests) - set(there)):
+            raise UnfitServer(f"contest {unknown[0]!r} is not open: there is nothing to examine")
+        drawn = list(contests) or there
+        if not contests and sample is not None:
+            drawn = sorted(random.sample(there, min(sample, len(there))))
+        examiner = Examiner(scorer.events, scorer.projections, random)
+        for contest in drawn:
+            report(await _examined(examiner, contest))
+        await scorer.redis.aclose()
+
+    return run(work(), settings.log_level)
+
+
+async def _examined(examiner: Examiner, contest: str) -> dict[str, Any]:
+    """What was found of a contest, in plain values."""
+    try:
+        found = await examiner.examine(contest)
+    except (Stale, OtherFold) as error:
+        said = str(error) or "it was rebuilt or restored all the time: examine it again"
+        return {"contest": contest, "version": 0, "findings": [f"not examined: {said}"], "moments": []}
+    moments = [
+        {"version": one.version, "valid_at": format_instant(one.valid_at), "counts": dict(one.counts)}
+        for one in found.moments
+    ]
+    findings = [str(one) for one in found.findings]
+    return {"contest": contest, "version": found.version, "findings": findings, "moments": moments}

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from services.scorer.publishing import Publisher
+from shared.commits import Trail
 from shared.damage import named
 from shared.domain.book import Book, Folded, NotLoaded, first_needs
 from shared.domain.contest import Contest
@@ -20,14 +21,13 @@ from shared.domain.events import Recorded
 from shared.domain.policies import Policies, Policy
 from shared.history import Inconsistent
 from shared.log import Log
+from shared.parking import Parked
 from shared.projections import (
     Commit,
     Committed,
     OtherFold,
-    Parked,
     Projections,
     Stale,
-    Trail,
 )
 
 log = logging.getLogger("standings")
@@ -110,7 +110,9 @@ class Folder:
             except Unfoldable as stuck:
                 if kept:
                     continue  # it may be what is kept that does not fit
-                await self.projections.park(Parked(contest, stuck.version, stuck.reason, self.clock() * 1000))
+                await self.projections.parking.park(
+                    Parked(contest, stuck.version, stuck.reason, self.clock() * 1000)
+                )
                 raise
             except Stale:
                 log.info("contest %s: its projection moved on, going on from where it stands", contest)
@@ -198,6 +200,8 @@ class Fold:
 
     async def _begin(self) -> "_Progress":
         try:
+            if self.oldest_change():  # who publishes nothing is a rebuild, which is the way out
+                await self.projections.parking.refuse_held(self.contest)
             await self.projections.refuse_other_fold(self.contest, self.generation)
         except OtherFold as other:
             raise Unfoldable(self.contest, other.version + 1, str(other)) from None

@@ -124,12 +124,12 @@ def test_a_scorer_that_starts_parks_a_damaged_contest_and_goes_on_after_a_rebuil
 
         with pytest.raises(Unfoldable, match=f"standings rebuild {CONTEST}"):
             await scorer.drain(CONTEST)
-        parked = await bench.projections.parked(CONTEST)
+        parked = await bench.projections.parking.of(CONTEST)
         assert parked is not None
         assert f"standings rebuild {CONTEST}" in parked.reason
 
         await Rebuild(bench.log, bench.projections, NOW).take_over(CONTEST)
-        assert await bench.projections.parked(CONTEST) is None
+        assert await bench.projections.parking.of(CONTEST) is None
         taken = await bench.new_desk().take(announcement("e9", "p9", id="last"))
         assert await scorer.drain(CONTEST) == taken.version
         assert await bench.projections.version(CONTEST, 2) == taken.version
@@ -245,7 +245,7 @@ def test_an_event_that_breaks_the_fold_parks_its_contest_and_what_came_before_is
                 await bench.folder.drain(CONTEST)
         last = 21 if "members" in fields else 19
         assert await bench.projections.version(CONTEST, 1) == last
-        parked = await bench.projections.parked(CONTEST)
+        parked = await bench.projections.parking.of(CONTEST)
         assert parked is not None
         assert parked.version == last + 1
 

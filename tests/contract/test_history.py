@@ -119,7 +119,7 @@ def test_a_projection_does_not_go_on_where_the_log_has_other_events(
         with pytest.raises(Unfoldable, match="has another event at version 7") as told:
             await other.folder.drain(CONTEST)
         assert f"standings rebuild {CONTEST}" in str(told.value)
-        parked = await bench.projections.parked(CONTEST)
+        parked = await bench.projections.parking.of(CONTEST)
         assert parked is not None
         assert parked.version == 8
         with pytest.raises(UnreadableEvent, match="another event at version 7"):
@@ -140,7 +140,7 @@ def test_a_projection_beyond_its_log_is_parked_until_the_log_is_back(any_redis_u
             await other.folder.drain(CONTEST)
         await put_log(bench, whole)
         assert await other.folder.drain(CONTEST) == 7
-        assert await bench.projections.parked(CONTEST) is None
+        assert await bench.projections.parking.of(CONTEST) is None
 
     on(any_redis_url, work)
 
@@ -152,7 +152,7 @@ def test_a_rebuild_gives_up_what_the_log_lost(any_redis_url: str) -> None:
         with pytest.raises(Unfoldable):
             await bench.folder.drain(CONTEST)
         await Rebuild(bench.log, bench.projections, NOW).take_over(CONTEST)
-        assert await bench.projections.parked(CONTEST) is None
+        assert await bench.projections.parking.of(CONTEST) is None
         await bench.desk.take(announcement("e9", "p9", id="id-9"))
         assert await bench.folder.drain(CONTEST) == 6
 

@@ -125,7 +125,7 @@ def test_a_projection_of_an_earlier_release_does_not_go_on_with_another_log(
         other = Bench(bench.log)
         with pytest.raises(Unfoldable, match=f"standings rebuild {CONTEST}"):
             await other.folder.drain(CONTEST)
-        assert await other.projections.parked(CONTEST) is not None
+        assert await other.projections.parking.of(CONTEST) is not None
         with pytest.raises(UnreadableEvent, match="stands at version 7"):
             await other.desk.take(announcement("e99", "p99", id="id-99"))
         await Rebuild(bench.log, bench.projections, NOW).take_over(CONTEST)
@@ -182,7 +182,7 @@ def test_a_log_with_a_gap_parks_its_contest_and_says_what_to_bring_back(
         missing = 5 if lost == "a version" else 1
         with pytest.raises(Unfoldable, match=f"has no version {missing}, and goes on.* bring the log"):
             await Bench(log).folder.drain(CONTEST)
-        parked = await bench.projections.parked(CONTEST)
+        parked = await bench.projections.parking.of(CONTEST)
         assert parked is not None
         assert parked.version == missing
 

@@ -11,10 +11,11 @@ from services.ingest.sheets import Taken
 from services.scorer import consume
 from services.scorer.consume import Folder, Unfoldable
 from services.scorer.rebuild import Rebuild
+from shared.commits import Trail
 from shared.domain.book import Book
 from shared.domain.errors import AlreadyEndorsed, EventIdReused
 from shared.domain.policies import Policies
-from shared.projections import Begun, Projections, Stale, Trail
+from shared.projections import Begun, Projections, Stale
 from tests.bench import Bench, on, raw
 from tests.builders import CONTEST, NOW, announcement, command, opening
 
@@ -283,7 +284,7 @@ def test_all_that_comes_before_an_event_that_cannot_be_folded_is_committed(
         await bench.log.redis.xadd(bench.log.keys(CONTEST).log, fields, id="2405-0")
         with pytest.raises(Unfoldable, match="version 2405"):
             await bench.folder.drain(CONTEST)
-        parked = await bench.projections.parked(CONTEST)
+        parked = await bench.projections.parking.of(CONTEST)
         assert parked is not None
         assert parked.version == 2405
 

@@ -1,7 +1,8 @@
 """Verbs that ask: standings at any moment, what changed, and what made it change."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -223,15 +224,41 @@ def log(
 
 
 @app.command()
-def doctor(context: typer.Context, json: Json = False) -> None:
+def doctor(
+    context: typer.Context,
+    contests: Annotated[list[str] | None, typer.Argument(metavar="CONTEST…", help="with --deep")] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="fold logs anew and compare: configured by STANDINGS_… variables")
+    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="with --deep: every contest")] = False,
+    sample: Annotated[int, typer.Option(min=1, help="with --deep: so many contests, at random")] = 20,
+    json: Json = False,
+) -> None:
     """Say whether everything works; exit code 1 if something does not."""
     from services.console import output
-    from services.console.doctor import examine
+    from services.console.doctor import compare, examine
 
+    if ((contests or everything) and not deep) or (contests and everything):
+        raise typer.BadParameter("contests and --all belong to --deep, one or the other")
     with reaching(context, json) as client:
         checks = examine(client)
+        code = (
+            _examined(
+                contests or [],
+                None if everything else sample,
+                lambda one: checks.append(compare(client, one)),
+            )
+            if deep
+            else 0
+        )
     if json:
         output.as_json(checks)
     for check in () if json else checks:
         output.say(f"{'ok  ' if check['ok'] else 'BAD '} {check['check']}: {check['found']}")
-    raise typer.Exit(0 if all(check["ok"] for check in checks) else 1)
+    raise typer.Exit(code or (0 if all(check["ok"] for check in checks) else 1))
+
+
+def _examined(contests: list[str], sample: int | None, report: Callable[[dict[str, Any]], None]) -> int:
+    from services.scorer.app import examine_main
+
+    return examine_main(contests, sample, report)

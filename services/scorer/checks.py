@@ -1,0 +1,94 @@
+"""Checking contests while there is nothing more urgent: one after the other, at random, in little time."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from random import Random
+from typing import Any, cast
+
+from services.scorer.examine import Examiner
+from services.scorer.findings import Examined
+from shared.connections import FAILURES
+from shared.domain.errors import UnreadableEvent
+from shared.keys import PartitionKeys
+from shared.log import Log
+from shared.parking import Parked
+from shared.projections import OtherFold, Projections, Stale
+
+log = logging.getLogger("standings")
+
+# So many events are folded before others have their turn: some milliseconds.
+_CHUNK = 50
+_LEAST_PAUSE_SECONDS = 1.0
+
+
+class Checks:
+    """Examines contests, and holds those that are damaged, until a rebuild or until nothing is found any more.
+
+    Takes at most `share` of a processor. `clock` gives the present instant.
+    """
+
+    def __init__(
+        self, events: Log, projections: Projections, share: float, random: Random, clock: Callable[[], int]
+    ) -> None:
+        self.events = events
+        self.parking = projections.parking
+        self.share = share
+        self.random = random
+        self.clock = clock
+        self.examiner = Examiner(events, projections, random, self._rest, _CHUNK)
+        self._worked_since = 0.0
+
+    async def go_on(self) -> None:
+        """Checks one contest after the other until cancelled; none if there is no share."""
+        while self.share:
+            await asyncio.sleep(_LEAST_PAUSE_SECONDS)
+            self._worked_since = time.perf_counter()
+            try:
+                await self._check_some()
+            except FAILURES as error:
+                log.warning("cannot check contests, trying again: %s", error)
+            await self._rest()
+
+    async def check(self, contest: str) -> Examined | None:
+        """Examines a contest, and holds or releases it by what is found, which is told; None if it changed too much."""
+        try:
+            found = await self.examiner.examine(contest)
+            if found.findings:  # once more: what is done to it just now may have looked so
+                found = await self.examiner.examine(contest)
+        except (Stale, OtherFold):
+            return None
+        except UnreadableEvent as error:
+            log.error("contest %s cannot be checked: %s", contest, error)
+            return None
+        for one in found.findings:
+            log.error("contest %s: a check found this wrong with its %s", contest, one)
+        if any(one.holds for one in found.findings):
+            await self._hold(found)
+        else:
+            await self.parking.release(contest)
+        return found
+
+    async def _check_some(self) -> None:
+        """Any contest, and one of those that are held: it may be well again."""
+        shared = PartitionKeys(self.random.randrange(self.events.partitions))
+        drawn = cast(bytes | None, await cast(Any, self.events.redis.srandmember(shared.contests)))
+        parked = cast(bytes | None, await cast(Any, self.events.redis.hrandfield(shared.parked)))
+        if drawn is not None:
+            await self.check(drawn.decode())
+        if parked is not None and parked != drawn:
+            noted = await self.parking.of(parked.decode())
+            if noted is not None and noted.held:
+                await self.check(parked.decode())
+
+    async def _hold(self, found: Examined) -> None:
+        first = next(one for one in found.findings if one.holds)
+        reason = f"a check found this wrong with its {first}"
+        await self.parking.park(Parked(found.contest, found.version + 1, reason, self.clock(), held=True))
+
+    async def _rest(self) -> None:
+        """Waits as long as makes the share of the work right."""
+        worked = time.perf_counter() - self._worked_since
+        await asyncio.sleep(worked * (1 / self.share - 1))
+        self._worked_since = time.perf_counter()

@@ -1,0 +1,237 @@
+"""What an examination finds of a contest, and what follows from it."""
+
+import asyncio
+import tracemalloc
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any
+
+import orjson
+import pytest
+
+from services.scorer.checks import Checks
+from services.scorer.consume import Unfoldable
+from services.scorer.examine import MOST_FINDINGS, Examiner
+from services.scorer.rebuild import Rebuild
+from services.scorer.refold import Refold
+from shared import seals
+from shared.domain.events import Endorser, Recorded
+from shared.parking import Held
+from tests.bench import Bench, on
+from tests.builders import CONTEST, NOW, announced, announcement, command, entered, opened, opening
+
+STATE = f"standings:{{p00}}:c:{CONTEST}:g1:state"
+LEDGER = f"standings:{{p00}}:c:{CONTEST}:g1:ledger"
+LOG = f"standings:{{p00}}:c:{CONTEST}:log"
+IDS = f"standings:{{p00}}:c:{CONTEST}:ids"
+Damage = Callable[[Any], Awaitable[Any]]
+
+
+def examiner(bench: Bench) -> Examiner:
+    return Examiner(bench.log, bench.projections, Random(7))
+
+
+def checks(bench: Bench) -> Checks:
+    return Checks(bench.log, bench.projections, 1, Random(7), lambda: NOW)
+
+
+async def folded(bench: Bench) -> None:
+    await bench.desk.take(opening())
+    await bench.endorsements(1, 6)
+    await bench.desk.take(command("correct", endorsement="e1", category="senator"))
+    await bench.desk.take(command("switch", endorsement="e2", candidate="bob", switched_at="2020-06-02"))
+    await bench.desk.take(command("strike", endorsement="e3", note="never was"))
+    await bench.folder.drain(CONTEST)
+
+
+def rewritten(key: str, version: int, **by: bytes) -> Damage:
+    async def damage(redis: Any) -> None:
+        entries = await redis.xrange(key)
+        await redis.unlink(key)
+        for entry_id, fields in entries:
+            changed = by if entry_id == b"%d-0" % version else {}
+            await redis.xadd(
+                key, {**fields, **{name.encode(): one for name, one in changed.items()}}, id=entry_id
+            )
+
+    return damage
+
+
+async def an_older_endorsement(redis: Any) -> None:
+    """With a digest that is right: only folding anew can tell."""
+    stored = orjson.loads(await redis.hget(STATE, "e:e1"))
+    stored.pop("digest")
+    body = orjson.dumps({**stored, "category": "governor", "version": 5})
+    digest = seals.digest(CONTEST, "e:e1", body)
+    await redis.hset(STATE, "e:e1", b'{"digest":"' + digest.encode() + b'",' + body[1:])
+
+
+DAMAGES: dict[str, tuple[str, Damage]] = {
+    "postings": ("ledger: version 5: postings", rewritten(LEDGER, 5, postings=b"[]")),
+    "known_at": (
+        "ledger: version 5: known_at",
+        rewritten(LEDGER, 5, known_at=b"2020-01-01T00:00:00.000000Z"),
+    ),
+    "subject": ("ledger: version 5: endorsement", rewritten(LEDGER, 5, endorsement=b"\xff")),
+    "chain": ("ledger: version 5: its chain", rewritten(LEDGER, 5, chain=b"0" * 32)),
+    "history": ("ledger: version 5: history", rewritten(LEDGER, 5, history=b"0" * 16)),
+    "gap": ("ledger: version 6 is not there", lambda redis: redis.xdel(LEDGER, "6-0")),
+    "older endorsement": ("state: endorsement e1", an_older_endorsement),
+    "totals": ("state: ", lambda redis: redis.hset(STATE, "totals", "[]")),
+    "log": ("log: version 6", rewritten(LOG, 6, data=b"{")),
+    "log gap": ("log: 7-0 is where version 6", lambda redis: redis.xdel(LOG, "6-0")),
+    "log event": ("ledger: version 6: history", rewritten(LOG, 6, id=b"another")),
+    "id": ("ids: the event id b'id-2'", lambda redis: redis.hset(IDS, "id-2", "9 x")),
+    "no id": ("ids: the event id b'id-2'", lambda redis: redis.hdel(IDS, "id-2")),
+    "state": ("state: ", lambda redis: redis.unlink(STATE)),
+}
+
+
+def test_nothing_is_found_of_a_contest_that_is_well_and_its_moments_are_counted(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench)
+        found = await examiner(bench).examine(CONTEST)
+        assert found.findings == []
+        assert found.version == await bench.log.version(CONTEST)
+        assert len(found.moments) == 5
+        await Rebuild(bench.log, bench.projections, NOW).take_over(CONTEST)
+        await bench.new_desk().take(announcement("e9", "p9"))
+        assert (await examiner(bench).examine(CONTEST)).findings == []
+
+    on(any_redis_url, work)
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_what_is_damaged_is_found(redis_url: str, name: str) -> None:
+    told, damage = DAMAGES[name]
+
+    async def work(bench: Bench) -> None:
+        await folded(bench)
+        await damage(bench.log.redis)
+        found = await examiner(bench).examine(CONTEST)
+        assert any(str(one).startswith(told) for one in found.findings), found.findings
+
+    on(redis_url, work)
+
+
+def test_so_much_is_told_and_no_more(redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.desk.take(opening())
+        await bench.endorsements(1, MOST_FINDINGS + 5)
+        await bench.folder.drain(CONTEST)
+        await bench.log.redis.unlink(IDS)
+        assert len((await examiner(bench).examine(CONTEST)).findings) == MOST_FINDINGS
+
+    on(redis_url, work)
+
+
+def test_a_contest_that_goes_on_meanwhile_is_followed(redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench)
+        numbers = iter(range(100, 1000))
+
+        async def meanwhile() -> None:
+            n = next(numbers)
+            await bench.endorsements(n, n)
+            await bench.desk.take(command("retract", endorsement=f"e{n}", retracted_at="2020-06-02"))
+            await bench.folder.drain(CONTEST)
+
+        slow = Examiner(bench.log, bench.projections, Random(7), meanwhile, chunk=3)
+        assert (await slow.examine(CONTEST)).findings == []
+
+    on(redis_url, work)
+
+
+def test_a_contest_that_a_check_finds_damaged_waits_for_a_rebuild(redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench)
+        await bench.new_desk().take(announcement("e8", "p8", id="id-8"))
+        await an_older_endorsement(bench.log.redis)
+        await checks(bench).check(CONTEST)
+
+        for folder in (bench.folder, Bench(bench.log).folder):  # one has kept its fold, the other begins
+            with pytest.raises(Unfoldable, match=f"standings rebuild {CONTEST}"):
+                await folder.drain(CONTEST)
+        with pytest.raises(Held):
+            await bench.new_desk().take(announcement("e9", "p9"))
+        parked = await bench.projections.parking.of(CONTEST)
+        assert parked is not None
+        assert parked.held
+
+        await Rebuild(bench.log, bench.projections, NOW).take_over(CONTEST)
+        taken = await bench.new_desk().take(announcement("e9", "p9", id="id-9"))
+        assert await bench.folder.drain(CONTEST) == taken.version
+        await checks(bench).check(CONTEST)
+        assert await bench.projections.parking.of(CONTEST) is None
+
+    on(redis_url, work)
+
+
+def test_a_contest_that_is_well_again_is_released_by_a_check(redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench)
+        redis: Any = bench.log.redis
+        whole = await redis.hget(STATE, "e:e1")
+        await an_older_endorsement(redis)
+        await checks(bench).check(CONTEST)
+        await redis.hset(STATE, "e:e1", whole)
+        await checks(bench).check(CONTEST)
+        assert await bench.projections.parking.of(CONTEST) is None
+
+    on(redis_url, work)
+
+
+@pytest.mark.parametrize("name", ["log", "id"])
+def test_what_is_wrong_with_a_log_holds_nothing_that_can_be_folded(redis_url: str, name: str) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench)
+        await DAMAGES[name][1](bench.log.redis)
+        found = await checks(bench).check(CONTEST)
+        assert found is not None
+        assert found.findings
+        assert await bench.projections.parking.of(CONTEST) is None
+
+    on(redis_url, work)
+
+
+def test_checks_go_through_contests_and_can_be_switched_off(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.scorer.checks._LEAST_PAUSE_SECONDS", 0)
+
+    async def work(bench: Bench) -> None:
+        await folded(bench)
+        await an_older_endorsement(bench.log.redis)
+        none = checks(bench)
+        none.share = 0
+        await none.go_on()
+        assert await bench.projections.parking.of(CONTEST) is None
+        going = asyncio.create_task(checks(bench).go_on())
+        async with asyncio.timeout(20):
+            while await bench.projections.parking.of(CONTEST) is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        going.cancel()
+
+    on(redis_url, work)
+
+
+def test_memory_does_not_grow_with_the_contest() -> None:
+    def used_by(events: int) -> int:
+        refold = Refold()
+        refold.fold(Recorded(1, "id", NOW, opened(), "d"))
+        refold.fold(Recorded(2, "id", NOW, entered(), "d"))
+        tracemalloc.start()
+        for version in range(3, events + 3):
+            endorser = Endorser(f"p{version}", "P")
+            event = announced(f"e{version}", endorser=endorser)
+            refold.fold(Recorded(version, f"id-{version}", NOW, event, "d"))
+            if version % 100 == 0:
+                refold.put_away()
+        refold.put_away()
+        used = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        assert refold.number == 2 * events
+        refold.close()
+        return used
+
+    assert used_by(3000) < 1.5 * used_by(1000) + 100_000

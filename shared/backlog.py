@@ -9,7 +9,7 @@ from redis.exceptions import ResponseError
 
 from shared.keys import SCORERS, ContestKeys, PartitionKeys
 from shared.log import Log
-from shared.streams import Entry
+from shared.streams import Entry, order_of
 
 # So many contests are looked at by one command: what the server does for them takes half a millisecond.
 SLICE = 100
@@ -88,7 +88,7 @@ class Backlog:
         after = b"-"
         while entries := cast(list[Entry], await self.redis.xrange(wake, after, count=_WAKES_AT_ONCE)):
             for entry_id, fields in entries:
-                if delivered is None or _order(entry_id) > delivered or entry_id in held:
+                if delivered is None or order_of(entry_id) > delivered or entry_id in held:
                     contests.add(fields.get(b"contest", b"").decode(errors="replace"))
                 else:
                     passed_over.append(entry_id)
@@ -101,7 +101,7 @@ class Backlog:
             groups = cast(Any, await self.redis.xinfo_groups(wake))
         except ResponseError:
             return None
-        found = [_order(one["last-delivered-id"]) for one in groups if one["name"] == SCORERS.encode()]
+        found = [order_of(one["last-delivered-id"]) for one in groups if one["name"] == SCORERS.encode()]
         return found[0] if found else None
 
     async def _held(self, wake: str) -> frozenset[bytes]:
@@ -136,8 +136,3 @@ async def all_unfolded(backlog: Backlog, most: int) -> list[tuple[Unfolded, bool
         if len(found) >= most:
             break
     return sorted(found[:most])
-
-
-def _order(entry_id: bytes) -> tuple[int, int]:
-    milliseconds, _, number = entry_id.partition(b"-")
-    return int(milliseconds), int(number)

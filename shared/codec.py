@@ -29,6 +29,7 @@ from shared.domain.events import (
 )
 from shared.domain.times import start_of
 from shared.history import digest_of
+from shared.streams import version_of
 
 _TYPES: Final[Mapping[type[Event], str]] = {
     ContestOpened: "contest.opened.v1",
@@ -113,11 +114,6 @@ def decode_entry(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Recorded:
         raise UnreadableEvent(f"version {version}: {error!r}") from None
     except UnreadableEvent as error:
         raise UnreadableEvent(f"version {version}: {error}") from None
-
-
-def version_of(entry_id: bytes) -> int:
-    """The version in an entry's id `<version>-0`."""
-    return int(entry_id.partition(b"-")[0])
 
 
 def encode_state(state: Contest | Endorsement) -> bytes:

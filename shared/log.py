@@ -10,7 +10,7 @@ from redis.exceptions import NoScriptError, RedisError
 
 from shared.archive import Archive, Record, Unarchived, record_of
 from shared.archive_files import LEDGER, LOG
-from shared.codec import decode_entry, encode_event, type_of, version_of
+from shared.codec import decode_entry, encode_event, type_of
 from shared.connections import together
 from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Event, Recorded
@@ -18,7 +18,7 @@ from shared.domain.times import format_instant, start_of
 from shared.history import NOTHING, digest_of, history_after
 from shared.keys import ContestKeys, PartitionKeys, partition_of
 from shared.settings import Settings
-from shared.streams import Entry, entries_after, last_version
+from shared.streams import Entry, entries_after, last_version, version_of
 
 _CHUNK = 1000
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, cast
 import orjson
 from redis.asyncio import Redis
 
-from shared.codec import version_of
 from shared.commits import Trail, endorsement_field, pair_field, told_of
 from shared.damage import Damaged, named
 from shared.domain.book import FOLD, Book, Folded, NotLoaded
@@ -17,7 +16,7 @@ from shared.log import Log
 from shared.parking import Parking
 from shared.seals import Stock
 from shared.state import FOLD_NUMBER, HEAD, HISTORY, NEW, SEAL, Head, Reading
-from shared.streams import Entry, last_of, last_version
+from shared.streams import Entry, last_of, last_version, version_of
 
 
 class Stale(Exception):

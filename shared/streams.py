@@ -1,13 +1,22 @@
-"""Reading streams whose entries are numbered by version: `<version>-0`."""
+"""Reading streams, most of whose entries are numbered by version: `<version>-0`."""
 
 from typing import cast
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from shared.codec import version_of
-
 Entry = tuple[bytes, dict[bytes, bytes]]
+
+
+def order_of(entry_id: bytes) -> tuple[int, int]:
+    """The two numbers of an entry's id, by which a stream is ordered: a version or milliseconds, and a count."""
+    first, _, second = entry_id.partition(b"-")
+    return int(first), int(second)
+
+
+def version_of(entry_id: bytes) -> int:
+    """The version in an entry's id `<version>-0`."""
+    return order_of(entry_id)[0]
 
 
 async def entries_after(redis: Redis, key: str, version: int, count: int | None = None) -> list[Entry]:

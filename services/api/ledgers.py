@@ -8,7 +8,6 @@ from typing import Final
 import orjson
 
 from services.api.index import Index, LedgerEntry
-from shared.codec import version_of
 from shared.damage import Damaged, named
 from shared.domain.errors import Refused
 from shared.domain.postings import Posting
@@ -16,7 +15,7 @@ from shared.domain.times import start_of
 from shared.history import Inconsistent, digest_of, history_after
 from shared.log import Log
 from shared.projections import Projections
-from shared.streams import Entry
+from shared.streams import Entry, version_of
 
 # So many entries are read at a time, and so many taken in before others have their turn.
 CHUNK: Final = 5000

@@ -13,11 +13,11 @@ from services.archive.entries import Entry, Follows
 from services.archive.facts import Wrong
 from services.archive.files import Unusable, Writer, written
 from services.archive.reading import Backup, checked
-from shared.codec import version_of
 from shared.domain.errors import UnreadableEvent
 from shared.domain.ids import is_slug
 from shared.keys import POLICIES, ContestKeys
 from shared.log import Log
+from shared.streams import version_of
 from shared.text import sentence
 
 log = logging.getLogger("standings")

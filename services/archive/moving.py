@@ -10,11 +10,10 @@ import orjson
 from services.archive.files import placed
 from shared.archive import Archive, Record, file_name
 from shared.archive_files import LEDGER, LOG, Writer
-from shared.codec import version_of
 from shared.domain.ids import is_slug
 from shared.log import Log
 from shared.projections import Projections
-from shared.streams import Entry
+from shared.streams import Entry, version_of
 
 # So many entries are in memory at a time, and an entry of the ledger may have a whole contest in it.
 _AT_ONCE = 200

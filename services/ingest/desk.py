@@ -23,7 +23,7 @@ from services.ingest.sheets import (
     subject_of,
     surely_needs,
 )
-from shared.codec import decode_entry, version_of
+from shared.codec import decode_entry
 from shared.damage import Damaged
 from shared.domain.book import Book, NotLoaded, first_needs
 from shared.domain.errors import Refused, UnreadableEvent
@@ -31,6 +31,7 @@ from shared.domain.events import Recorded
 from shared.history import digest_of
 from shared.log import Log, Moved, NewEvent
 from shared.projections import Projections
+from shared.streams import version_of
 from shared.unavailable import FallenBehind
 
 _CONTESTS_KEPT = 1000

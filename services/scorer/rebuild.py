@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple, cast
 import orjson
 
 from services.scorer.consume import Fold
-from shared.codec import version_of
 from shared.damage import named
 from shared.domain.book import FOLD
 from shared.domain.comparison import Comparison, Posted, compare
@@ -19,6 +18,7 @@ from shared.domain.times import format_instant
 from shared.keys import ContestKeys
 from shared.log import Log
 from shared.projections import Projections
+from shared.streams import version_of
 from shared.tasks import end
 
 _CHUNK = 5000

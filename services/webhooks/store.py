@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from services.webhooks.hooks import Hook
 from shared.domain.errors import Conflict, NotFound
 from shared.keys import WebhookKeys
+from shared.streams import order_of
 
 # Which attempts were made is for whoever looks for a fault now; the log of events is elsewhere.
 _ATTEMPTS_KEPT = 1000
@@ -246,7 +247,7 @@ class Store:
         """How the latest attempts went, the latest first."""
         entries: Any = await self.redis.xrevrange(WebhookKeys.attempts(hook), count=limit)
         return [
-            {"at": int(entry_id.partition(b"-")[0]) / 1000, **orjson.loads(fields[b"attempt"])}
+            {"at": order_of(entry_id)[0] / 1000, **orjson.loads(fields[b"attempt"])}
             for entry_id, fields in entries
         ]
 

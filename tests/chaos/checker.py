@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import orjson
 
-from shared.codec import decode_entry, version_of
+from shared.codec import decode_entry
 from shared.domain.events import Recorded
 from shared.domain.postings import Posting
 from shared.domain.standings import as_of
+from shared.streams import version_of
 from standings.client import Change
 from tests.builders import Everything
 from tests.chaos.load import Sent

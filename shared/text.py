@@ -63,7 +63,7 @@ def _lines(text: str) -> str:
     return text
 
 
-def _asked(text: str) -> str:
+def _parameter(text: str) -> str:
     if _REPLACEMENT in text:
         raise ValueError("it is not UTF-8")
     return _line(text)
@@ -72,7 +72,7 @@ def _asked(text: str) -> str:
 # Fields of models: a text of one line, one of several, and one from an address, which must be UTF-8.
 Line = Annotated[str, AfterValidator(_line)]
 Lines = Annotated[str, AfterValidator(_lines)]
-Asked = Annotated[str, AfterValidator(_asked)]
+Parameter = Annotated[str, AfterValidator(_parameter)]
 
 
 def sentence(text: str, most: int = MOST_OF_A_SENTENCE) -> str:

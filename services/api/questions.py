@@ -9,10 +9,10 @@ from shared.decimals import MinDelta
 from shared.domain.ids import SLUG
 from shared.domain.policies import FIVETHIRTYEIGHT_2020
 from shared.objects import Said
-from shared.text import Asked
+from shared.text import Parameter
 
 TimeText = Annotated[
-    Asked | None,
+    Parameter | None,
     Field(
         max_length=40,
         description="a day in the contest's time zone (2019-04-22), an RFC 3339 instant, `now`, or so long ago (-30d)",
@@ -20,16 +20,16 @@ TimeText = Annotated[
 ]
 Version = Annotated[int | None, Field(ge=1, le=2**53)]
 Candidates = Annotated[
-    Asked | None,
+    Parameter | None,
     Field(max_length=2000, description="one, or several separated by commas", examples=["joe-biden"]),
 ]
 Categories = Annotated[
-    Asked | None,
+    Parameter | None,
     Field(max_length=2000, description="one, or several separated by commas", examples=["governor"]),
 ]
-PolicyId = Annotated[Asked, Field(max_length=120, description="one of /v1/policies")]
+PolicyId = Annotated[Parameter, Field(max_length=120, description="one of /v1/policies")]
 Weights = Annotated[
-    Asked | None,
+    Parameter | None,
     Field(
         max_length=2000,
         description="weights of your own: governor:10,senator:5,labor-union/member:0.001,default:1",
@@ -47,7 +47,7 @@ Raw = Annotated[
         description="CSV for a program: text as it is, without the ' before what a spreadsheet takes for a formula"
     ),
 ]
-Cursor = Annotated[Asked | None, Field(max_length=400, description="`next` of the page before")]
+Cursor = Annotated[Parameter | None, Field(max_length=400, description="`next` of the page before")]
 
 
 class _Question(Said):
@@ -111,7 +111,7 @@ class EndorsementsQuestion(RowsQuestion):
     version: Version = None
     candidate: Candidates = None
     category: Categories = None
-    endorser: Annotated[Asked | None, Field(max_length=120)] = None
+    endorser: Annotated[Parameter | None, Field(max_length=120)] = None
     state: Annotated[
         Literal["active", "all"], Field(description="in force then, or all that are not struck by then")
     ] = "active"
@@ -153,7 +153,7 @@ class DiffQuestion(PolicyQuestion):
 class RevisionsQuestion(PolicyQuestion):
     """How the picture of one day changed."""
 
-    valid_at: Annotated[Asked, Field(max_length=40, description="the day, or the instant")]
+    valid_at: Annotated[Parameter, Field(max_length=40, description="the day, or the instant")]
     after: Annotated[int, Field(ge=0, le=2**53)] = 0
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     format: Format = None
@@ -179,17 +179,17 @@ class AllChangesQuestion(Said):
     model_config = ConfigDict(frozen=True)
 
     contest: Annotated[
-        Asked | None, Field(max_length=4000, description="one, or several separated by commas")
+        Parameter | None, Field(max_length=4000, description="one, or several separated by commas")
     ] = None
     candidate: Candidates = None
     policy: Annotated[
-        Asked | None, Field(max_length=2000, description="one, or several separated by commas")
+        Parameter | None, Field(max_length=2000, description="one, or several separated by commas")
     ] = None
     min_delta: Annotated[
         MinDelta | None, Field(description="only changes that move a score by so many points or more")
     ] = None
     after: Annotated[
-        Asked | None, Field(max_length=4000, description="where to go on: `next` of the answer before")
+        Parameter | None, Field(max_length=4000, description="where to go on: `next` of the answer before")
     ] = None
     limit: Annotated[int, Field(ge=1, le=1000, description="of one JSON answer")] = 100
     wait_ms: Annotated[
@@ -206,7 +206,7 @@ class ContestChangesQuestion(AllChangesQuestion):
 
     contest: Literal[None] = None
     after: Annotated[
-        Asked | None,
+        Parameter | None,
         Field(
             pattern=VERSION_SEEN, max_length=40, description="the version before the first wanted, or `next`"
         ),

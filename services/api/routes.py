@@ -32,16 +32,16 @@ from services.api.standings import StandingsReplies
 from services.api.turns import Turns
 from shared.domain.errors import UnknownEndorsement
 from shared.domain.ids import SLUG
-from shared.text import Asked
+from shared.text import Parameter
 
 Q = TypeVar("Q", bound=RowsQuestion)
 
 ContestId = Annotated[str, Path(pattern=SLUG, examples=["us-president-2020-dem"])]
-EndorsementId = Annotated[Asked, Path(max_length=120, examples=["ed-rendell.amy-klobuchar"])]
+EndorsementId = Annotated[Parameter, Path(max_length=120, examples=["ed-rendell.amy-klobuchar"])]
 Cited = Annotated[
     str, Path(pattern=seen.PATTERN_FROM_ONE, max_length=40, examples=["103", "103-1f2e3d4c5b6a7988"])
 ]
-CitedPolicy = Annotated[Asked, Path(max_length=130, examples=["fivethirtyeight-2020@1"])]
+CitedPolicy = Annotated[Parameter, Path(max_length=130, examples=["fivethirtyeight-2020@1"])]
 CitedTime = Annotated[str, Path(max_length=40, examples=["2019-04-22"])]
 RawCsv = Annotated[Raw, Query()]
 REFUSALS = examples.refusals(
@@ -131,7 +131,7 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
 
     @router.get("/policies/{policy}", tags=["policies"], responses=_ROWS)
     async def one_policy(
-        request: Request, policy: Annotated[Asked, Path(max_length=120)], raw: RawCsv = False
+        request: Request, policy: Annotated[Parameter, Path(max_length=120)], raw: RawCsv = False
     ) -> Response:
         """One weighting."""
         return await reply(request, Document(views.policy(answers.policies.find(policy)), ""), raw=raw)

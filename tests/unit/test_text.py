@@ -57,7 +57,7 @@ def test_line_ends_and_tabs_are_taken_where_a_text_has_lines(between: str) -> No
 
 
 def test_the_types_of_models_refuse_the_same() -> None:
-    for kind, value in ((text.Line, "a\nb"), (text.Lines, "a\x00b"), (text.Asked, "a\ufffd")):
+    for kind, value in ((text.Line, "a\nb"), (text.Lines, "a\x00b"), (text.Parameter, "a\ufffd")):
         with pytest.raises(ValidationError):
             TypeAdapter(kind).validate_python(value)
     assert TypeAdapter(text.Lines).validate_python("a\nb") == "a\nb"

@@ -141,29 +141,19 @@ def _only(table: Mapping[str, object], known: set[str], at: str) -> None:
 def _slug(value: object, at: str) -> str:
     if isinstance(value, str) and is_slug(value):
         return value
-    raise Invalid(
-        at,
-        _said(value),
-        f"{at}={_said(value)} is not an id",
-        "use a-z, 0-9, dot, underscore and hyphen, at most 120",
-    )
+    raise _unfit(value, at, "is not an id", "use a-z, 0-9, dot, underscore and hyphen, at most 120")
 
 
 def _version(value: object, at: str) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _LARGEST_VERSION:
         return value
-    raise Invalid(
-        at,
-        _said(value),
-        f"{at}={_said(value)} is not a version",
-        "count from 1, and add 1 when weights change",
-    )
+    raise _unfit(value, at, "is not a version", "count from 1, and add 1 when weights change")
 
 
 def _text(value: object, at: str) -> str:
     if isinstance(value, str) and value.strip():
         return value
-    raise Invalid(at, _said(value), f"{at}={_said(value)} says nothing", "write a sentence")
+    raise _unfit(value, at, "says nothing", "write a sentence")
 
 
 def _weight_table(value: object, at: str) -> dict[str, Decimal]:
@@ -181,12 +171,14 @@ def _weight(value: object, at: str) -> Decimal:
             weight = bounded(Decimal(value), _MOST_WHOLE_DIGITS, _MOST_PLACES)
             if weight.copy_abs() <= _LARGEST_WEIGHT:
                 return weight
-    raise Invalid(
-        at,
-        _said(value),
-        f"{at}={_said(value)} is not a weight",
-        f"write a whole number or a decimal, at most {_LARGEST_WEIGHT} and {_MOST_PLACES} places",
-    )
+    how = f"write a whole number or a decimal, at most {_LARGEST_WEIGHT} and {_MOST_PLACES} places"
+    raise _unfit(value, at, "is not a weight", how)
+
+
+def _unfit(value: object, at: str, why: str, how: str) -> Invalid:
+    """What is raised of a value. `why` goes on behind it."""
+    said = _said(value)
+    return Invalid(at, said, f"{at}={said} {why}", how)
 
 
 def _said(value: object) -> str:

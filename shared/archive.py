@@ -9,7 +9,6 @@ import zlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, cast
 
@@ -75,8 +74,8 @@ class Archive:
     def __init__(self, directory: Path | None, kept_bytes: int = 2 * _KEPT_BYTES) -> None:
         """Keeps so many bytes of what it read."""
         self.directory = directory
-        self._indexes = Kept(kept_bytes // 2, _index_size)
-        self._pieces = Kept(kept_bytes // 2, _piece_size)
+        self._indexes: Kept[tuple[str, Record], Index] = Kept(kept_bytes // 2)
+        self._pieces: Kept[tuple[str, Piece], list[Entry]] = Kept(kept_bytes // 2)
 
     @property
     def nbytes(self) -> int:
@@ -97,11 +96,8 @@ class Archive:
         """The archived entries of these versions, in their order. Raises `Unarchived`."""
         found: dict[int, Entry] = {}
         with self._explained(contest, record):
-            pieces = self._indexes.get((contest, record), lambda: self._read_index(contest, record))[stream]
-            for piece, wanted in _by_piece(pieces, versions):
-                entries = self._pieces.get(
-                    (record.file, piece), partial(self._read_piece, record.file, piece)
-                )
+            for piece, wanted in _by_piece(self._index(contest, record)[stream], versions):
+                entries = self._piece(record.file, piece)
                 found |= {version: entries[version - piece.first] for version in wanted}
             return [found[version] for version in versions]
 
@@ -120,14 +116,22 @@ class Archive:
                 "bring the file back from a copy"
             ) from error
 
-    def _read_index(self, contest: str, record: Record) -> Index:
-        with opened(self._path(record.file), follow=False) as file:
-            written = Written(record.index_at, record.sha256)
-            return index_of(file, contest, record.version, record.generation, written)
+    def _index(self, contest: str, record: Record) -> Index:
+        index = self._indexes.get((contest, record))
+        if index is None:
+            with opened(self._path(record.file), follow=False) as file:
+                written = Written(record.index_at, record.sha256)
+                index = index_of(file, contest, record.version, record.generation, written)
+            self._indexes.put((contest, record), index, _index_size(index))
+        return index
 
-    def _read_piece(self, name: str, piece: Piece) -> list[Entry]:
-        with opened(self._path(name), follow=False) as file:
-            return entries_of(file, piece)
+    def _piece(self, name: str, piece: Piece) -> list[Entry]:
+        entries = self._pieces.get((name, piece))
+        if entries is None:
+            with opened(self._path(name), follow=False) as file:
+                entries = entries_of(file, piece)
+            self._pieces.put((name, piece), entries, _piece_size(entries))
+        return entries
 
     def _path(self, name: str) -> Path:
         return cast(Path, self.directory) / name

@@ -1,40 +1,57 @@
-"""What was read and may be asked for again, bounded by bytes."""
+"""What can be made or read again, bounded by bytes."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
+K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
+# A key's and a value's place in a dict that keeps an order.
+_PLACE_BYTES: Final = 250
 
-class Kept(Generic[V]):
-    """Values that can be read again, at most so many bytes: those unused longest are given up. For any thread."""
 
-    def __init__(self, most_bytes: int, size: Callable[[V], int]) -> None:
+def _nothing() -> None:
+    """What follows a put where nobody else counts."""
+
+
+class Kept(Generic[K, V]):
+    """Values that can be made again, at most so many bytes: those unused longest give way. For any thread."""
+
+    def __init__(self, most_bytes: int, then: Callable[[], None] = _nothing) -> None:
+        """`then` is called behind every put."""
         self.nbytes = 0
         self._most_bytes = most_bytes
-        self._size = size
-        self._values: OrderedDict[Hashable, tuple[V, int]] = OrderedDict()
+        self._then = then
+        self._values: OrderedDict[K, tuple[V, int]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: Hashable, read: Callable[[], V]) -> V:
-        """The value, read if it is not here: by both, where two ask at the same time."""
+    def get(self, key: K) -> V | None:
+        """The value, if it is there."""
+        # Without the lock, which would take as long as all of this: each step is one for every thread, and a value that
+        # goes between them is not there.
+        try:
+            self._values.move_to_end(key)
+            return self._values[key][0]
+        except KeyError:
+            return None
+
+    def put(self, key: K, value: V, nbytes: int) -> None:
+        """Keeps a value, of so many bytes with its key."""
+        nbytes += _PLACE_BYTES
         with self._lock:
-            if found := self._values.get(key):
-                self._values.move_to_end(key)
-                return found[0]
-        value = read()
-        nbytes = self._size(value)
-        with self._lock:
-            if key not in self._values:
-                self._values[key] = value, nbytes
-                self.nbytes += nbytes
+            before = self._values.pop(key, None)
+            self._values[key] = value, nbytes
+            self.nbytes += nbytes - (before[1] if before else 0)
         self.shrink(self._most_bytes)
-        return value
+        self._then()
 
     def shrink(self, most_bytes: int) -> None:
-        """Gives up what was unused longest until no more than so many bytes are here."""
+        """Gives up what was unused longest until no more than so many bytes are held."""
         with self._lock:
             while self.nbytes > most_bytes:
                 self.nbytes -= self._values.popitem(last=False)[1][1]
+
+    def __len__(self) -> int:
+        return len(self._values)

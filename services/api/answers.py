@@ -9,7 +9,6 @@ import orjson
 from pydantic import Field, Strict, TypeAdapter
 
 from services.api import recorded, views
-from services.api.account import Shelf
 from services.api.boards import Board
 from services.api.contests import Contests
 from services.api.documents import Document
@@ -27,6 +26,7 @@ from shared.domain.errors import Invalid, UnknownCandidate, UnknownCategory
 from shared.domain.policies import Policies, Policy
 from shared.domain.policy_texts import made_up
 from shared.domain.times import format_instant
+from shared.kept import Kept
 
 # Of what the API may hold.
 _BOARDS_SHARE = 1 / 16
@@ -41,7 +41,7 @@ class Answers:
         self.contests = contests
         self.policies = policies
         self.clock = clock
-        self._boards: Shelf[tuple[object, ...], Board] = Shelf(contests.account, _BOARDS_SHARE)
+        self._boards: Kept[tuple[object, ...], Board] = contests.account.kept(_BOARDS_SHARE)
 
     def policy(self, question: PolicyQuestion) -> Policy:
         """The policy that a question is under. Raises `UnknownPolicy` and `Invalid`."""

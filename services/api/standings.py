@@ -7,7 +7,6 @@ from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.api import replies
-from services.api.account import Shelf
 from services.api.answers import Answers
 from services.api.documents import Document
 from services.api.index import Index
@@ -16,6 +15,7 @@ from services.api.questions import StandingsQuestion
 from services.api.replies import Headers, Mementos, Reply, Wants, Written
 from shared.domain.errors import Refused
 from shared.domain.times import format_instant
+from shared.kept import Kept
 
 # Of what the API may hold.
 _KEPT_SHARE = 1 / 16
@@ -75,7 +75,7 @@ def _mementos(index: Index) -> Mementos:
     return Mementos(index.contest_id, index.known_at(1), index.known_at(index.version))
 
 
-class _Kept(NamedTuple):
+class _Lasting(NamedTuple):
     """A reply that stays as it is while its contest does: at most its times move."""
 
     serial: int
@@ -101,7 +101,7 @@ class ThinPath:
         self.app = app
         self.answers = answers
         self.standings = StandingsReplies(answers)
-        self._kept: Shelf[tuple[str, bytes], _Kept] = Shelf(answers.contests.account, _KEPT_SHARE)
+        self._kept: Kept[tuple[str, bytes], _Lasting] = answers.contests.account.kept(_KEPT_SHARE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -145,7 +145,7 @@ class ThinPath:
             return None  # and the route says what is wrong
         present = _is_present(index, question, at)
         if present or at.pinned:
-            kept = _Kept(index.serial, index.version, written, present)
+            kept = _Lasting(index.serial, index.version, written, present)
             self._kept.put(key, kept, kept.nbytes + len(key[0]) + len(key[1]))
         return replies.reply(written, wants)
 

@@ -2,11 +2,12 @@
 
 import tracemalloc
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 
-from services.api.account import Account, Shelf
+from services.api.account import Account
 from services.api.boards import Board
 from services.api.index import Index, LedgerEntry
 from shared.codec import decode_contest, encode_state
@@ -15,6 +16,7 @@ from shared.domain.endorsement import Endorsement
 from shared.domain.events import Endorser
 from shared.domain.policy_texts import made_up
 from shared.domain.postings import Posting
+from shared.kept import Kept
 
 NOW = 1_700_000_000_000_000
 
@@ -97,8 +99,8 @@ def test_a_board_knows_how_much_it_holds(weights: str, categories: int) -> None:
     assert 0.8 < sum(one.nbytes for one in boards) / found.nbytes < 2
 
 
-def shelves(account: Account, *shares: float) -> list[Shelf[int, str]]:
-    return [Shelf(account, share) for share in shares]
+def shelves(account: Account, *shares: float) -> list[Kept[int, str]]:
+    return [account.kept(share) for share in shares]
 
 
 def test_what_was_unused_longest_gives_way() -> None:
@@ -140,3 +142,18 @@ def test_what_can_be_made_again_gives_way_to_indexes_in_the_order_of_the_account
     assert account.nbytes == 20_000
     second.put(1, "x", 1)
     assert second.get(1) is None
+
+
+def test_many_threads_keep_and_find_and_the_count_is_right() -> None:
+    kept: Kept[int, int] = Kept(10_000)
+
+    def work(seed: int) -> None:
+        for step in range(3000):
+            key = (step * seed) % 17
+            assert kept.get(key) in (None, key)
+            kept.put(key, key, 1000)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, (3, 5, 7, 11)))
+
+    assert (len(kept), kept.nbytes) == (8, 8 * 1250)

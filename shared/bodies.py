@@ -9,7 +9,8 @@ from typing import NamedTuple
 from starlette.types import Message, Receive, Send
 
 from shared.domain.errors import Refused
-from shared.refusals import BodyTooLarge, BodyTooSlow, TooManyBodies
+from shared.refusals import BodyTooLarge, BodyTooSlow
+from shared.room import Share
 
 # All that is held of bodies that are not whole yet; what a service reads as it comes is not held.
 MOST_HELD_BYTES = 256 << 20
@@ -33,45 +34,25 @@ class Disconnected(Exception):
     """The client left before its body had come."""
 
 
-class Held:
-    """How many bytes of unfinished bodies are held in this process."""
+async def whole(receive: Receive, share: Share, most: int, seconds: float) -> bytes:
+    """A body of at most so many bytes, come in so many seconds; it counts in the share.
 
-    def __init__(self, most: int = MOST_HELD_BYTES) -> None:
-        self._most = most
-        self._bytes = 0
-
-    async def read(self, receive: Receive, most: int, seconds: float) -> bytes:
-        """A whole body of at most so many bytes, come in so many seconds; it counts until `release`.
-
-        Raises `BodyTooLarge`, `BodyTooSlow`, `TooManyBodies` and `Disconnected`.
-        """
-        # Not a list of the parts: one of two bytes takes twenty times as much, and who sends says how many there are.
-        content = bytearray()
-        size, more = 0, True
-        try:
-            async with asyncio.timeout(seconds):
-                while more:
-                    part, more = _part(await receive())
-                    content += part
-                    size += len(part)
-                    self._add(len(part))
-                    if size > most:
-                        raise BodyTooLarge(size, most)
-        except BaseException as error:
-            self.release(size)
-            if isinstance(error, TimeoutError):
-                raise BodyTooSlow(size, seconds) from None
-            raise
-        return bytes(content)
-
-    def release(self, size: int) -> None:
-        """What was read has been dealt with."""
-        self._bytes -= size
-
-    def _add(self, size: int) -> None:
-        self._bytes += size
-        if self._bytes > self._most:
-            raise TooManyBodies(self._most)
+    Raises `BodyTooLarge`, `BodyTooSlow`, `TooManyBodies` and `Disconnected`.
+    """
+    # Not a list of the parts: one of two bytes takes twenty times as much, and who sends says how many there are.
+    content = bytearray()
+    more = True
+    try:
+        async with asyncio.timeout(seconds):
+            while more:
+                part, more = _part(await receive())
+                content += part
+                share.add_body(len(part))
+                if len(content) > most:
+                    raise BodyTooLarge(len(content), most)
+    except TimeoutError:
+        raise BodyTooSlow(len(content), seconds) from None
+    return bytes(content)
 
 
 def _part(message: Message) -> tuple[bytes, bool]:
@@ -85,14 +66,14 @@ def again(body: bytes, receive: Receive) -> Receive:
     """Brings a body that was read in one piece, and then what `receive` does."""
     told = False
 
-    async def whole() -> Message:
+    async def once() -> Message:
         nonlocal told
         if told:
             return await receive()
         told = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return whole
+    return once
 
 
 class Stream:

@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.bodies import COMMAND, Body, Disconnected, Held, Stream, again
+from shared.bodies import COMMAND, MOST_HELD_BYTES, Body, Disconnected, Stream, again, whole
 from shared.domain.errors import Refused
 from shared.hosts import Hosts
 from shared.problems import refused
 from shared.refusals import BodyTooLarge, WrongMediaType
+from shared.room import Room
 from shared.settings import Settings
 
 # What changes nothing by its method, and is read without a body.
@@ -26,7 +27,7 @@ class Door:
         self._hosts = Hosts(settings.allowed_hosts)
         self._seconds = settings.body_seconds
         self._body_of = body_of
-        self._held = Held()
+        self._bodies = Room(MOST_HELD_BYTES)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         # Not a coroutine itself: a question costs one call more, and no more.
@@ -53,11 +54,9 @@ class Door:
 
     async def _whole(self, body: Body, scope: Scope, receive: Receive, send: Send) -> None:
         assert body.most_bytes is not None  # noqa: S101 - what has no end cannot be held
-        content = await self._held.read(receive, body.most_bytes, self._seconds)
-        try:
+        with self._bodies.share() as share:
+            content = await whole(receive, share, body.most_bytes, self._seconds)
             await self.app(scope, again(content, receive), send)
-        finally:
-            self._held.release(len(content))
 
     async def _streamed(self, body: Body, scope: Scope, receive: Receive, send: Send) -> None:
         stream = Stream(receive, send, body.most_bytes, self._seconds)

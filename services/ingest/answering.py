@@ -8,7 +8,7 @@ ended, behind the rest of its body, which is thrown away.
 import asyncio
 import logging
 from collections import deque
-from typing import Protocol, Self
+from typing import Protocol
 
 from fastapi import Response
 from starlette.requests import ClientDisconnect
@@ -24,46 +24,6 @@ PATIENCE_SECONDS = 4.0
 # And one that takes nothing for so long when all it sent was read is gone.
 LAST_PATIENCE_SECONDS = 120.0
 _PIECE = 64 * 1024
-
-
-class Room:
-    """How many bytes all requests hold together."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.held = 0
-
-    def is_full(self) -> bool:
-        """Whether nothing more should be held."""
-        return self.held >= self.most
-
-    def share(self) -> "Share":
-        """One request's part of it."""
-        return Share(self)
-
-
-class Share:
-    """How many bytes one request holds; left, it holds none."""
-
-    def __init__(self, room: Room) -> None:
-        self.room = room
-        self.held = 0
-
-    def add(self, size: int) -> None:
-        """So many more are held."""
-        self.held += size
-        self.room.held += size
-
-    def clear(self) -> None:
-        """None is held any more."""
-        self.room.held -= self.held
-        self.held = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.clear()
 
 
 class Answers(Protocol):

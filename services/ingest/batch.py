@@ -8,7 +8,7 @@ import orjson
 from fastapi import Response
 from starlette.requests import ClientDisconnect
 
-from services.ingest.answering import MOST_HELD, Room, Share, Streamed
+from services.ingest.answering import MOST_HELD, Streamed
 from services.ingest.commands import Command
 from services.ingest.desk import BatchRefused, Desk
 from services.ingest.lines import Line, lines_of, throw_away
@@ -16,7 +16,7 @@ from services.ingest.reading import command_of, object_of
 from services.ingest.sheets import Outcome
 from shared.domain.errors import Conflict, Invalid, Refused
 from shared.problems import DEFECT, problem_of, written
-from shared.refusals import TooManyBodies
+from shared.room import Room, Share
 from shared.text import sentence
 from shared.unavailable import OF_ONE_CONTEST, OF_THE_STORAGE, problem_of_failure
 
@@ -91,7 +91,7 @@ class Each:
         while not self.ended:
             answers.append(await self._answered())
             self._share.add(len(answers[-1]))
-            if self._share.held >= MOST_HELD or self._share.room.is_full():
+            if self._share.held >= MOST_HELD or self._share.room.is_over():
                 break
         return b"".join(answers)
 
@@ -178,9 +178,7 @@ async def _taken_whole(desk: Desk, contest: str, lines: list[Line]) -> Response:
 async def _roomy(body: AsyncIterator[bytes], share: Share) -> AsyncIterator[bytes]:
     """The body's parts, as long as there is room for them; each body is bounded before. Raises `TooManyBodies`."""
     async for part in body:
-        share.add(len(part))
-        if share.room.is_full():
-            raise TooManyBodies(share.room.most)
+        share.add_body(len(part))
         yield part
 
 

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from services.ingest import batch
-from services.ingest.answering import MOST_HELD_IN_ALL, Room
+from services.ingest.answering import MOST_HELD_IN_ALL
 from services.ingest.commands import (
     Announce,
     AnnounceFacts,
@@ -40,6 +40,7 @@ from services.ingest.sheets import Taken
 from shared.backlog import Backlog, all_unfolded
 from shared.bodies import COMMAND, Body
 from shared.domain.times import format_instant
+from shared.room import Room
 
 ContestId = Annotated[Slug, Path(examples=["us-president-2020-dem"])]
 EndorsementId = Annotated[Slug, Path()]

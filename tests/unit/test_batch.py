@@ -11,12 +11,12 @@ from redis import exceptions
 from starlette.requests import ClientDisconnect
 
 from services.ingest import answering, batch
-from services.ingest.answering import Room
 from services.ingest.commands import Command
 from services.ingest.desk import Desk
 from services.ingest.sheets import Outcome, Taken
 from shared.domain.errors import Invalid, UnknownContest
 from shared.refusals import TooManyBodies
+from shared.room import Room
 
 GOOD = b'{"command":"enter","id":"i","candidate":"c","name":"C","recorded_by":"t"}\n'
 BAD = b"1\n"
@@ -277,11 +277,12 @@ def test_a_batch_taken_whole_has_so_many_lines_at_most_and_no_more_are_gathered(
 def test_all_that_are_taken_whole_hold_so_many_bytes_at_most() -> None:
     room = Room(1000)
     others = room.share()
-    others.add(1000 - len(GOOD))
+    others.add(1001 - len(GOOD))
 
     with pytest.raises(TooManyBodies):
         whole(FakeDesk(), [GOOD], room)
     others.clear()
+    others.add(1000 - len(GOOD))
     assert whole(FakeDesk(), [GOOD], room).status_code == 200
 
 

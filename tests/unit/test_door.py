@@ -18,9 +18,10 @@ from services.ingest.app import Ingest
 from services.ingest.routes import body_of
 from services.webhooks.app import Webhooks
 from shared import problems
-from shared.bodies import COMMAND, MOST_HELD_BYTES, PROGRESS_BYTES, Body, Held
+from shared.bodies import COMMAND, MOST_HELD_BYTES, PROGRESS_BYTES, Body, whole
 from shared.door import QUESTIONS, Door
 from shared.refusals import BodyTooLarge, TooManyBodies
+from shared.room import Room, Share
 from shared.settings import Settings
 
 NDJSON = "application/x-ndjson"
@@ -298,7 +299,7 @@ def test_a_body_in_many_small_pieces_takes_little_more_than_its_bytes() -> None:
 
     tracemalloc.start()
     with pytest.raises(BodyTooLarge):
-        asyncio.run(Held().read(trickle, 100_000, 60))
+        asyncio.run(whole(trickle, Room(1 << 20).share(), 100_000, 60))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
@@ -307,17 +308,18 @@ def test_a_body_in_many_small_pieces_takes_little_more_than_its_bytes() -> None:
 
 def test_bodies_that_are_not_whole_share_one_bound() -> None:
     async def fill() -> None:
-        held = Held(most=250)
+        room = Room(250)
 
-        async def read(size: int) -> int:
-            return len(await held.read(incoming(b"x" * size), 1000, 5))
+        async def read(size: int, share: Share) -> int:
+            return len(await whole(incoming(b"x" * size), share, 1000, 5))
 
-        assert (await read(100), await read(100)) == (100, 100)
-        with pytest.raises(TooManyBodies):
-            await read(51)
-        assert await read(50) == 50
-        held.release(100)
-        assert await read(100) == 100
+        first = room.share()
+        assert (await read(100, first), await read(100, room.share())) == (100, 100)
+        with pytest.raises(TooManyBodies), room.share() as refused:
+            await read(51, refused)
+        assert await read(50, room.share()) == 50
+        first.clear()
+        assert await read(100, room.share()) == 100
 
     asyncio.run(fill())
     assert COMMAND.most_bytes < MOST_HELD_BYTES  # type: ignore[operator]
@@ -332,7 +334,7 @@ def test_who_finds_no_room_for_a_whole_batch_is_told_when_to_come_again(
     batches = "/v1/contests/c/batch"
 
     answer = asyncio.run(
-        ask(door, "POST", batches, headers, incoming(b"x" * 10), b"on_refusal=abort"),
+        ask(door, "POST", batches, headers, incoming(b"x" * 11), b"on_refusal=abort"),
     )
 
     assert (answer.status, answer.problem["type"]) == (503, "/problems/too-many-bodies")

@@ -15,6 +15,12 @@ CATEGORIES = ("governor", "senator", "mayor", "labor-union")
 CONTESTS = ("north", "south", "west")
 _TIMEOUT_SECONDS = 5.0
 _AGAIN_SECONDS = 0.05
+# Services start meanwhile, on a machine that may have other work.
+OPENED_WITHIN_SECONDS = 60.0
+
+
+class NoIngest(Exception):
+    """A run cannot begin: nobody takes commands."""
 
 
 @dataclass
@@ -70,7 +76,18 @@ class Load:
         self._ending = asyncio.Event()
 
     async def open(self) -> None:
-        """Opens the contests."""
+        """Opens the contests. Raises `NoIngest` where none takes them in time."""
+        try:
+            async with asyncio.timeout(OPENED_WITHIN_SECONDS):
+                await self._open()
+        except TimeoutError:
+            opened = ", ".join(sent.contest for sent in self.history if sent.versions) or "none"
+            raise NoIngest(
+                f"no ingest at {', '.join(self.ingests)} opened the contests within {OPENED_WITHIN_SECONDS} s "
+                f"({self.silent} tries, opened: {opened}): see what the services wrote"
+            ) from None
+
+    async def _open(self) -> None:
         async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
             for contest in CONTESTS:
                 body = {

@@ -1,5 +1,6 @@
 """A short run of chaos, and proof that the checker finds what it is there for. `make chaos` runs for longer."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,13 @@ import pytest
 
 from services.api import examples
 from standings.client import Change
+from tests.chaos import load
 from tests.chaos.checker import wrong_notes
 from tests.chaos.points import BUGS
 from tests.chaos.processes import Setup
 from tests.chaos.run import run
 from tests.chaos.subscriber import KINDS, Note, Notebook, digest_of, notes
+from tests.running import free_port
 
 
 def change(version: int) -> Change:
@@ -85,6 +88,18 @@ def test_a_line_that_a_death_cut_off_is_no_note(tmp_path: Path) -> None:
     again.note(change(2), "2")
 
     assert [note.version for note in notes(file)] == [1, 2]
+
+
+def test_a_run_without_an_ingest_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    unused = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setattr(load, "OPENED_WITHIN_SECONDS", 0.2)
+
+    async def open_contests() -> None:
+        async with asyncio.timeout(20):
+            await load.Load([unused], unused, seed=1).open()
+
+    with pytest.raises(load.NoIngest, match=f"no ingest at {unused} .* opened: none"):
+        asyncio.run(open_contests())
 
 
 def test_an_unknown_bug_is_not_passed_over() -> None:

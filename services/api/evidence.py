@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from services.api.boards import Board
+from services.api.columns import Ints
 from services.api.index import Seen
-from services.api.timetravel import Ints
 
 # By channel, whose score it counts for and how much.
 Places = dict[int, tuple[int, int]]

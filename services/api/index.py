@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from services.api.columns import Columns, Ints
 from services.api.states import NEVER, State, States, digest
-from services.api.timetravel import Cells, Columns, Ints, Row, Rows, Sums
+from services.api.timetravel import Cells, Row, Rows, Sums
 from shared.codec import decode_contest, decode_endorsement
 from shared.domain.book import Cell, Totals
 from shared.domain.contest import Contest

@@ -12,12 +12,12 @@ from services.api import series, views
 from services.api.answers import Answers, candidates_asked
 from services.api.boards import Board
 from services.api.calendar import ends_of
+from services.api.columns import Ints
 from services.api.documents import Document, Row, Rows
 from services.api.index import Index, Seen
 from services.api.moments import Moment, moment, since, until
 from services.api.questions import RiskQuestion, TimelineQuestion
 from services.api.series import MOST_POINTS, MOST_SCORES, Look, Units
-from services.api.timetravel import Ints
 from shared.domain.contest import Contest
 from shared.domain.errors import Invalid
 from shared.domain.times import format_instant

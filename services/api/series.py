@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.api.boards import Board
+from services.api.columns import Ints
 from services.api.index import Seen
-from services.api.timetravel import Ints
 
 Axis = Literal["valid", "known", "both"]
 MOST_POINTS: Final = 5000

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from services.api.timetravel import Columns, Ints
+from services.api.columns import Columns, Ints
 
 # Later than any version, and than any instant that can be written.
 NEVER: Final = 2**62

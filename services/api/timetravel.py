@@ -10,22 +10,18 @@ times, and one day seen as it was known on that day.
 """
 
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from services.api.columns import Columns, Ints
+from services.api.runs import Rest, Run, merged
 from shared.domain.book import Cell, Totals
-
-Ints = NDArray[np.int64]
-Integers = NDArray[np.signedinteger[Any]]
 
 RUN: Final = 2048
 _FAN_OUT: Final = 2
-_STRIDE: Final = 512
-_FIRST_CAPACITY: Final = 64
-# An integer of Python's and its place in a list; and a cell with its names, in a list and a dict.
-_PENDING_BYTES, _CELL_BYTES = 30, 350
+# A cell with its names, in a list and a dict.
+_CELL_BYTES: Final = 350
 
 
 class Row(NamedTuple):
@@ -62,138 +58,16 @@ class Cells:
         return {self.names[n]: (pair[0], pair[1]) for n, pair in enumerate(pairs) if pair[0] or pair[1]}
 
 
-class Columns:
-    """A growing table of 64-bit integers, by column. Rows are gathered in a list and moved over by `settle`.
-
-    Arrays that were handed out stay as they are when the table grows, so another thread may read them.
-    """
-
-    def __init__(self, width: int) -> None:
-        self._width = width
-        self._block: Ints = np.empty((width, _FIRST_CAPACITY), np.int64)
-        self._settled: Ints = self._block[:, :0]
-        self._pending: list[int] = []
-
-    def append(self, row: tuple[int, ...]) -> None:
-        """Appends a row."""
-        self._pending += row
-
-    def settle(self) -> Ints:
-        """Moves what was appended into the arrays; (columns, rows) of everything."""
-        if self._pending:
-            # Of one flat list: an array of rows takes four times as long.
-            new = np.array(self._pending, np.int64).reshape(-1, self._width).T
-            self._pending.clear()
-            before = self._settled.shape[1]
-            size = before + new.shape[1]
-            if size > self._block.shape[1]:
-                grown = np.empty((self._width, max(size, self._block.shape[1] * 5 // 4)), np.int64)
-                grown[:, :before] = self._settled
-                self._block = grown
-            self._block[:, before:size] = new
-            self._settled = self._block[:, :size]
-        return self._settled
-
-    @property
-    def size(self) -> int:
-        """How many rows there are."""
-        return int(self._settled.shape[1]) + len(self._pending) // self._width
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return self._block.nbytes + _PENDING_BYTES * len(self._pending)
-
-
-class _Run:
-    """Postings sorted by a key, with the sums by channel before every `stride`-th of them."""
-
-    __slots__ = ("channels", "keys", "size", "stride", "sums", "weights")
-
-    def __init__(self, keys: Ints, channels: Integers, weights: Integers, width: int) -> None:
-        # Stable: it is a merge where the keys are a few sorted stretches, which they are.
-        order = np.argsort(keys, kind="stable")
-        self.keys = keys[order]
-        self.channels = _narrow(channels[order])
-        self.weights = _narrow(weights[order])
-        self.size = len(keys)
-        # With many cells a row of sums is long; then there are fewer of them.
-        self.stride = max(_STRIDE, 1 << (width - 1).bit_length())
-        rows = self.size // self.stride + 1
-        steps = np.zeros(rows * width, np.int64)
-        counted = rows * self.stride - self.stride
-        block = np.arange(counted) // self.stride + 1
-        # Both of the sums' own type: of any other, `add.at` is forty times slower.
-        np.add.at(steps, block * width + self.channels[:counted], self.weights[:counted].astype(np.int64))
-        self.sums = _narrow(np.cumsum(steps.reshape(rows, width), axis=0))
-
-    def add_to(self, sums: Ints, key: int, rest: "_Rest") -> None:
-        """Adds what is keyed at or before `key`: the row of sums at once, the postings after it to `rest`."""
-        end = int(self.keys.searchsorted(key, "right"))
-        row = end // self.stride
-        known = self.sums[row]
-        if len(known) == len(sums):
-            sums += known
-        else:
-            sums[: len(known)] += known
-        begin = row * self.stride
-        if begin < end:
-            rest.take(self.channels[begin:end], self.weights[begin:end])
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return self.keys.nbytes + self.channels.nbytes + self.weights.nbytes + self.sums.nbytes
-
-
-def _merged(parts: list[_Run], width: int) -> _Run:
-    """The postings of several runs, which follow each other, as one."""
-    return _Run(
-        np.concatenate([part.keys for part in parts]),
-        np.concatenate([part.channels for part in parts]),
-        np.concatenate([part.weights for part in parts]),
-        width,
-    )
-
-
-def _narrow(values: Integers) -> Integers:
-    """The values in as few bytes as hold them all: what is small is also faster to reach."""
-    low, high = int(values.min(initial=0)), int(values.max(initial=0))
-    kind = np.promote_types(np.min_scalar_type(low), np.min_scalar_type(-1 - high))
-    return values.astype(kind)
-
-
-class _Rest:
-    """Stretches of postings that are added one by one, at the end and together."""
-
-    __slots__ = ("_channels", "_weights")
-
-    def __init__(self) -> None:
-        self._channels: list[Integers] = []
-        self._weights: list[Integers] = []
-
-    def take(self, channels: Integers, weights: Integers) -> None:
-        """Adds a stretch."""
-        self._channels.append(channels)
-        self._weights.append(weights)
-
-    def add_to(self, sums: Ints) -> None:
-        """Adds every posting to the sums, exactly."""
-        if self._channels:
-            channels = np.concatenate(self._channels, dtype=np.intp)
-            np.add.at(sums, channels, np.concatenate(self._weights, dtype=np.int64))
-
-
 class Slice:
     """Sums of all postings keyed at or before a key: one dimension, so a few runs of falling size are enough."""
 
     def __init__(self) -> None:
-        self._runs: tuple[list[_Run], int] = ([], 0)
+        self._runs: tuple[list[Run], int] = ([], 0)
 
     def sums(self, key: int, keys: Ints, rows: "Rows", width: int) -> Ints:
         """Sums by channel; `keys` are those of all rows."""
         sums = np.zeros(width, np.int64)
-        rest = _Rest()
+        rest = Rest()
         runs, sealed = self._runs
         for run in runs:
             run.add_to(sums, key, rest)
@@ -207,13 +81,13 @@ class Slice:
         end = upto // RUN * RUN
         if end == sealed:
             return
-        new = _Run(keys[sealed:end], rows.channels[sealed:end], rows.weights[sealed:end], width)
+        new = Run(keys[sealed:end], rows.channels[sealed:end], rows.weights[sealed:end], width)
         kept = list(runs)
         absorbed, size = [new], new.size
         while kept and kept[-1].size <= size:
             absorbed.append(kept.pop())
             size += absorbed[-1].size
-        kept.append(_merged(absorbed[::-1], width) if len(absorbed) > 1 else new)
+        kept.append(merged(absorbed[::-1], width) if len(absorbed) > 1 else new)
         # Together, so that a question from another thread finds either all of the old or all of the new.
         self._runs = kept, end
 
@@ -245,7 +119,7 @@ class Rows(NamedTuple):
         """How many rows versions up to this one posted."""
         return int(self.versions.searchsorted(version, "right"))
 
-    def scan(self, keys: Ints, begin: int, end: int, key: int, rest: "_Rest") -> None:
+    def scan(self, keys: Ints, begin: int, end: int, key: int, rest: Rest) -> None:
         """Adds the rows from `begin` to `end` whose key is at or before `key` to the rest."""
         if begin < end:
             found = (keys[begin:end] <= key).nonzero()[0]
@@ -261,7 +135,7 @@ class Sums:
     def __init__(self) -> None:
         self._columns = Columns(len(Rows._fields))
         self._rows = Rows(*self._columns.settle())
-        self._levels: list[list[_Run]] = []
+        self._levels: list[list[Run]] = []
         self._latest, self._all_time, self._same_day = Slice(), Slice(), Slice()
         self._sealed = 0
         self.width = 0
@@ -307,17 +181,17 @@ class Sums:
                 runs.append(self._run(rows, begin, begin + length, level, width))
             level, length = level + 1, length * _FAN_OUT
 
-    def _run(self, rows: Rows, begin: int, end: int, level: int, width: int) -> _Run:
+    def _run(self, rows: Rows, begin: int, end: int, level: int, width: int) -> Run:
         if level == 0:
-            return _Run(rows.valid_ats[begin:end], rows.channels[begin:end], rows.weights[begin:end], width)
+            return Run(rows.valid_ats[begin:end], rows.channels[begin:end], rows.weights[begin:end], width)
         first = begin // (RUN * _FAN_OUT ** (level - 1))
-        return _merged(self._levels[level - 1][first : first + _FAN_OUT], width)
+        return merged(self._levels[level - 1][first : first + _FAN_OUT], width)
 
     def at(self, valid_at: int, version: int) -> Ints:
         """Sums of the postings of versions up to `version` that count at `valid_at`."""
         rows = self.rows
         sums = np.zeros(self.width, np.int64)
-        rest = _Rest()
+        rest = Rest()
         upto, begin = rows.upto(version), 0
         for level in range(len(self._levels) - 1, -1, -1):
             runs, length = self._levels[level], RUN * _FAN_OUT**level
@@ -349,7 +223,7 @@ class Sums:
         upto = rows.upto(version)
         if rows.size - upto < RUN:
             later = np.zeros(self.width, np.int64)
-            rest = _Rest()
+            rest = Rest()
             rows.scan(rows.valid_ats, upto, rows.size, valid_at, rest)
             rest.add_to(later)
             return bool(later.any())
@@ -360,7 +234,7 @@ class Sums:
         """The same as `at`, by reading every posting: slow where there are many, and the tests' oracle."""
         rows = self.rows
         sums = np.zeros(self.width, np.int64)
-        rest = _Rest()
+        rest = Rest()
         rows.scan(rows.valid_ats, 0, rows.upto(version), valid_at, rest)
         rest.add_to(sums)
         return sums

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.api import timetravel
+from services.api import runs, timetravel
 from services.api.boards import Board
 from services.api.index import Index, LedgerEntry
 from services.api.states import Filter
@@ -38,7 +38,7 @@ def _small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs so short that a small log has several levels of them."""
     monkeypatch.setattr(timetravel, "RUN", 4)
     monkeypatch.setattr(timetravel, "_FAN_OUT", 2)
-    monkeypatch.setattr(timetravel, "_STRIDE", 2)
+    monkeypatch.setattr(runs, "_STRIDE", 2)
 
 
 # The fixture patches the module for the whole test, which is what every example wants.

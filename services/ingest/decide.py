@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import NamedTuple, assert_never
+from typing import NamedTuple, TypedDict, assert_never
 
 from services.ingest.commands import (
     Announce,
@@ -17,10 +17,11 @@ from services.ingest.commands import (
     Switch,
     Withdraw,
 )
+from services.ingest.rules import active, has_candidate, in_order, may_begin, no_overlap, standing
 from shared.domain import errors
 from shared.domain.book import Book
 from shared.domain.contest import Contest
-from shared.domain.endorsement import Endorsement, corrected
+from shared.domain.endorsement import corrected
 from shared.domain.events import (
     Announced,
     CandidateEntered,
@@ -32,7 +33,7 @@ from shared.domain.events import (
     Source,
     Struck,
 )
-from shared.domain.times import end_of, format_instant, is_certain, is_time_zone, start_of
+from shared.domain.times import format_instant, is_certain, is_time_zone, start_of
 
 
 class Moment(NamedTuple):
@@ -135,16 +136,13 @@ def _open(command: Open, book: Book, now: int) -> list[Event]:
         )
     _refuse_twins(command.candidates)
     moment = Moment(now, known_time(command, book, now), command.timezone)
-    recorded_by, source, note = _provenance(command)
     opened = ContestOpened(
         contest=command.contest,
         title=command.title,
         timezone=command.timezone,
         clock=command.clock,
         opened_at=moment.time(command.opened_at, "opened_at"),
-        recorded_by=recorded_by,
-        source=source,
-        note=note,
+        **_provenance(command),
     )
     return [opened, *(_entered(new, command, moment) for new in command.candidates)]
 
@@ -169,34 +167,28 @@ def _enter(command: Enter, contest: Contest, moment: Moment) -> Event:
 
 
 def _entered(new: NewCandidate, command: Open | Enter, moment: Moment) -> Event:
-    recorded_by, source, note = _provenance(command)
     return CandidateEntered(
         candidate=new.candidate,
         name=new.name,
         party=new.party,
         entered_at=moment.time(new.entered_at, "entered_at"),
-        recorded_by=recorded_by,
-        source=source,
-        note=note,
+        **_provenance(command),
     )
 
 
 def _withdraw(command: Withdraw, contest: Contest, moment: Moment) -> Event:
-    _has_candidate(contest, command.candidate)
+    has_candidate(contest, command.candidate)
     candidate = contest.candidates[command.candidate]
     if candidate.withdrew_at is not None:
         raise errors.AlreadyWithdrawn(candidate.id, candidate.withdrew_at)
     withdrew_at = moment.time(command.withdrew_at, "withdrew_at")
-    _in_order("withdrew_at", withdrew_at, candidate.entered_at, moment.zone)
-    recorded_by, source, note = _provenance(command)
-    return CandidateWithdrew(
-        candidate=candidate.id, withdrew_at=withdrew_at, recorded_by=recorded_by, source=source, note=note
-    )
+    in_order("withdrew_at", withdrew_at, candidate.entered_at, moment.zone)
+    return CandidateWithdrew(candidate=candidate.id, withdrew_at=withdrew_at, **_provenance(command))
 
 
 def _announce(command: Announce, book: Book, contest: Contest, moment: Moment, event_id: str) -> list[Event]:
     new_id = command.endorsement or endorsement_id(command.endorser.id, command.candidate, event_id)
-    recorded_by, source, note = _provenance(command)
+    provenance = _provenance(command)
     announced = Announced(
         endorsement=new_id,
         endorser=command.endorser.facts(),
@@ -204,52 +196,44 @@ def _announce(command: Announce, book: Book, contest: Contest, moment: Moment, e
         category=command.category,
         members=command.members,
         announced_at=moment.time(command.announced_at, "announced_at"),
-        recorded_by=recorded_by,
-        source=source,
-        note=note,
+        **provenance,
     )
     if command.retracted_at is None:
-        _may_begin(announced, None, book, contest)
+        may_begin(announced, None, book, contest)
         return [announced]
     retracted_at = moment.time(command.retracted_at, "retracted_at")
-    _in_order("retracted_at", retracted_at, announced.announced_at, moment.zone)
-    _may_begin(announced, retracted_at, book, contest)
-    retracted = Retracted(
-        endorsement=new_id, retracted_at=retracted_at, recorded_by=recorded_by, source=source, note=note
-    )
+    in_order("retracted_at", retracted_at, announced.announced_at, moment.zone)
+    may_begin(announced, retracted_at, book, contest)
+    retracted = Retracted(endorsement=new_id, retracted_at=retracted_at, **provenance)
     return [announced, retracted]
 
 
 def _retract(command: Retract, book: Book, moment: Moment) -> Event:
-    endorsement = _active(command.endorsement, book, command.contest)
+    endorsement = active(command.endorsement, book, command.contest)
     retracted_at = moment.time(command.retracted_at, "retracted_at")
-    _in_order("retracted_at", retracted_at, endorsement.announced_at, moment.zone)
-    recorded_by, source, note = _provenance(command)
+    in_order("retracted_at", retracted_at, endorsement.announced_at, moment.zone)
     return Retracted(
         endorsement=endorsement.id,
         retracted_at=retracted_at,
-        recorded_by=recorded_by,
-        source=source,
-        note=note,
+        **_provenance(command),
     )
 
 
 def _correct(command: Correct, book: Book, contest: Contest, moment: Moment) -> Event:
-    before = _standing(command.endorsement, book, contest.id)
-    recorded_by, source, note = _provenance(command)
+    before = standing(command.endorsement, book, contest.id)
     changed = {name: getattr(command, name) for name in command.model_fields_set & _PLAIN}
     if "endorser" in command.model_fields_set:
         changed["endorser"] = command.endorser.facts()
-    event = Corrected(endorsement=before.id, recorded_by=recorded_by, source=source, note=note, **changed)
+    event = Corrected(endorsement=before.id, **_provenance(command), **changed)
     after = corrected(before, event, before.version)
     if after == before:
         raise errors.NothingToCorrect(before.id)
-    _has_candidate(contest, after.candidate)
+    has_candidate(contest, after.candidate)
     moment.time(after.announced_at, "announced_at")
     if after.retracted_at is not None:
         moment.time(after.retracted_at, "retracted_at")
-        _in_order("retracted_at", after.retracted_at, after.announced_at, moment.zone)
-    _no_overlap(after, book, moment.zone)
+        in_order("retracted_at", after.retracted_at, after.announced_at, moment.zone)
+    no_overlap(after, book, moment.zone)
     return event
 
 
@@ -257,20 +241,19 @@ _PLAIN = frozenset({"candidate", "category", "members", "announced_at", "retract
 
 
 def _strike(command: Strike, book: Book) -> Event:
-    endorsement = _standing(command.endorsement, book, command.contest)
-    recorded_by, source, note = _provenance(command)
-    return Struck(endorsement=endorsement.id, recorded_by=recorded_by, source=source, note=note)
+    endorsement = standing(command.endorsement, book, command.contest)
+    return Struck(endorsement=endorsement.id, **_provenance(command))
 
 
 def _switch(command: Switch, book: Book, contest: Contest, moment: Moment, event_id: str) -> list[Event]:
-    before = _active(command.endorsement, book, contest.id)
+    before = active(command.endorsement, book, contest.id)
     if command.candidate == before.candidate:
         raise errors.AlreadyEndorsed(
             before.endorser.id, before.candidate, before.id, before.announced_at, None
         )
     switched_at = moment.time(command.switched_at, "switched_at")
-    _in_order("switched_at", switched_at, before.announced_at, moment.zone)
-    recorded_by, source, note = _provenance(command)
+    in_order("switched_at", switched_at, before.announced_at, moment.zone)
+    provenance = _provenance(command)
     endorser = command.endorser.facts() if command.endorser else before.endorser
     announced = Announced(
         endorsement=command.new_endorsement or endorsement_id(endorser.id, command.candidate, event_id),
@@ -279,89 +262,25 @@ def _switch(command: Switch, book: Book, contest: Contest, moment: Moment, event
         category=command.category or before.category,
         members=before.members if command.members is None else command.members,
         announced_at=switched_at,
-        recorded_by=recorded_by,
-        source=source,
-        note=note,
+        **provenance,
     )
-    _may_begin(announced, None, book, contest)
-    retracted = Retracted(
-        endorsement=before.id, retracted_at=switched_at, recorded_by=recorded_by, source=source, note=note
-    )
+    may_begin(announced, None, book, contest)
+    retracted = Retracted(endorsement=before.id, retracted_at=switched_at, **provenance)
     return [retracted, announced]
 
 
-def _provenance(command: Facts) -> tuple[str, Source, str]:
+class _Provenance(TypedDict):
+    """What every event says of where it is from."""
+
+    recorded_by: str
+    source: Source
+    note: str
+
+
+def _provenance(command: Facts) -> _Provenance:
     source = getattr(command, "source", None)
-    return command.recorded_by, source.facts() if source else Source(), command.note
-
-
-def _standing(endorsement: str, book: Book, contest: str) -> Endorsement:
-    found = book.find(endorsement)
-    if found is None:
-        raise errors.UnknownEndorsement(endorsement, contest)
-    if found.struck:
-        raise errors.AlreadyStruck(endorsement)
-    return found
-
-
-def _active(endorsement: str, book: Book, contest: str) -> Endorsement:
-    found = _standing(endorsement, book, contest)
-    if found.retracted_at is not None:
-        raise errors.AlreadyRetracted(endorsement, found.retracted_at)
-    return found
-
-
-def _has_candidate(contest: Contest, candidate: str) -> None:
-    if candidate not in contest.candidates:
-        raise errors.UnknownCandidate(candidate, contest.id, list(contest.candidates))
-
-
-def _in_order(field: str, ends: str, begins: str, zone: str) -> None:
-    if start_of(ends, zone, field) < start_of(begins, zone, "announced_at"):
-        raise errors.EndsBeforeItBegins(field, ends, begins)
-
-
-def _may_begin(announced: Announced, ends: str | None, book: Book, contest: Contest) -> None:
-    _has_candidate(contest, announced.candidate)
-    if book.find(announced.endorsement) is not None:
-        raise errors.EndorsementIdTaken(announced.endorsement)
-    begun = Endorsement(
-        announced.endorsement,
-        announced.endorser,
-        announced.candidate,
-        announced.category,
-        announced.members,
-        announced.announced_at,
-        ends,
-        False,
-        book.version,
-        book.version,
-    )
-    _no_overlap(begun, book, contest.timezone)
-
-
-def _no_overlap(endorsement: Endorsement, book: Book, zone: str) -> None:
-    """An endorser endorses a candidate at most once at a time. One that begins where another ends is no overlap."""
-    for other in book.of_pair(endorsement.endorser.id, endorsement.candidate):
-        if other.id != endorsement.id and _overlap(endorsement, other, zone):
-            raise errors.AlreadyEndorsed(
-                endorsement.endorser.id,
-                endorsement.candidate,
-                other.id,
-                other.announced_at,
-                other.retracted_at,
-            )
-
-
-def _overlap(one: Endorsement, other: Endorsement, zone: str) -> bool:
-    return _begins(one, zone) < _ends(other, zone) and _begins(other, zone) < _ends(one, zone)
-
-
-def _begins(endorsement: Endorsement, zone: str) -> int:
-    return start_of(endorsement.announced_at, zone, "announced_at")
-
-
-def _ends(endorsement: Endorsement, zone: str) -> int:
-    if endorsement.retracted_at is None:
-        return end_of("9998-12-31", "UTC") + 1
-    return start_of(endorsement.retracted_at, zone, "retracted_at")
+    return {
+        "recorded_by": command.recorded_by,
+        "source": source.facts() if source else Source(),
+        "note": command.note,
+    }

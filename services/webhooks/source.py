@@ -10,7 +10,7 @@ import orjson
 
 from services.webhooks.hooks import Wanted
 from services.webhooks.sending import Message
-from services.webhooks.store import Sent
+from services.webhooks.store import Sent, version_in
 from shared.codec import exact
 from shared.log import Log
 from standings.client import AsyncClient, Reset
@@ -28,7 +28,7 @@ class Told(NamedTuple):
     @property
     def version(self) -> int:
         """The version."""
-        return int(self.place.partition("-")[0])
+        return version_in(self.place)
 
 
 class Page(NamedTuple):

@@ -84,12 +84,7 @@ def timeline(
     """Show the scores over time, as a plot and a table."""
     from services.console import output, over_time
 
-    asked: dict[str, object] = {
-        "policy": policy,
-        "weights": weights,
-        "candidate": candidate,
-        "category": category,
-    }
+    asked = _counted(policy, weights, candidate, category)
     asked |= {"axis": axis, "step": step, "from": since, "to": until}
     asked |= {"valid_at": valid_at, "known_at": known_at, "version": version}
     with reaching(context, json) as client:
@@ -122,12 +117,7 @@ def diff(
     """Show who gained and who lost between two moments, and which events did it."""
     from services.console import output, over_time
 
-    asked: dict[str, object] = {
-        "policy": policy,
-        "weights": weights,
-        "candidate": candidate,
-        "category": category,
-    }
+    asked = _counted(policy, weights, candidate, category)
     asked |= {"from_valid_at": since, "from_known_at": from_known_at, "from_version": from_version}
     asked |= {"to_valid_at": until, "to_known_at": to_known_at, "to_version": to_version}
     with reaching(context, json) as client:
@@ -153,8 +143,7 @@ def revisions(
     from services.console import output, over_time
 
     path = f"/v1/contests/{contest}/revisions"
-    asked: dict[str, object] = {"valid_at": valid_at, "policy": policy, "weights": weights}
-    asked |= {"candidate": candidate, "category": category}
+    asked = {"valid_at": valid_at, **_counted(policy, weights, candidate, category)}
     with reaching(context, json) as client:
         after = client.ask(path, limit=1, **asked)["published_version"] if published else None
         answer = client.whole(path, "revisions", {**asked, "after": after})
@@ -199,12 +188,7 @@ def export(
     """Write an answer, with every page of it, to a file."""
     from services.console import exporting
 
-    asked: dict[str, object] = {
-        "policy": policy,
-        "weights": weights,
-        "candidate": candidate,
-        "category": category,
-    }
+    asked = _counted(policy, weights, candidate, category)
     asked |= {"axis": axis, "step": step, "from": since, "to": until, "state": state}
     asked |= {"valid_at": valid_at, "known_at": known_at, "version": version}
     with reaching(context, json) as client:
@@ -262,3 +246,10 @@ def _examined(contests: list[str], sample: int | None, report: Callable[[dict[st
     from services.scorer.app import examine_main
 
     return examine_main(contests, sample, report)
+
+
+def _counted(
+    policy: str | None, weights: str | None, candidate: str | None, category: str | None
+) -> dict[str, object]:
+    """What every question about scores may say of what counts."""
+    return {"policy": policy, "weights": weights, "candidate": candidate, "category": category}

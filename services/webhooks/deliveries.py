@@ -14,10 +14,11 @@ from typing import NoReturn
 import httpx
 
 from services.webhooks.hooks import Hook
+from services.webhooks.records import Attempt, DeadLetter, Retry, Sent
 from services.webhooks.sending import Outcome, Sender
 from services.webhooks.slots import Slots
 from services.webhooks.source import Page, Source, Told
-from services.webhooks.store import MOST_LETTERS, Attempt, DeadLetter, Retry, Sent, Store
+from services.webhooks.store import MOST_LETTERS, Store
 from shared.connections import FAILURES
 from shared.tasks import end, side_by_side
 from standings.client import Problem, StandingsError

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 
 from services.webhooks.hooks import Hook, Slug
+from services.webhooks.records import DeadLetter, Retry
 from services.webhooks.registry import Change, Registration, Registry, Rotation
-from services.webhooks.store import DeadLetter, Retry, Unreadable
+from services.webhooks.store import Unreadable
 
 HookId = Annotated[str, Path(pattern=r"^wh_[0-9a-f]{24}$", examples=["wh_0123456789abcdef01234567"])]
 ContestId = Annotated[Slug, Path()]

@@ -9,8 +9,8 @@ import httpx
 import orjson
 
 from services.webhooks.hooks import Wanted
+from services.webhooks.records import Sent, version_in
 from services.webhooks.sending import Message
-from services.webhooks.store import Sent, version_in
 from shared.codec import exact
 from shared.log import Log
 from standings.client import AsyncClient, Reset

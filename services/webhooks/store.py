@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from importlib.resources import files
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, cast
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from services.webhooks.hooks import Hook
+from services.webhooks.records import Attempt, DeadLetter, Retry, Sent, version_in
 from shared.domain.errors import Conflict, NotFound
 from shared.keys import WebhookKeys
 from shared.streams import order_of
@@ -57,59 +58,6 @@ class TooManyHooks(Conflict):
             f"there are {MOST_HOOKS} webhooks, and no more may be",
             "remove one that is not needed",
         )
-
-
-class Retry(BaseModel):
-    """A delivery that failed so often, and when it is tried again (seconds since 1970)."""
-
-    version: int
-    attempts: int
-    at: float
-    said: str
-
-
-class Sent(NamedTuple):
-    """Up to where a webhook is done with a contest, and after which reset of it, '' if it had none."""
-
-    place: str
-    reset: str
-
-    @property
-    def version(self) -> int:
-        """The version."""
-        return version_in(self.place)
-
-
-def version_in(place: str) -> int:
-    """The version in a place as it is stored: `103`, `103-1f2e3d4c5b6a7988`, and perhaps a space and a reset."""
-    return int(place.partition(" ")[0].partition("-")[0])
-
-
-class DeadLetter(BaseModel):
-    """A delivery that was given up, and why. An earlier release did not note the history."""
-
-    contest: str
-    version: int
-    history: str = ""
-    attempts: int
-    at: float
-    said: str
-
-    @property
-    def place(self) -> str:
-        """The version, with its history if that is known."""
-        return f"{self.version}-{self.history}" if self.history else str(self.version)
-
-
-class Attempt(NamedTuple):
-    """How an attempt went."""
-
-    contest: str
-    version: int
-    number: int
-    outcome: str
-    status: int | None
-    took_ms: int
 
 
 class Store:

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from redis import Redis
 
-from services.webhooks.store import MOST_LETTERS, DeadLetter
+from services.webhooks.records import DeadLetter
+from services.webhooks.store import MOST_LETTERS
 from shared.keys import WebhookKeys
 from tests.integration.test_changes import announced, batch, followed, opened
 from tests.receivers import Behave, Got, echo, receiver, resetting

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from shared.domain.errors import Refused
-from shared.text import MOST_OF_A_VALUE
+from shared.values.text import MOST_OF_A_VALUE
 
 
 class Busy(Refused):

@@ -9,7 +9,7 @@ from shared.domain.errors import UnreadableEvent
 from shared.history import Inconsistent
 from shared.log import NotReplicated
 from shared.parking import Held
-from shared.text import sentence
+from shared.values.text import sentence
 
 
 class FallenBehind(Exception):

@@ -13,7 +13,7 @@ from shared.files import content
 from shared.keys import POLICIES
 from shared.server import UnfitServer
 from shared.settings import Settings
-from shared.text import sentence
+from shared.values.text import sentence
 
 # Of the file of policies.
 MOST_BYTES = 256 << 10

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from services.api.documents import MEDIA_TYPES, Format
 from shared.problems import NotAcceptable
-from shared.text import MOST_OF_A_VALUE
+from shared.values.text import MOST_OF_A_VALUE
 
 _WEIGHT: Final = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 # What is longer is read again each time: what is kept of strangers' headers stays small.

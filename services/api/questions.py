@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from services.api.seen import PATTERN as VERSION_SEEN
-from shared.decimals import MinDelta
 from shared.domain.ids import SLUG
 from shared.domain.policies import FIVETHIRTYEIGHT_2020
-from shared.objects import Said
-from shared.text import Parameter
+from shared.values.decimals import MinDelta
+from shared.values.objects import Said
+from shared.values.text import Parameter
 
 TimeText = Annotated[
     Parameter | None,

@@ -32,7 +32,7 @@ from services.api.standings import StandingsReplies
 from services.api.turns import Turns
 from shared.domain.errors import UnknownEndorsement
 from shared.domain.ids import SLUG
-from shared.text import Parameter
+from shared.values.text import Parameter
 
 Q = TypeVar("Q", bound=RowsQuestion)
 

@@ -18,7 +18,7 @@ from shared.domain.ids import is_slug
 from shared.keys import POLICIES, ContestKeys
 from shared.log import Log
 from shared.streams import version_of
-from shared.text import sentence
+from shared.values.text import sentence
 
 log = logging.getLogger("standings")
 

@@ -17,7 +17,7 @@ from services.archive.files import FORMAT, Section, Unusable
 from services.archive.seen import seen
 from shared.domain.ids import is_slug
 from shared.files import opened
-from shared.text import sentence
+from shared.values.text import sentence
 
 # Eight times the longest entry that ingest can write. The manifest may also be as long as all that it repeats.
 LONGEST_LINE: Final = 1 << 20

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import orjson
 
-from shared.text import sentence
+from shared.values.text import sentence
 from standings.client.exact import number
 
 REFUSED, WRONG_USAGE, UNREACHABLE, PARTLY = 1, 2, 3, 4

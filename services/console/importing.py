@@ -13,7 +13,7 @@ from services.console.client import REFUSED, WRONG_USAGE, Client, Failed
 from services.console.output import err, warn
 from services.ingest.importers import fivethirtyeight, snapshots, table
 from services.ingest.importers.rows import BadRow, TooManyBadRows
-from shared.text import sentence, whole
+from shared.values.text import sentence, whole
 
 Format = Literal["fivethirtyeight-2020", "csv", "ndjson"]
 Mode = Literal["mirror", "history"]

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shared.codec import exact
-from shared.text import plain
+from shared.values.text import plain
 
 
 class _StandardError:

@@ -17,8 +17,8 @@ from services.ingest.sheets import Outcome
 from shared.domain.errors import Conflict, Invalid, Refused
 from shared.problems import DEFECT, problem_of, written
 from shared.room import Room, Share
-from shared.text import sentence
 from shared.unavailable import OF_ONE_CONTEST, OF_THE_STORAGE, problem_of_failure
+from shared.values.text import sentence
 
 log = logging.getLogger("standings")
 

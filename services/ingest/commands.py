@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, model_va
 
 from shared.domain.events import LONGEST_TEXT, MOST_MEMBERS, Endorser, Source
 from shared.domain.ids import EVENT_ID, SLUG
-from shared.objects import Said
+from shared.values.objects import Said
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG)]
 EventId = Annotated[str, StringConstraints(pattern=EVENT_ID)]

@@ -22,8 +22,8 @@ from shared.domain.errors import NotFound, Refused
 from shared.keys import DEAD_LETTERS, INBOX, INGESTS
 from shared.problems import DEFECT, problem_of, written
 from shared.streams import Entry, create_group
-from shared.text import sentence
 from shared.unavailable import OF_ONE_CONTEST, OF_THE_STORAGE
+from shared.values.text import sentence
 
 log = logging.getLogger("standings")
 

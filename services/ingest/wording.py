@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from shared.domain.errors import Invalid
 from shared.domain.times import as_documented
-from shared.text import unfit_in_line, unfit_in_lines
+from shared.values.text import unfit_in_line, unfit_in_lines
 
 _OF_LINES = frozenset({"note", "quote"})
 

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from shared.decimals import MOST_POINTS, MinDelta
 from shared.domain.decimals import MOST_PLACES, bounded, places
 from shared.domain.ids import SLUG
-from shared.objects import Said
+from shared.values.decimals import MOST_POINTS, MinDelta
+from shared.values.objects import Said
 
 MOST_OLD_SECRETS = 4
 # More were kept by an earlier release; a receiver's server takes only so long a header.

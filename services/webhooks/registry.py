@@ -17,8 +17,8 @@ from services.webhooks.sending import Message, Outcome, Sender
 from services.webhooks.source import Source, Told
 from services.webhooks.store import Store
 from shared.domain.errors import Conflict, Invalid
-from shared.objects import Said
-from shared.text import MOST_OF_A_VALUE, Line, Lines
+from shared.values.objects import Said
+from shared.values.text import MOST_OF_A_VALUE, Line, Lines
 from standings.client import StandingsError
 
 VERIFICATION = "standings.webhook.verification"

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.ingest.commands import COMMAND
-from shared.objects import MOST_KEYS, Said
+from shared.values.objects import MOST_KEYS, Said
 
 
 def errors(keys: int) -> int:

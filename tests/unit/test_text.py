@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from shared import text
 from shared.domain.errors import Invalid
 from shared.problems import problem_of, written
+from shared.values import text
 
 HALF = "\ud800"
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from services.console.verbs import asking, running, telling
-from shared.log_lines import open_standard_files
+from shared.runtime.log_lines import open_standard_files
 
 app = typer.Typer(no_args_is_help=True, help="Endorsements, kept for good and counted at any point in time.")
 for verbs in (running, asking, telling):

@@ -17,8 +17,8 @@ import orjson
 from shared.archive_files import Index, Piece, Written, entries_of, index_of
 from shared.domain.errors import UnreadableEvent
 from shared.domain.ids import is_slug
-from shared.files import opened
-from shared.kept import Kept
+from shared.runtime.files import opened
+from shared.runtime.kept import Kept
 from shared.streams import Entry
 
 # Of indexes and of pieces that were read, each.

@@ -9,9 +9,9 @@ from urllib.parse import quote
 from faststream.redis import RedisBroker, RedisClusterBroker, RedisSentinelBroker, RedisStreamMessage
 from faststream.redis.message import FAKE_CONSUMER
 
-from shared.address import address_of
 from shared.connections import FAILURES
-from shared.settings import Settings
+from shared.runtime.address import address_of
+from shared.runtime.settings import Settings
 
 _LOG = logging.getLogger("standings.stream")
 _LOOK_AGAIN_SECONDS = 1.0

@@ -11,8 +11,8 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialBackoff
 
-from shared.address import address_of
-from shared.settings import Settings
+from shared.runtime.address import address_of
+from shared.runtime.settings import Settings
 
 # All that a command can fail by when it is not the command's fault; the cluster's own is no RedisError.
 FAILURES = (exceptions.RedisError, exceptions.RedisClusterException, OSError)

@@ -11,7 +11,7 @@ from shared.hosts import Hosts
 from shared.problems import refused
 from shared.refusals import BodyTooLarge, WrongMediaType
 from shared.room import Room
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 
 # What changes nothing by its method, and is read without a body.
 QUESTIONS = frozenset(("GET", "HEAD", "OPTIONS"))

@@ -17,7 +17,7 @@ from shared.domain.events import Event, Recorded
 from shared.domain.times import format_instant, start_of
 from shared.history import NOTHING, digest_of, history_after
 from shared.keys import ContestKeys, PartitionKeys, partition_of
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 from shared.streams import Entry, entries_after, last_version, version_of
 
 _CHUNK = 1000

@@ -8,10 +8,10 @@ from typing import Any, cast
 from redis import exceptions
 from redis.asyncio import Redis
 
-from shared.address import address_of
 from shared.connections import cluster_of
 from shared.keys import DEPLOYMENT
-from shared.settings import Settings
+from shared.runtime.address import address_of
+from shared.runtime.settings import Settings
 
 log = logging.getLogger("standings")
 

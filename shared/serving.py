@@ -14,9 +14,9 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 from starlette.types import ASGIApp
 
-from shared.process import Ending
+from shared.runtime.process import Ending
+from shared.runtime.settings import Settings
 from shared.server import UnfitServer
-from shared.settings import Settings
 
 log = logging.getLogger("standings")
 _LAST_ANSWERS_SECONDS = 10

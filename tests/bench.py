@@ -13,7 +13,7 @@ from shared.connections import connect
 from shared.domain.policies import Policies
 from shared.log import Log
 from shared.projections import Projections
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 from tests.builders import CONTEST, NOW, announcement
 
 T = TypeVar("T")

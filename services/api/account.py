@@ -6,7 +6,7 @@ share, and push out each other and no contest.
 
 from typing import Protocol
 
-from shared.kept import K, Kept, V
+from shared.runtime.kept import K, Kept, V
 
 
 class Held(Protocol):

@@ -26,7 +26,7 @@ from shared.domain.errors import Invalid, UnknownCandidate, UnknownCategory
 from shared.domain.policies import Policies, Policy
 from shared.domain.policy_texts import made_up
 from shared.domain.times import format_instant
-from shared.kept import Kept
+from shared.runtime.kept import Kept
 
 # Of what the API may hold.
 _BOARDS_SHARE = 1 / 16

@@ -27,12 +27,12 @@ from shared.domain.errors import Refused
 from shared.door import Door
 from shared.health import add_health
 from shared.log import Log
-from shared.process import run, settings_from_environment
 from shared.projections import Projections
+from shared.runtime.process import run, settings_from_environment
+from shared.runtime.settings import Settings
+from shared.runtime.tasks import beside
 from shared.server import check, wait_for
 from shared.serving import serve
-from shared.settings import Settings
-from shared.tasks import beside
 from shared.weightings import policies_of, refuse_changed
 
 # Of what the API may hold; answers and boards have as much.

@@ -23,8 +23,8 @@ from shared.log import Log
 from shared.parking import Parked
 from shared.projections import Projections
 from shared.refusals import Busy
+from shared.runtime.tasks import side_by_side
 from shared.streams import Entry, last_id
-from shared.tasks import side_by_side
 
 log = logging.getLogger("standings")
 

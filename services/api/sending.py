@@ -17,7 +17,7 @@ from services.api.replies import Headers, Reply, Wants
 from services.api.streaming import until_left
 from services.api.turns import Turns
 from services.api.writing import pieces
-from shared.tasks import end
+from shared.runtime.tasks import end
 
 log = logging.getLogger("standings")
 

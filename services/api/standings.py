@@ -15,7 +15,7 @@ from services.api.questions import StandingsQuestion
 from services.api.replies import Headers, Mementos, Reply, Wants, Written
 from shared.domain.errors import Refused
 from shared.domain.times import format_instant
-from shared.kept import Kept
+from shared.runtime.kept import Kept
 
 # Of what the API may hold.
 _KEPT_SHARE = 1 / 16

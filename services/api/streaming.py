@@ -18,7 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 from services.api.hub import Change, Hub
 from services.api.seats import Seats
 from services.api.subscriptions import Feed, FellBehind, Wanted
-from shared.tasks import end
+from shared.runtime.tasks import end
 
 log = logging.getLogger("standings")
 

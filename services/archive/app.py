@@ -15,10 +15,10 @@ from shared.connections import connect
 from shared.domain.errors import UnreadableEvent
 from shared.domain.times import format_instant
 from shared.log import Log
-from shared.process import run, settings_from_environment
 from shared.projections import Projections
+from shared.runtime.process import run, settings_from_environment
+from shared.runtime.settings import Settings
 from shared.server import UnfitServer, check
-from shared.settings import Settings
 
 log = logging.getLogger("standings")
 

@@ -16,7 +16,7 @@ from services.archive.facts import Wrong
 from services.archive.files import FORMAT, Section, Unusable
 from services.archive.seen import seen
 from shared.domain.ids import is_slug
-from shared.files import opened
+from shared.runtime.files import opened
 from shared.values.text import sentence
 
 # Eight times the longest entry that ingest can write. The manifest may also be as long as all that it repeats.

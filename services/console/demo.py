@@ -10,7 +10,7 @@ from services.console.client import PARTLY, Client, Failed
 from services.demo import race
 from services.supervisor.app import Stopped, Supervisor, stopped_by_signals
 from services.supervisor.embedded import CannotStart
-from shared.log_lines import STANDARD_ERROR, LogLines, writer
+from shared.runtime.log_lines import STANDARD_ERROR, LogLines, writer
 
 _STANDINGS = f"/v1/contests/{race.CONTEST}/standings"
 

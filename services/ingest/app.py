@@ -20,12 +20,12 @@ from shared.connections import connect
 from shared.door import Door
 from shared.health import add_health
 from shared.log import Log, replicas_of
-from shared.process import run, settings_from_environment
 from shared.projections import Projections
+from shared.runtime.process import run, settings_from_environment
+from shared.runtime.settings import Settings
+from shared.runtime.tasks import beside
 from shared.server import check, check_replicas, wait_for
 from shared.serving import serve
-from shared.settings import Settings
-from shared.tasks import beside
 
 
 class Ingest:

@@ -25,12 +25,12 @@ from shared.connections import connect
 from shared.domain.times import format_instant
 from shared.keys import SCORERS, PartitionKeys
 from shared.log import Log, replicas_of
-from shared.process import Ending, run, settings_from_environment
 from shared.projections import OtherFold, Projections, Stale
+from shared.runtime.process import Ending, run, settings_from_environment
+from shared.runtime.settings import Settings
+from shared.runtime.tasks import beside, end, side_by_side
 from shared.server import UnfitServer, check, wait_for
-from shared.settings import Settings
 from shared.streams import create_group
-from shared.tasks import beside, end, side_by_side
 from shared.weightings import policies_of, refuse_changed
 
 log = logging.getLogger("standings")

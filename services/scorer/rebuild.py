@@ -18,8 +18,8 @@ from shared.domain.times import format_instant
 from shared.keys import ContestKeys
 from shared.log import Log
 from shared.projections import Projections
+from shared.runtime.tasks import end
 from shared.streams import version_of
-from shared.tasks import end
 
 _CHUNK = 5000
 # For so long the generation before stays: an API reads from it until it has loaded the new one.

@@ -15,7 +15,7 @@ from pathlib import Path
 from services.supervisor import embedded
 from services.supervisor.embedded import CannotStart
 from services.supervisor.processes import Backoff, Child, Command, Guard, Log, stop
-from shared.log_lines import STANDARD_OUTPUT, LogLines
+from shared.runtime.log_lines import STANDARD_OUTPUT, LogLines
 
 HOST = "127.0.0.1"
 COMMANDS: Mapping[str, Sequence[str]] = {

@@ -20,7 +20,7 @@ from services.webhooks.slots import Slots
 from services.webhooks.source import Page, Source, Told
 from services.webhooks.store import MOST_LETTERS, Store
 from shared.connections import FAILURES
-from shared.tasks import end, side_by_side
+from shared.runtime.tasks import end, side_by_side
 from standings.client import Problem, StandingsError
 
 log = logging.getLogger("standings")

@@ -21,7 +21,7 @@ from shared.domain.policies import FIVETHIRTYEIGHT_2020, Policies, Policy
 from shared.domain.times import start_of
 from shared.log import Log, NewEvent
 from shared.projections import Projections
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 from tests.benchmarks.reading import processor_seconds
 from tests.benchmarks.writing import service
 

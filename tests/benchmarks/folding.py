@@ -11,7 +11,7 @@ from shared.connections import connect
 from shared.domain.policies import Policies
 from shared.log import Log
 from shared.projections import Projections
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 from tests.benchmarks.events import CONTEST
 from tests.benchmarks.writing import fill
 

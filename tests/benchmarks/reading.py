@@ -21,7 +21,7 @@ from shared.connections import connect
 from shared.domain.policies import Policies
 from shared.log import Log
 from shared.projections import Projections
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 from tests.benchmarks.events import CONTEST
 from tests.benchmarks.load import Load, load
 from tests.benchmarks.writing import fill, service

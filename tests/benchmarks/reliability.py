@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from shared.connections import connect
 from shared.log import Log, NewEvent, Replicas
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 from tests.benchmarks.events import CONTEST, announcement
 from tests.valkeys import replica_of, valkey
 

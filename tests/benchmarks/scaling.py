@@ -11,7 +11,7 @@ from redis import Redis
 from shared.connections import connect
 from shared.keys import SCORERS, PartitionKeys, keys_of
 from shared.log import Log, NewEvent
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 from shared.streams import last_of
 from tests.benchmarks.events import announcement, opening
 from tests.running import service

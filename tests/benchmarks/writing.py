@@ -16,7 +16,7 @@ import redis
 from shared.codec import encode_event, type_of
 from shared.connections import connect
 from shared.log import Log, NewEvent
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 from tests.benchmarks.events import CONTEST, announcement, command, opening
 from tests.running import NDJSON
 

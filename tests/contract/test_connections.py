@@ -8,7 +8,7 @@ import uvloop
 from redis import exceptions
 
 from shared.connections import cluster_of, connect
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 from tests.clusters import cluster
 
 

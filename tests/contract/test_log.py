@@ -13,7 +13,7 @@ from shared.connections import connect
 from shared.domain.events import CandidateEntered, ContestOpened, Event
 from shared.domain.times import format_instant
 from shared.log import Log, Moved, NewEvent
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 
 T = TypeVar("T")
 LOG, IDS, WAKE = "standings:{p00}:c:a-race:log", "standings:{p00}:c:a-race:ids", "standings:{p00}:wake"

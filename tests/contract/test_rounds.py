@@ -14,8 +14,8 @@ from shared.connections import connect
 from shared.keys import SCORERS, PartitionKeys
 from shared.log import Log, NewEvent
 from shared.projections import Projections
-from shared.settings import Settings
-from shared.tasks import end
+from shared.runtime.settings import Settings
+from shared.runtime.tasks import end
 from tests.builders import opened
 from tests.servers import eventually
 

@@ -11,7 +11,7 @@ from redis import Redis
 
 from services.archive.app import create_app
 from services.archive.backup import Backups
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 from tests import backups
 from tests.backups import announcement, log, opening, packed
 

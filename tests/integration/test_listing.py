@@ -9,7 +9,7 @@ from redis import Redis
 from services.api import listing
 from services.api.app import Api, create_app
 from shared.keys import PartitionKeys
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 from tests.running import Standings, standings
 
 

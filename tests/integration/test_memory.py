@@ -8,7 +8,7 @@ from services.api.hub import Hub
 from shared.connections import connect
 from shared.log import Log
 from shared.projections import Projections
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 from tests.running import Standings
 
 LATE = 2**60

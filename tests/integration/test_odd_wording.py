@@ -12,7 +12,7 @@ from services.ingest.sheets import sheet_of
 from shared.connections import connect
 from shared.domain.book import Book
 from shared.log import Log, NewEvent
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 from tests.builders import NOW
 from tests.running import NDJSON, Standings
 

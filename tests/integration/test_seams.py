@@ -13,7 +13,7 @@ from services.api.places import Cursor
 from services.api.subscriptions import AllFeed, FellBehind
 from shared.connections import connect
 from shared.keys import PartitionKeys
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 from shared.streams import Entry, last_id
 
 STREAMS = [PartitionKeys(partition).changes for partition in range(3)]

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from services.api.app import create_app
 from services.demo import race
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 from tests.integration.test_over_time import BASE
 from tests.running import Standings
 

@@ -7,7 +7,7 @@ import pytest
 
 from services.api.app import Api, create_app
 from services.demo import race
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 from tests.integration.test_slow_subscribers import MB, memory
 from tests.running import Standings, service
 

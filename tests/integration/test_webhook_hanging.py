@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from services.webhooks.app import Webhooks
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 from tests.integration.test_changes import announced, followed
 from tests.integration.test_webhooks import verified
 from tests.receivers import Behave, Got, echo, receiver

@@ -16,7 +16,7 @@ from shared.domain.endorsement import Endorsement
 from shared.domain.events import Endorser
 from shared.domain.policy_texts import made_up
 from shared.domain.postings import Posting
-from shared.kept import Kept
+from shared.runtime.kept import Kept
 
 NOW = 1_700_000_000_000_000
 

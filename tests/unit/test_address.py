@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from shared.address import Address, UnusableAddress, address_of
-from shared.settings import Settings
+from shared.runtime.address import Address, UnusableAddress, address_of
+from shared.runtime.settings import Settings
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:6379/0", "rediss://h/1", "unix:///run/valkey.sock"])

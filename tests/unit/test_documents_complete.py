@@ -14,7 +14,7 @@ from shared.domain.errors import Conflict, Refused
 from shared.domain.policy_texts import read_policies
 from shared.problems import status_of
 from shared.refusals import Busy
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 from shared.unavailable import meanings
 from tests.servers import PROJECT
 

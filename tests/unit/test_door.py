@@ -22,7 +22,7 @@ from shared.bodies import COMMAND, MOST_HELD_BYTES, PROGRESS_BYTES, Body, whole
 from shared.door import QUESTIONS, Door
 from shared.refusals import BodyTooLarge, TooManyBodies
 from shared.room import Room, Share
-from shared.settings import Settings
+from shared.runtime.settings import Settings
 
 NDJSON = "application/x-ndjson"
 LINES = Body(NDJSON, None, streamed=True)

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from shared.log_lines import LogLines, LogLinesHandler, writer
+from shared.runtime.log_lines import LogLines, LogLinesHandler, writer
 
 
 def test_lines_are_written_in_order() -> None:

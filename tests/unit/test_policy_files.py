@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.policy_texts import MOST_DOTS_A_LINE
+from shared.runtime.settings import Settings
 from shared.server import UnfitServer
-from shared.settings import Settings
 from shared.weightings import MOST_BYTES, policies_of
 
 OWN = b"""

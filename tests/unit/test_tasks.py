@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.tasks import beside, end, side_by_side
+from shared.runtime.tasks import beside, end, side_by_side
 
 
 class Stubborn:

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from shared.address import address_of
 from shared.hosts import ALLOWED
+from shared.runtime.address import address_of
 
 
 class Settings(BaseSettings):

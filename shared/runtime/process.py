@@ -12,9 +12,9 @@ import uvloop
 from pydantic import ValidationError
 from redis import exceptions
 
-from shared.log_lines import STANDARD_ERROR, LogLines, LogLinesHandler, last_words, writer
+from shared.runtime.log_lines import STANDARD_ERROR, LogLines, LogLinesHandler, last_words, writer
+from shared.runtime.settings import Settings
 from shared.server import UnfitServer
-from shared.settings import Settings
 
 NOT_REACHED = 3
 REFUSES_TO_START = 78  # EX_CONFIG of sysexits.h

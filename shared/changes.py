@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared.codec import exact, public_type, type_of
 from shared.domain.changes import Move, rewrites_since
 from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import ContestEvent, Recorded
 from shared.domain.postings import Posting
 from shared.domain.times import format_instant
+from shared.storage.codec import exact, public_type, type_of
 
 SCORES_CHANGED = "standings.scores.changed"
 CONTEST_CHANGED = "standings.contest.changed"

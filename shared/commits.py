@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import orjson
 
 from shared import seals
-from shared.codec import encode_state
 from shared.domain.book import FOLD, Book, Folded, Pair
 from shared.domain.contest import Contest
 from shared.domain.times import format_instant
-from shared.history import history_after
 from shared.seals import Stock
 from shared.state import CHAIN, CONTEST, FOLD_NUMBER, HISTORY, KNOWN_AT, NEW, SEAL, TOTALS, under_seal
+from shared.storage.codec import encode_state
+from shared.storage.history import history_after
 
 # An event's entry in the ledger: known_at, postings, field of its subject in the state, subject.
 Told = tuple[str, bytes, str, bytes]

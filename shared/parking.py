@@ -7,9 +7,9 @@ from redis.asyncio import Redis
 
 from shared.domain.errors import UnreadableTime
 from shared.domain.times import format_instant, start_of
-from shared.history import Inconsistent
-from shared.keys import PartitionKeys
-from shared.log import Log
+from shared.storage.history import Inconsistent
+from shared.storage.keys import PartitionKeys
+from shared.storage.log import Log
 
 
 class Parked(NamedTuple):

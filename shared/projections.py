@@ -8,15 +8,15 @@ import orjson
 from redis.asyncio import Redis
 
 from shared.commits import Trail, endorsement_field, pair_field, told_of
-from shared.damage import Damaged, named
 from shared.domain.book import FOLD, Book, Folded, NotLoaded
-from shared.history import NOTHING, OtherHistory, Torn, digest_of
-from shared.keys import SCORERS, ContestKeys
-from shared.log import Log
 from shared.parking import Parking
 from shared.seals import Stock
 from shared.state import FOLD_NUMBER, HEAD, HISTORY, NEW, SEAL, Head, Reading
-from shared.streams import Entry, last_of, last_version, version_of
+from shared.storage.damage import Damaged, named
+from shared.storage.history import NOTHING, OtherHistory, Torn, digest_of
+from shared.storage.keys import SCORERS, ContestKeys
+from shared.storage.log import Log
+from shared.storage.streams import Entry, last_of, last_version, version_of
 
 
 class Stale(Exception):

@@ -7,12 +7,12 @@ import orjson
 from pydantic import ValidationError
 
 from shared import seals
-from shared.codec import decode_contest, decode_endorsement
-from shared.damage import Damaged
 from shared.domain.book import Book, Cell, Totals
 from shared.domain.endorsement import Endorsement
 from shared.seals import Seal, Stock
-from shared.streams import Entry, last_of
+from shared.storage.codec import decode_contest, decode_endorsement
+from shared.storage.damage import Damaged
+from shared.storage.streams import Entry, last_of
 
 T = TypeVar("T")
 

@@ -4,11 +4,11 @@ from typing import Any, NamedTuple
 
 from redis import exceptions
 
-from shared.damage import Damaged, of_wrong_type
 from shared.domain.errors import UnreadableEvent
-from shared.history import Inconsistent
-from shared.log import NotReplicated
 from shared.parking import Held
+from shared.storage.damage import Damaged, of_wrong_type
+from shared.storage.history import Inconsistent
+from shared.storage.log import NotReplicated
 from shared.values.text import sentence
 
 

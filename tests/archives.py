@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
-from shared.archive import Record, file_name
-from shared.archive_files import LEDGER, LOG, STREAMS, Writer
-from shared.streams import Entry
+from shared.storage.archive import Record, file_name
+from shared.storage.archive_files import LEDGER, LOG, STREAMS, Writer
+from shared.storage.streams import Entry
 
 CONTEST, VERSIONS, GENERATION = "race", 10, 1
 FIRST_FORMAT_PIECE = 4

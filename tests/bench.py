@@ -9,11 +9,11 @@ from redis import Redis
 from services.ingest.desk import Desk
 from services.ingest.sheets import Taken
 from services.scorer.consume import Folder
-from shared.connections import connect
 from shared.domain.policies import Policies
-from shared.log import Log
 from shared.projections import Projections
 from shared.runtime.settings import Settings
+from shared.storage.connections import connect
+from shared.storage.log import Log
 from tests.builders import CONTEST, NOW, announcement
 
 T = TypeVar("T")

@@ -21,19 +21,19 @@ from services.api.standings import ThinPath
 from services.api.subscriptions import Subscriptions
 from services.api.turns import Turns
 from shared import problems
-from shared.archive import Archive
-from shared.connections import connect
 from shared.domain.errors import Refused
 from shared.door import Door
 from shared.health import add_health
-from shared.log import Log
 from shared.projections import Projections
 from shared.runtime.process import run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.tasks import beside
-from shared.server import check, wait_for
 from shared.serving import serve
-from shared.weightings import policies_of, refuse_changed
+from shared.storage.archive import Archive
+from shared.storage.connections import connect
+from shared.storage.log import Log
+from shared.storage.server import check, wait_for
+from shared.storage.weightings import policies_of, refuse_changed
 
 # Of what the API may hold; answers and boards have as much.
 _ARCHIVE_SHARE = _HUB_SHARE = 1 / 16

@@ -12,19 +12,19 @@ from services.api.account import Account
 from services.api.hub import Hub
 from services.api.index import Index
 from services.api.ledgers import CHUNK, Ledgers, Overtaken, ends_as, read
-from shared.codec import decode_endorsement, decode_entry
-from shared.connections import FAILURES, cluster_of
-from shared.damage import Damaged, named, of_wrong_type
 from shared.domain.endorsement import Endorsement
 from shared.domain.errors import Refused, UnknownContest, UnreadableEvent
 from shared.domain.events import Recorded
-from shared.keys import PartitionKeys
-from shared.log import Log
 from shared.parking import Parked
 from shared.projections import Projections
 from shared.refusals import Busy
 from shared.runtime.tasks import side_by_side
-from shared.streams import Entry, last_id
+from shared.storage.codec import decode_endorsement, decode_entry
+from shared.storage.connections import FAILURES, cluster_of
+from shared.storage.damage import Damaged, named, of_wrong_type
+from shared.storage.keys import PartitionKeys
+from shared.storage.log import Log
+from shared.storage.streams import Entry, last_id
 
 log = logging.getLogger("standings")
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 
-from shared.codec import exact
+from shared.storage.codec import exact
 
 Format = Literal["json", "csv", "ndjson", "parquet"]
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import orjson
 
 from shared.changes import reset_event
-from shared.streams import Entry
+from shared.storage.streams import Entry
 
 # So many changes are kept at most, and so many bytes of them where nobody says otherwise.
 _KEPT = 10_000

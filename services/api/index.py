@@ -11,12 +11,12 @@ import orjson
 from services.api.columns import Columns, Ints
 from services.api.states import NEVER, State, States, digest
 from services.api.timetravel import Cells, Row, Rows, Sums
-from shared.codec import decode_contest, decode_endorsement
 from shared.domain.book import Cell, Totals
 from shared.domain.contest import Contest
 from shared.domain.postings import Posting, may_stand_for
 from shared.domain.times import is_certain, start_of
-from shared.history import NOTHING
+from shared.storage.codec import decode_contest, decode_endorsement
+from shared.storage.history import NOTHING
 
 
 @dataclass(frozen=True, slots=True)

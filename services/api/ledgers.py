@@ -8,14 +8,14 @@ from typing import Final
 import orjson
 
 from services.api.index import Index, LedgerEntry
-from shared.damage import Damaged, named
 from shared.domain.errors import Refused
 from shared.domain.postings import Posting
 from shared.domain.times import start_of
-from shared.history import Inconsistent, digest_of, history_after
-from shared.log import Log
 from shared.projections import Projections
-from shared.streams import Entry, version_of
+from shared.storage.damage import Damaged, named
+from shared.storage.history import Inconsistent, digest_of, history_after
+from shared.storage.log import Log
+from shared.storage.streams import Entry, version_of
 
 # So many entries are read at a time, and so many taken in before others have their turn.
 CHUNK: Final = 5000

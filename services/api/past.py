@@ -9,13 +9,13 @@ from services.api.hub import Change
 from services.api.index import Index
 from services.api.ledgers import ledger_entry
 from shared.changes import Effect, cloud_event
-from shared.codec import decode_contest, decode_endorsement, decode_entry
 from shared.domain.book import Cell, Totals
 from shared.domain.changes import Scoreboard
 from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.policies import Policy
-from shared.streams import Entry
+from shared.storage.codec import decode_contest, decode_endorsement, decode_entry
+from shared.storage.streams import Entry
 
 _SIDE_BY_SIDE = 16
 

@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 from services.api.hub import Change, Histories, change_of, reset_of
 from services.api.reading import Stride
 from shared.domain.errors import Gone, Invalid
-from shared.streams import Entry
+from shared.storage.streams import Entry
 
 # Source: Redis, Streams: an entry's id is two 64-bit numbers, the second one 0 where it is left out.
 _PLACE = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?")

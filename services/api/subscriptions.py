@@ -18,8 +18,8 @@ from services.api.questions import AllChangesQuestion
 from services.api.reading import PIECE_BYTES, Stride
 from services.api.seen import Seen, seen_at
 from shared.domain.errors import Invalid, UnknownContest
-from shared.history import NOTHING
-from shared.keys import PartitionKeys
+from shared.storage.history import NOTHING
+from shared.storage.keys import PartitionKeys
 
 AT_ONCE = 500
 # Of each filter; they are held as long as a subscription lasts.

@@ -7,12 +7,12 @@ from typing import Any
 from services.api.index import Index
 from services.api.listing import Listed
 from services.api.moments import Moment
-from shared.codec import facts, public_type, type_of
 from shared.domain.contest import Candidate, Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Recorded
 from shared.domain.policies import Policy
 from shared.domain.times import day_in, format_instant
+from shared.storage.codec import facts, public_type, type_of
 
 _MICROSECONDS_PER_DAY = 86_400_000_000
 

@@ -10,15 +10,15 @@ from redis.asyncio import Redis
 from services.archive.backup import Backups, Differs, Occupied
 from services.archive.files import Unusable
 from services.archive.moving import Mover, NotSettled
-from shared.archive import Archive
-from shared.connections import connect
 from shared.domain.errors import UnreadableEvent
 from shared.domain.times import format_instant
-from shared.log import Log
 from shared.projections import Projections
 from shared.runtime.process import run, settings_from_environment
 from shared.runtime.settings import Settings
-from shared.server import UnfitServer, check
+from shared.storage.archive import Archive
+from shared.storage.connections import connect
+from shared.storage.log import Log
+from shared.storage.server import UnfitServer, check
 
 log = logging.getLogger("standings")
 

@@ -15,9 +15,9 @@ from services.archive.files import Unusable, Writer, written
 from services.archive.reading import Backup, checked
 from shared.domain.errors import UnreadableEvent
 from shared.domain.ids import is_slug
-from shared.keys import POLICIES, ContestKeys
-from shared.log import Log
-from shared.streams import version_of
+from shared.storage.keys import POLICIES, ContestKeys
+from shared.storage.log import Log
+from shared.storage.streams import version_of
 from shared.values.text import sentence
 
 log = logging.getLogger("standings")

@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 import orjson
 
 from services.archive.facts import Wrong, refuse_facts
-from shared.codec import decode_event, knows
 from shared.domain.errors import UnreadableEvent, UnreadableTime
 from shared.domain.events import ContestOpened, Event
 from shared.domain.times import start_of, was_time_zone
+from shared.storage.codec import decode_event, knows
 
 # An event id of 200 characters, and the number of a command's second and later events.
 _ID: Final = re.compile(r"[!-~]{1,210}")

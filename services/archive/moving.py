@@ -8,12 +8,12 @@ from typing import Any, cast
 import orjson
 
 from services.archive.files import placed
-from shared.archive import Archive, Record, file_name
-from shared.archive_files import LEDGER, LOG, Writer
 from shared.domain.ids import is_slug
-from shared.log import Log
 from shared.projections import Projections
-from shared.streams import Entry, version_of
+from shared.storage.archive import Archive, Record, file_name
+from shared.storage.archive_files import LEDGER, LOG, Writer
+from shared.storage.log import Log
+from shared.storage.streams import Entry, version_of
 
 # So many entries are in memory at a time, and an entry of the ledger may have a whole contest in it.
 _AT_ONCE = 200

@@ -8,7 +8,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from shared.codec import exact
+from shared.storage.codec import exact
 from shared.values.text import plain
 
 

@@ -13,19 +13,19 @@ from services.ingest.desk import Desk
 from services.ingest.inbox import Inbox
 from services.ingest.routes import body_of, routes
 from shared import problems
-from shared.archive import Archive
-from shared.backlog import Backlog
-from shared.broker import broker, keep_reading
-from shared.connections import connect
 from shared.door import Door
 from shared.health import add_health
-from shared.log import Log, replicas_of
 from shared.projections import Projections
 from shared.runtime.process import run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.tasks import beside
-from shared.server import check, check_replicas, wait_for
 from shared.serving import serve
+from shared.storage.archive import Archive
+from shared.storage.backlog import Backlog
+from shared.storage.broker import broker, keep_reading
+from shared.storage.connections import connect
+from shared.storage.log import Log, replicas_of
+from shared.storage.server import check, check_replicas, wait_for
 
 
 class Ingest:

@@ -23,15 +23,15 @@ from services.ingest.sheets import (
     subject_of,
     surely_needs,
 )
-from shared.codec import decode_entry
-from shared.damage import Damaged
 from shared.domain.book import Book, NotLoaded, first_needs
 from shared.domain.errors import Refused, UnreadableEvent
 from shared.domain.events import Recorded
-from shared.history import digest_of
-from shared.log import Log, Moved, NewEvent
 from shared.projections import Projections
-from shared.streams import version_of
+from shared.storage.codec import decode_entry
+from shared.storage.damage import Damaged
+from shared.storage.history import digest_of
+from shared.storage.log import Log, Moved, NewEvent
+from shared.storage.streams import version_of
 from shared.unavailable import FallenBehind
 
 _CONTESTS_KEPT = 1000

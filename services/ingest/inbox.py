@@ -17,11 +17,11 @@ from redis.asyncio import Redis
 from services.ingest.commands import Command
 from services.ingest.desk import Desk
 from services.ingest.reading import LONGEST_MESSAGE, command_of, object_of
-from shared.broker import as_it_came, unopened
 from shared.domain.errors import NotFound, Refused
-from shared.keys import DEAD_LETTERS, INBOX, INGESTS
 from shared.problems import DEFECT, problem_of, written
-from shared.streams import Entry, create_group
+from shared.storage.broker import as_it_came, unopened
+from shared.storage.keys import DEAD_LETTERS, INBOX, INGESTS
+from shared.storage.streams import Entry, create_group
 from shared.unavailable import OF_ONE_CONTEST, OF_THE_STORAGE
 from shared.values.text import sentence
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from services.ingest.commands import Announce, Command, Open, Switch, events_of
 from services.ingest.decide import decide, endorsement_id, known_time
 from services.ingest.wording import refuse_odd
-from shared.codec import public_type, type_of
 from shared.domain.book import Book, NotLoaded
 from shared.domain.errors import EventIdReused, Refused
 from shared.domain.events import ContestEvent, Event, Recorded
-from shared.log import NewEvent
+from shared.storage.codec import public_type, type_of
+from shared.storage.log import NewEvent
 
 # Where a command expects the contest to stand is no part of what it says.
 _NOT_CONTENT = {"expected_version"}

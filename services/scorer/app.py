@@ -18,20 +18,20 @@ from services.scorer.consume import Folder, Unfoldable
 from services.scorer.examine import Examiner
 from services.scorer.rebuild import BeingRebuilt, Rebuild
 from services.scorer.rounds import Rounds
-from shared.archive import Archive
-from shared.backlog import Backlog
-from shared.broker import as_it_came, broker, keep_reading
-from shared.connections import connect
 from shared.domain.times import format_instant
-from shared.keys import SCORERS, PartitionKeys
-from shared.log import Log, replicas_of
 from shared.projections import OtherFold, Projections, Stale
 from shared.runtime.process import Ending, run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.tasks import beside, end, side_by_side
-from shared.server import UnfitServer, check, wait_for
-from shared.streams import create_group
-from shared.weightings import policies_of, refuse_changed
+from shared.storage.archive import Archive
+from shared.storage.backlog import Backlog
+from shared.storage.broker import as_it_came, broker, keep_reading
+from shared.storage.connections import connect
+from shared.storage.keys import SCORERS, PartitionKeys
+from shared.storage.log import Log, replicas_of
+from shared.storage.server import UnfitServer, check, wait_for
+from shared.storage.streams import create_group
+from shared.storage.weightings import policies_of, refuse_changed
 
 log = logging.getLogger("standings")
 _POLL_MS = 1000

@@ -9,12 +9,12 @@ from typing import Any, cast
 
 from services.scorer.examine import Examiner
 from services.scorer.findings import Examined
-from shared.connections import FAILURES
 from shared.domain.errors import UnreadableEvent
-from shared.keys import PartitionKeys
-from shared.log import Log
 from shared.parking import Parked
 from shared.projections import OtherFold, Projections, Stale
+from shared.storage.connections import FAILURES
+from shared.storage.keys import PartitionKeys
+from shared.storage.log import Log
 
 log = logging.getLogger("standings")
 

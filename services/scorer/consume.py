@@ -13,14 +13,11 @@ from dataclasses import dataclass
 
 from services.scorer.publishing import Publisher
 from shared.commits import Trail
-from shared.damage import named
 from shared.domain.book import Book, Folded, NotLoaded, first_needs
 from shared.domain.contest import Contest
 from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Recorded
 from shared.domain.policies import Policies, Policy
-from shared.history import Inconsistent
-from shared.log import Log
 from shared.parking import Parked
 from shared.projections import (
     Commit,
@@ -29,6 +26,9 @@ from shared.projections import (
     Projections,
     Stale,
 )
+from shared.storage.damage import named
+from shared.storage.history import Inconsistent
+from shared.storage.log import Log
 
 log = logging.getLogger("standings")
 

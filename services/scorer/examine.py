@@ -22,16 +22,16 @@ from services.scorer.findings import (
     same,
 )
 from services.scorer.refold import Refold
-from shared.codec import decode_entry
 from shared.commits import Told, entry_of, linked
-from shared.damage import Damaged, named
 from shared.domain.book import Book, NotLoaded
 from shared.domain.errors import UnreadableEvent
-from shared.history import Inconsistent, history_after
-from shared.log import Log
 from shared.projections import Projections, Stale
 from shared.state import CONTEST, HEAD
-from shared.streams import Entry
+from shared.storage.codec import decode_entry
+from shared.storage.damage import Damaged, named
+from shared.storage.history import Inconsistent, history_after
+from shared.storage.log import Log
+from shared.storage.streams import Entry
 
 T = TypeVar("T")
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from shared.codec import decode_contest, decode_endorsement, decode_entry
 from shared.domain.book import Folded
 from shared.domain.times import start_of
-from shared.streams import Entry
+from shared.storage.codec import decode_contest, decode_endorsement, decode_entry
+from shared.storage.streams import Entry
 
 # Where something is wrong.
 LOG, IDS, LEDGER, STATE, HISTORY = "log", "ids", "ledger", "state", "history"

@@ -9,17 +9,17 @@ from typing import Any, Final, NamedTuple, cast
 import orjson
 
 from services.scorer.consume import Fold
-from shared.damage import named
 from shared.domain.book import FOLD
 from shared.domain.comparison import Comparison, Posted, compare
 from shared.domain.errors import UnreadableEvent
 from shared.domain.postings import Posting
 from shared.domain.times import format_instant
-from shared.keys import ContestKeys
-from shared.log import Log
 from shared.projections import Projections
 from shared.runtime.tasks import end
-from shared.streams import version_of
+from shared.storage.damage import named
+from shared.storage.keys import ContestKeys
+from shared.storage.log import Log
+from shared.storage.streams import version_of
 
 _CHUNK = 5000
 # For so long the generation before stays: an API reads from it until it has loaded the new one.

@@ -3,10 +3,10 @@
 import sqlite3
 from collections.abc import Sequence
 
-from shared.codec import decode_endorsement, encode_state
 from shared.domain.book import Book, Folded, NotLoaded, Pair
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Recorded
+from shared.storage.codec import decode_endorsement, encode_state
 
 _TABLES = """
 CREATE TABLE endorsements (id TEXT PRIMARY KEY, state BLOB) WITHOUT ROWID;

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from services.scorer.rebuild import remove_abandoned
-from shared.backlog import SLICE, Backlog, Unfolded
-from shared.connections import FAILURES
-from shared.history import Inconsistent
-from shared.keys import PartitionKeys
 from shared.projections import OtherFold, Projections
+from shared.storage.backlog import SLICE, Backlog, Unfolded
+from shared.storage.connections import FAILURES
+from shared.storage.history import Inconsistent
+from shared.storage.keys import PartitionKeys
 
 log = logging.getLogger("standings")
 

@@ -18,16 +18,16 @@ from services.webhooks.sending import Sender
 from services.webhooks.source import Source
 from services.webhooks.store import Store
 from shared import problems
-from shared.archive import Archive
-from shared.connections import connect
 from shared.door import Door
 from shared.health import add_health
-from shared.log import Log
 from shared.runtime.process import run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.tasks import beside
-from shared.server import check, wait_for
 from shared.serving import serve
+from shared.storage.archive import Archive
+from shared.storage.connections import connect
+from shared.storage.log import Log
+from shared.storage.server import check, wait_for
 
 _API_TIMEOUT_SECONDS = 30
 

@@ -19,8 +19,8 @@ from services.webhooks.sending import Outcome, Sender
 from services.webhooks.slots import Slots
 from services.webhooks.source import Page, Source, Told
 from services.webhooks.store import MOST_LETTERS, Store
-from shared.connections import FAILURES
 from shared.runtime.tasks import end, side_by_side
+from shared.storage.connections import FAILURES
 from standings.client import Problem, StandingsError
 
 log = logging.getLogger("standings")

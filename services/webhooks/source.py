@@ -11,8 +11,8 @@ import orjson
 from services.webhooks.hooks import Wanted
 from services.webhooks.records import Sent, version_in
 from services.webhooks.sending import Message
-from shared.codec import exact
-from shared.log import Log
+from shared.storage.codec import exact
+from shared.storage.log import Log
 from standings.client import AsyncClient, Reset
 
 _AT_ONCE = 100

@@ -15,13 +15,13 @@ import uvloop
 
 from services.api.series import MOST_POINTS, MOST_SCORES
 from services.scorer.consume import Folder
-from shared.connections import connect
 from shared.domain.events import Announced, CandidateEntered, ContestOpened, Endorser, Event, Source
 from shared.domain.policies import FIVETHIRTYEIGHT_2020, Policies, Policy
 from shared.domain.times import start_of
-from shared.log import Log, NewEvent
 from shared.projections import Projections
 from shared.runtime.settings import Settings
+from shared.storage.connections import connect
+from shared.storage.log import Log, NewEvent
 from tests.benchmarks.reading import processor_seconds
 from tests.benchmarks.writing import service
 

@@ -7,11 +7,11 @@ import uvloop
 
 from services.scorer.consume import Folder
 from services.scorer.rebuild import Rebuild
-from shared.connections import connect
 from shared.domain.policies import Policies
-from shared.log import Log
 from shared.projections import Projections
 from shared.runtime.settings import Settings
+from shared.storage.connections import connect
+from shared.storage.log import Log
 from tests.benchmarks.events import CONTEST
 from tests.benchmarks.writing import fill
 

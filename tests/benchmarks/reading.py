@@ -17,11 +17,11 @@ import httpx
 import orjson
 
 from services.scorer.consume import Folder
-from shared.connections import connect
 from shared.domain.policies import Policies
-from shared.log import Log
 from shared.projections import Projections
 from shared.runtime.settings import Settings
+from shared.storage.connections import connect
+from shared.storage.log import Log
 from tests.benchmarks.events import CONTEST
 from tests.benchmarks.load import Load, load
 from tests.benchmarks.writing import fill, service

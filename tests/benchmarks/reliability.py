@@ -8,9 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from shared.connections import connect
-from shared.log import Log, NewEvent, Replicas
 from shared.runtime.settings import Settings
+from shared.storage.connections import connect
+from shared.storage.log import Log, NewEvent, Replicas
 from tests.benchmarks.events import CONTEST, announcement
 from tests.valkeys import replica_of, valkey
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from redis import Redis
 
-from shared.connections import connect
-from shared.keys import SCORERS, PartitionKeys, keys_of
-from shared.log import Log, NewEvent
 from shared.runtime.settings import Settings
-from shared.streams import last_of
+from shared.storage.connections import connect
+from shared.storage.keys import SCORERS, PartitionKeys, keys_of
+from shared.storage.log import Log, NewEvent
+from shared.storage.streams import last_of
 from tests.benchmarks.events import announcement, opening
 from tests.running import service
 

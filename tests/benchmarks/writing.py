@@ -13,10 +13,10 @@ from typing import NamedTuple
 import httpx
 import redis
 
-from shared.codec import encode_event, type_of
-from shared.connections import connect
-from shared.log import Log, NewEvent
 from shared.runtime.settings import Settings
+from shared.storage.codec import encode_event, type_of
+from shared.storage.connections import connect
+from shared.storage.log import Log, NewEvent
 from tests.benchmarks.events import CONTEST, announcement, command, opening
 from tests.running import NDJSON
 

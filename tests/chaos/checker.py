@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import orjson
 
-from shared.codec import decode_entry
 from shared.domain.events import Recorded
 from shared.domain.postings import Posting
 from shared.domain.standings import as_of
-from shared.streams import version_of
+from shared.storage.codec import decode_entry
+from shared.storage.streams import version_of
 from standings.client import Change
 from tests.builders import Everything
 from tests.chaos.load import Sent

@@ -16,8 +16,8 @@ from functools import wraps
 from importlib import import_module
 from typing import Any
 
-from shared.log import Appended, Log, Moved, NewEvent
 from shared.projections import Projections
+from shared.storage.log import Appended, Log, Moved, NewEvent
 
 POINTS = ("append.before", "append.after", "fold.after", "commit.before", "commit.after")
 BUGS = ("acknowledged before the write", "committed without the guard")

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, cast
 
 from redis import Redis
 
-from shared.connections import FAILURES
-from shared.keys import PartitionKeys
+from shared.storage.connections import FAILURES
+from shared.storage.keys import PartitionKeys
 from standings.client import AsyncClient, Change, Client
 
 CHANGES = PartitionKeys(0).changes

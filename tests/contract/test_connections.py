@@ -7,8 +7,8 @@ import pytest
 import uvloop
 from redis import exceptions
 
-from shared.connections import cluster_of, connect
 from shared.runtime.settings import Settings
+from shared.storage.connections import cluster_of, connect
 from tests.clusters import cluster
 
 

@@ -9,9 +9,9 @@ import pytest
 from services.scorer.consume import Unfoldable
 from services.scorer.rebuild import Rebuild
 from shared.domain.errors import UnreadableEvent
-from shared.history import NOTHING, digest_of, history_after
-from shared.keys import keys_of
-from shared.streams import Entry
+from shared.storage.history import NOTHING, digest_of, history_after
+from shared.storage.keys import keys_of
+from shared.storage.streams import Entry
 from tests.bench import Bench, on, raw
 from tests.builders import CONTEST, NOW, announcement, opening
 

@@ -9,11 +9,11 @@ import orjson
 import pytest
 from redis import Redis
 
-from shared.connections import connect
 from shared.domain.events import CandidateEntered, ContestOpened, Event
 from shared.domain.times import format_instant
-from shared.log import Log, Moved, NewEvent
 from shared.runtime.settings import Settings
+from shared.storage.connections import connect
+from shared.storage.log import Log, Moved, NewEvent
 
 T = TypeVar("T")
 LOG, IDS, WAKE = "standings:{p00}:c:a-race:log", "standings:{p00}:c:a-race:ids", "standings:{p00}:wake"

@@ -9,10 +9,10 @@ from redis.exceptions import ResponseError
 from services.archive.moving import Mover
 from services.scorer.consume import Unfoldable
 from services.scorer.rebuild import Rebuild
-from shared.archive import Archive
 from shared.domain.errors import EndorsementIdTaken, UnreadableEvent
-from shared.log import Log, Moved, NewEvent
-from shared.streams import Entry
+from shared.storage.archive import Archive
+from shared.storage.log import Log, Moved, NewEvent
+from shared.storage.streams import Entry
 from tests.bench import Bench, on, raw
 from tests.builders import CONTEST, NOW, announcement, opening
 from tests.contract.test_history import KEYS, folded, lose_tail, put_log, went_on_otherwise

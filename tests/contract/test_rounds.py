@@ -8,14 +8,14 @@ import pytest
 from redis import Redis
 
 from services.scorer.rounds import Rounds
-from shared import backlog
-from shared.backlog import Backlog, Unfolded, all_unfolded
-from shared.connections import connect
-from shared.keys import SCORERS, PartitionKeys
-from shared.log import Log, NewEvent
 from shared.projections import Projections
 from shared.runtime.settings import Settings
 from shared.runtime.tasks import end
+from shared.storage import backlog
+from shared.storage.backlog import Backlog, Unfolded, all_unfolded
+from shared.storage.connections import connect
+from shared.storage.keys import SCORERS, PartitionKeys
+from shared.storage.log import Log, NewEvent
 from tests.builders import opened
 from tests.servers import eventually
 

@@ -8,8 +8,8 @@ from redis import Redis
 
 from services.api import listing
 from services.api.app import Api, create_app
-from shared.keys import PartitionKeys
 from shared.runtime.settings import Settings
+from shared.storage.keys import PartitionKeys
 from tests.running import Standings, standings
 
 

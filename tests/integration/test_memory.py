@@ -5,10 +5,10 @@ import asyncio
 from services.api.account import Account
 from services.api.contests import Contests
 from services.api.hub import Hub
-from shared.connections import connect
-from shared.log import Log
 from shared.projections import Projections
 from shared.runtime.settings import Settings
+from shared.storage.connections import connect
+from shared.storage.log import Log
 from tests.running import Standings
 
 LATE = 2**60

@@ -9,10 +9,10 @@ import pytest
 from services.ingest.commands import COMMAND
 from services.ingest.decide import decide
 from services.ingest.sheets import sheet_of
-from shared.connections import connect
 from shared.domain.book import Book
-from shared.log import Log, NewEvent
 from shared.runtime.settings import Settings
+from shared.storage.connections import connect
+from shared.storage.log import Log, NewEvent
 from tests.builders import NOW
 from tests.running import NDJSON, Standings
 

@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 from redis import Redis
 
-from shared.codec import decode_entry
 from shared.domain.book import Book
+from shared.storage.codec import decode_entry
 from tests.builders import Everything
 from tests.running import NDJSON, Standings, service, standings
 from tests.servers import eventually

@@ -11,10 +11,10 @@ from redis.asyncio import Redis
 from services.api.hub import Hub
 from services.api.places import Cursor
 from services.api.subscriptions import AllFeed, FellBehind
-from shared.connections import connect
-from shared.keys import PartitionKeys
 from shared.runtime.settings import Settings
-from shared.streams import Entry, last_id
+from shared.storage.connections import connect
+from shared.storage.keys import PartitionKeys
+from shared.storage.streams import Entry, last_id
 
 STREAMS = [PartitionKeys(partition).changes for partition in range(3)]
 TOTAL = 1500

@@ -16,8 +16,8 @@ from services.archive.reading import checked
 from services.ingest.importers import fivethirtyeight
 from services.ingest.importers.rows import TooManyBadRows
 from services.ingest.importers.table import read_csv, read_ndjson
-from shared.archive import Archive, Record, Unarchived
-from shared.archive_files import STREAMS
+from shared.storage.archive import Archive, Record, Unarchived
+from shared.storage.archive_files import STREAMS
 from tests import archives, backups
 
 SAID = {"contest": "race", "recorded_by": "a test"}

@@ -8,7 +8,6 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.codec import decode_event, encode_event, type_of
 from shared.domain.book import Cell, Folded, Totals
 from shared.domain.errors import Refused
 from shared.domain.events import UNCHANGED, Announced, Corrected, Recorded, Retracted, Struck
@@ -16,6 +15,7 @@ from shared.domain.policies import Policy, scores
 from shared.domain.postings import Posting, may_stand_for
 from shared.domain.standings import as_of
 from shared.domain.times import end_of, start_of
+from shared.storage.codec import decode_event, encode_event, type_of
 from tests.builders import ZONE, Everything, History, announcement, command
 
 CANDIDATES = ("ann", "bob", "cy")

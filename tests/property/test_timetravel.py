@@ -14,7 +14,6 @@ from services.api.boards import Board
 from services.api.index import Index, LedgerEntry
 from services.api.states import Filter
 from services.api.timetravel import Row, Sums
-from shared.codec import encode_state
 from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Recorded
@@ -22,6 +21,7 @@ from shared.domain.policies import FIVETHIRTYEIGHT_2020, HEADCOUNT, UNION_MEMBER
 from shared.domain.policy_texts import made_up
 from shared.domain.standings import as_of, rank
 from shared.domain.times import end_of
+from shared.storage.codec import encode_state
 from tests.builders import NOW, ZONE, Everything
 from tests.property.test_fold import days, folded, histories, posted, reread
 

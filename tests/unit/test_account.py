@@ -10,13 +10,13 @@ import pytest
 from services.api.account import Account
 from services.api.boards import Board
 from services.api.index import Index, LedgerEntry
-from shared.codec import decode_contest, encode_state
 from shared.domain.contest import Candidate, Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Endorser
 from shared.domain.policy_texts import made_up
 from shared.domain.postings import Posting
 from shared.runtime.kept import Kept
+from shared.storage.codec import decode_contest, encode_state
 
 NOW = 1_700_000_000_000_000
 

@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
-from shared import archive_files
-from shared.archive import Archive, Record, Unarchived, record_of
-from shared.archive_files import LEDGER, LOG, STREAMS
+from shared.storage import archive_files
+from shared.storage.archive import Archive, Record, Unarchived, record_of
+from shared.storage.archive_files import LEDGER, LOG, STREAMS
 from tests import archives
 from tests.archives import CONTEST, VERSIONS, entries, packed_entries, written, written_first
 

@@ -5,17 +5,6 @@ from collections.abc import Mapping
 import orjson
 import pytest
 
-from shared.codec import (
-    decode_contest,
-    decode_endorsement,
-    decode_entry,
-    decode_event,
-    encode_event,
-    encode_state,
-    facts,
-    public_type,
-    type_of,
-)
 from shared.domain import contest as contests
 from shared.domain.errors import UnreadableEvent
 from shared.domain.events import (
@@ -30,7 +19,18 @@ from shared.domain.events import (
     Source,
     Struck,
 )
-from shared.history import digest_of
+from shared.storage.codec import (
+    decode_contest,
+    decode_endorsement,
+    decode_entry,
+    decode_event,
+    encode_event,
+    encode_state,
+    facts,
+    public_type,
+    type_of,
+)
+from shared.storage.history import digest_of
 from tests.builders import announced, correction, endorsement, entered, opened, retracted, struck, withdrew
 
 BY = {

@@ -1,4 +1,4 @@
-"""Imports point one way, the domain is pure, and only `shared/keys.py` spells a key."""
+"""Imports point one way, the domain is pure, and only `shared/storage/keys.py` spells a key."""
 
 import ast
 import sys
@@ -88,7 +88,7 @@ def violations(module: str, source: str) -> list[str]:
     found = [f"imports {name}" for name in imported(tree) if within(name, forbidden(module))]
     if within(module, ("shared.domain",)):
         found += impurities(tree)
-    if module != "shared.keys":
+    if module != "shared.storage.keys":
         found += spelled_keys(tree)
     return found
 
@@ -114,7 +114,7 @@ def test_every_part_is_looked_at() -> None:
         ("shared.domain.fold", "import redis", "the domain imports redis"),
         ("shared.domain.fold", "import os.path", "the domain imports os.path"),
         ("shared.domain.fold", "from time import sleep", "the domain imports time"),
-        ("shared.domain.fold", "from shared import codec", "the domain imports shared.codec"),
+        ("shared.domain.fold", "from shared.storage import codec", "the domain imports shared.storage.codec"),
         (
             "shared.domain.fold",
             "from datetime import datetime\nat = datetime.now()",
@@ -122,7 +122,7 @@ def test_every_part_is_looked_at() -> None:
         ),
         ("shared.domain.fold", "from datetime import date\nat = date.today()", "the domain calls today()"),
         ("shared.domain.fold", "text = open('f').read()", "the domain calls open()"),
-        ("shared.codec", "from services.ingest import app", "imports services.ingest.app"),
+        ("shared.storage.codec", "from services.ingest import app", "imports services.ingest.app"),
         ("services.api.app", "import services.scorer.consume", "imports services.scorer.consume"),
         ("services.api", "from services import ingest", "imports services.ingest"),
         ("services.scorer.app", "from services.cli import main", "imports services.cli"),
@@ -131,8 +131,8 @@ def test_every_part_is_looked_at() -> None:
             "def f():\n    from services.supervisor import app",
             "imports services.supervisor",
         ),
-        ("standings.client.sync", "from shared import codec", "imports shared.codec"),
-        ("shared.log", "key = 'standings:{p00}:wake'", "line 1 spells a key"),
+        ("standings.client.sync", "from shared.storage import codec", "imports shared.storage.codec"),
+        ("shared.storage.log", "key = 'standings:{p00}:wake'", "line 1 spells a key"),
         ("services.api.app", "key = f'standings:{{p{n}}}:wake'", "line 1 spells a key"),
     ],
 )
@@ -145,7 +145,7 @@ def test_the_checker_finds(module: str, source: str, wrong: str) -> None:
     [
         ("shared.domain.fold", "from datetime import datetime\nfrom shared.domain.events import Announced"),
         ("shared.domain.fold", "from shared.domain import events"),
-        ("shared.keys", "key = 'standings:{p00}:wake'"),
+        ("shared.storage.keys", "key = 'standings:{p00}:wake'"),
         ("services.api.app", "from services.api import routes\nfrom shared import log"),
         ("services.cli", "def run():\n    from services.ingest import app"),
     ],

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from shared.domain.policy_texts import MOST_DOTS_A_LINE
 from shared.runtime.settings import Settings
-from shared.server import UnfitServer
-from shared.weightings import MOST_BYTES, policies_of
+from shared.storage.server import UnfitServer
+from shared.storage.weightings import MOST_BYTES, policies_of
 
 OWN = b"""
 [[policy]]

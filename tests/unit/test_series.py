@@ -9,11 +9,11 @@ from services.api import series
 from services.api.boards import Board
 from services.api.index import Index, LedgerEntry
 from services.api.series import MOST_POINTS, MOST_SCORES, Look
-from shared.codec import encode_state
 from shared.domain.contest import Candidate, Contest
 from shared.domain.policies import HEADCOUNT
 from shared.domain.policy_texts import made_up
 from shared.domain.postings import Posting
+from shared.storage.codec import encode_state
 
 _DAY = 86_400_000_000
 _CANDIDATES = 500

@@ -6,11 +6,11 @@ import pytest
 
 from services.ingest.sheets import as_before, decided, sheet_of
 from services.ingest.wording import refuse_odd
-from shared.codec import decode_event, encode_event, type_of
 from shared.domain.book import Book
 from shared.domain.errors import Invalid, UnreadableTime
 from shared.domain.events import Recorded
 from shared.domain.times import start_of
+from shared.storage.codec import decode_event, encode_event, type_of
 from tests.builders import NOW, Everything, History, announcement, command, opening
 
 NUL, TURNED = "A\x00nn", "Ann\u202e"

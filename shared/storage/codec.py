@@ -28,8 +28,8 @@ from shared.domain.events import (
     Unchanged,
 )
 from shared.domain.times import start_of
-from shared.history import digest_of
-from shared.streams import version_of
+from shared.storage.history import digest_of
+from shared.storage.streams import version_of
 
 _TYPES: Final[Mapping[type[Event], str]] = {
     ContestOpened: "contest.opened.v1",

@@ -13,7 +13,7 @@ from typing import IO, Any, BinaryIO, Final, NamedTuple
 
 import orjson
 
-from shared.streams import Entry, version_of
+from shared.storage.streams import Entry, version_of
 
 FORMAT: Final = 2
 # The streams of a contest, as a file names them, in the order in which they lie there.

@@ -9,9 +9,9 @@ from urllib.parse import quote
 from faststream.redis import RedisBroker, RedisClusterBroker, RedisSentinelBroker, RedisStreamMessage
 from faststream.redis.message import FAKE_CONSUMER
 
-from shared.connections import FAILURES
 from shared.runtime.address import address_of
 from shared.runtime.settings import Settings
+from shared.storage.connections import FAILURES
 
 _LOG = logging.getLogger("standings.stream")
 _LOOK_AGAIN_SECONDS = 1.0

@@ -8,10 +8,10 @@ from typing import Any, cast
 from redis import exceptions
 from redis.asyncio import Redis
 
-from shared.connections import cluster_of
-from shared.keys import DEPLOYMENT
 from shared.runtime.address import address_of
 from shared.runtime.settings import Settings
+from shared.storage.connections import cluster_of
+from shared.storage.keys import DEPLOYMENT
 
 log = logging.getLogger("standings")
 

@@ -8,17 +8,17 @@ from typing import Any, NamedTuple, cast
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
-from shared.archive import Archive, Record, Unarchived, record_of
-from shared.archive_files import LEDGER, LOG
-from shared.codec import decode_entry, encode_event, type_of
-from shared.connections import together
 from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Event, Recorded
 from shared.domain.times import format_instant, start_of
-from shared.history import NOTHING, digest_of, history_after
-from shared.keys import ContestKeys, PartitionKeys, partition_of
 from shared.runtime.settings import Settings
-from shared.streams import Entry, entries_after, last_version, version_of
+from shared.storage.archive import Archive, Record, Unarchived, record_of
+from shared.storage.archive_files import LEDGER, LOG
+from shared.storage.codec import decode_entry, encode_event, type_of
+from shared.storage.connections import together
+from shared.storage.history import NOTHING, digest_of, history_after
+from shared.storage.keys import ContestKeys, PartitionKeys, partition_of
+from shared.storage.streams import Entry, entries_after, last_version, version_of
 
 _CHUNK = 1000
 
@@ -83,7 +83,7 @@ class Log:
         self.partitions = partitions
         self.replicas = replicas
         self.archive = archive or Archive(None)
-        self._append = redis.register_script(files("shared").joinpath("append.lua").read_text())
+        self._append = redis.register_script(files("shared.storage").joinpath("append.lua").read_text())
 
     def keys(self, contest: str) -> ContestKeys:
         """The contest's keys in this deployment."""

@@ -14,12 +14,12 @@ from typing import Final, NamedTuple, cast
 
 import orjson
 
-from shared.archive_files import Index, Piece, Written, entries_of, index_of
 from shared.domain.errors import UnreadableEvent
 from shared.domain.ids import is_slug
 from shared.runtime.files import opened
 from shared.runtime.kept import Kept
-from shared.streams import Entry
+from shared.storage.archive_files import Index, Piece, Written, entries_of, index_of
+from shared.storage.streams import Entry
 
 # Of indexes and of pieces that were read, each.
 _KEPT_BYTES: Final = 32 << 20

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, cast
 
 from redis.exceptions import ResponseError
 
-from shared.keys import SCORERS, ContestKeys, PartitionKeys
-from shared.log import Log
-from shared.streams import Entry, order_of
+from shared.storage.keys import SCORERS, ContestKeys, PartitionKeys
+from shared.storage.log import Log
+from shared.storage.streams import Entry, order_of
 
 # So many contests are looked at by one command: what the server does for them takes half a millisecond.
 SLICE = 100
@@ -40,7 +40,7 @@ class Backlog:
     def __init__(self, log: Log) -> None:
         self.redis = log.redis
         self.log = log
-        self._behind = log.redis.register_script(files("shared").joinpath("behind.lua").read_text())
+        self._behind = log.redis.register_script(files("shared.storage").joinpath("behind.lua").read_text())
 
     async def slices(self, partition: int) -> AsyncIterator[list[str]]:
         """A partition's contests, at most `SLICE` at a time; one may come twice while others come in."""

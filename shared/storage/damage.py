@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from redis.exceptions import ResponseError
 
-from shared.history import Inconsistent
+from shared.storage.history import Inconsistent
 
 
 class Damaged(Inconsistent):

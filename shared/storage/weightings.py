@@ -9,10 +9,10 @@ from redis.asyncio import Redis
 from shared.domain.errors import Refused
 from shared.domain.policies import Policies, Policy
 from shared.domain.policy_texts import read_policies
-from shared.keys import POLICIES
 from shared.runtime.files import content
 from shared.runtime.settings import Settings
-from shared.server import UnfitServer
+from shared.storage.keys import POLICIES
+from shared.storage.server import UnfitServer
 from shared.values.text import sentence
 
 # Of the file of policies.

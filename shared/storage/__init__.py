@@ -1,0 +1,1 @@
+"""What lies in Redis and in archives: connections, the names of keys, streams, the log and its text."""

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from redis import exceptions
 
 from shared.domain.errors import UnreadableEvent
-from shared.parking import Held
+from shared.projection.parking import Held
 from shared.storage.damage import Damaged, of_wrong_type
 from shared.storage.history import Inconsistent
 from shared.storage.log import NotReplicated

@@ -10,7 +10,7 @@ from services.ingest.desk import Desk
 from services.ingest.sheets import Taken
 from services.scorer.consume import Folder
 from shared.domain.policies import Policies
-from shared.projections import Projections
+from shared.projection.projections import Projections
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect
 from shared.storage.log import Log

@@ -24,7 +24,7 @@ from shared import problems
 from shared.domain.errors import Refused
 from shared.door import Door
 from shared.health import add_health
-from shared.projections import Projections
+from shared.projection.projections import Projections
 from shared.runtime.process import run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.tasks import beside

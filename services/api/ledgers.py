@@ -11,7 +11,7 @@ from services.api.index import Index, LedgerEntry
 from shared.domain.errors import Refused
 from shared.domain.postings import Posting
 from shared.domain.times import start_of
-from shared.projections import Projections
+from shared.projection.projections import Projections
 from shared.storage.damage import Damaged, named
 from shared.storage.history import Inconsistent, digest_of, history_after
 from shared.storage.log import Log

@@ -13,7 +13,7 @@ from services.api.contests import Contests
 from services.api.index import Index
 from shared.domain.contest import Contest
 from shared.domain.errors import UnreadableEvent
-from shared.parking import Parked
+from shared.projection.parking import Parked
 from shared.storage.keys import PartitionKeys
 
 log = logging.getLogger("standings")

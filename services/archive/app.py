@@ -12,7 +12,7 @@ from services.archive.files import Unusable
 from services.archive.moving import Mover, NotSettled
 from shared.domain.errors import UnreadableEvent
 from shared.domain.times import format_instant
-from shared.projections import Projections
+from shared.projection.projections import Projections
 from shared.runtime.process import run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.storage.archive import Archive

@@ -9,7 +9,7 @@ import orjson
 
 from services.archive.files import placed
 from shared.domain.ids import is_slug
-from shared.projections import Projections
+from shared.projection.projections import Projections
 from shared.storage.archive import Archive, Record, file_name
 from shared.storage.archive_files import LEDGER, LOG, Writer
 from shared.storage.log import Log

@@ -26,7 +26,7 @@ from services.ingest.sheets import (
 from shared.domain.book import Book, NotLoaded, first_needs
 from shared.domain.errors import Refused, UnreadableEvent
 from shared.domain.events import Recorded
-from shared.projections import Projections
+from shared.projection.projections import Projections
 from shared.storage.codec import decode_entry
 from shared.storage.damage import Damaged
 from shared.storage.history import digest_of

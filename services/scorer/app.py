@@ -19,7 +19,7 @@ from services.scorer.examine import Examiner
 from services.scorer.rebuild import BeingRebuilt, Rebuild
 from services.scorer.rounds import Rounds
 from shared.domain.times import format_instant
-from shared.projections import OtherFold, Projections, Stale
+from shared.projection.projections import OtherFold, Projections, Stale
 from shared.runtime.process import Ending, run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.tasks import beside, end, side_by_side

@@ -10,8 +10,8 @@ from typing import Any, cast
 from services.scorer.examine import Examiner
 from services.scorer.findings import Examined
 from shared.domain.errors import UnreadableEvent
-from shared.parking import Parked
-from shared.projections import OtherFold, Projections, Stale
+from shared.projection.parking import Parked
+from shared.projection.projections import OtherFold, Projections, Stale
 from shared.storage.connections import FAILURES
 from shared.storage.keys import PartitionKeys
 from shared.storage.log import Log

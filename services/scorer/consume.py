@@ -12,20 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from services.scorer.publishing import Publisher
-from shared.commits import Trail
 from shared.domain.book import Book, Folded, NotLoaded, first_needs
 from shared.domain.contest import Contest
 from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Recorded
 from shared.domain.policies import Policies, Policy
-from shared.parking import Parked
-from shared.projections import (
-    Commit,
-    Committed,
-    OtherFold,
-    Projections,
-    Stale,
-)
+from shared.projection.commits import Trail
+from shared.projection.parking import Parked
+from shared.projection.projections import Commit, Committed, OtherFold, Projections, Stale
 from shared.storage.damage import named
 from shared.storage.history import Inconsistent
 from shared.storage.log import Log

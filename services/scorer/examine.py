@@ -22,11 +22,11 @@ from services.scorer.findings import (
     same,
 )
 from services.scorer.refold import Refold
-from shared.commits import Told, entry_of, linked
 from shared.domain.book import Book, NotLoaded
 from shared.domain.errors import UnreadableEvent
-from shared.projections import Projections, Stale
-from shared.state import CONTEST, HEAD
+from shared.projection.commits import Told, entry_of, linked
+from shared.projection.projections import Projections, Stale
+from shared.projection.state import CONTEST, HEAD
 from shared.storage.codec import decode_entry
 from shared.storage.damage import Damaged, named
 from shared.storage.history import Inconsistent, history_after

@@ -14,7 +14,7 @@ from shared.domain.comparison import Comparison, Posted, compare
 from shared.domain.errors import UnreadableEvent
 from shared.domain.postings import Posting
 from shared.domain.times import format_instant
-from shared.projections import Projections
+from shared.projection.projections import Projections
 from shared.runtime.tasks import end
 from shared.storage.damage import named
 from shared.storage.keys import ContestKeys
@@ -78,7 +78,9 @@ class Rebuild:
         self.log = log
         self.projections = projections
         self.now = now
-        self._take_over = log.redis.register_script(files("shared").joinpath("take_over.lua").read_text())
+        self._take_over = log.redis.register_script(
+            files("services.scorer").joinpath("take_over.lua").read_text()
+        )
 
     async def take_over(self, contest: str) -> Rebuilt:
         """Builds the next generation and lets it take over. The old one answers until then, and stays for five minutes.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from services.scorer.rebuild import remove_abandoned
-from shared.projections import OtherFold, Projections
+from shared.projection.projections import OtherFold, Projections
 from shared.storage.backlog import SLICE, Backlog, Unfolded
 from shared.storage.connections import FAILURES
 from shared.storage.history import Inconsistent

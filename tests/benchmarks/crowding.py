@@ -18,7 +18,7 @@ from services.scorer.consume import Folder
 from shared.domain.events import Announced, CandidateEntered, ContestOpened, Endorser, Event, Source
 from shared.domain.policies import FIVETHIRTYEIGHT_2020, Policies, Policy
 from shared.domain.times import start_of
-from shared.projections import Projections
+from shared.projection.projections import Projections
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect
 from shared.storage.log import Log, NewEvent

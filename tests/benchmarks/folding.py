@@ -8,7 +8,7 @@ import uvloop
 from services.scorer.consume import Folder
 from services.scorer.rebuild import Rebuild
 from shared.domain.policies import Policies
-from shared.projections import Projections
+from shared.projection.projections import Projections
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect
 from shared.storage.log import Log

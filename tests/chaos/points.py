@@ -16,7 +16,7 @@ from functools import wraps
 from importlib import import_module
 from typing import Any
 
-from shared.projections import Projections
+from shared.projection.projections import Projections
 from shared.storage.log import Appended, Log, Moved, NewEvent
 
 POINTS = ("append.before", "append.after", "fold.after", "commit.before", "commit.after")

@@ -14,9 +14,9 @@ from services.scorer.consume import Unfoldable
 from services.scorer.examine import MOST_FINDINGS, Examiner
 from services.scorer.rebuild import Rebuild
 from services.scorer.refold import Refold
-from shared import seals
 from shared.domain.events import Endorser, Recorded
-from shared.parking import Held
+from shared.projection import seals
+from shared.projection.parking import Held
 from tests.bench import Bench, on
 from tests.builders import CONTEST, NOW, announced, announcement, command, entered, opened, opening
 

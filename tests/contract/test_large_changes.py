@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from services.scorer import consume
-from shared.projections import Commit, Committed
+from shared.projection.projections import Commit, Committed
 from tests.bench import Bench, on
 from tests.builders import CONTEST, announcement, opening
 

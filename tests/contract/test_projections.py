@@ -11,11 +11,11 @@ from services.ingest.sheets import Taken
 from services.scorer import consume
 from services.scorer.consume import Folder, Unfoldable
 from services.scorer.rebuild import Rebuild
-from shared.commits import Trail
 from shared.domain.book import Book
 from shared.domain.errors import AlreadyEndorsed, EventIdReused
 from shared.domain.policies import Policies
-from shared.projections import Begun, Projections, Stale
+from shared.projection.commits import Trail
+from shared.projection.projections import Begun, Projections, Stale
 from tests.bench import Bench, on, raw
 from tests.builders import CONTEST, NOW, announcement, command, opening
 

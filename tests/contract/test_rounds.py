@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from services.scorer.rounds import Rounds
-from shared.projections import Projections
+from shared.projection.projections import Projections
 from shared.runtime.settings import Settings
 from shared.runtime.tasks import end
 from shared.storage import backlog

@@ -5,7 +5,7 @@ import asyncio
 from services.api.account import Account
 from services.api.contests import Contests
 from services.api.hub import Hub
-from shared.projections import Projections
+from shared.projection.projections import Projections
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect
 from shared.storage.log import Log

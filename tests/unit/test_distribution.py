@@ -48,6 +48,6 @@ def test_the_wheel_holds_every_file_of_our_packages(wheel: list[str], suffix: st
     assert {path.relative_to(ROOT).as_posix() for path in files} <= set(wheel)
 
 
-@pytest.mark.parametrize("script", ["shared/storage/append.lua", "shared/commit.lua"])
+@pytest.mark.parametrize("script", ["shared/storage/append.lua", "shared/projection/commit.lua"])
 def test_the_wheel_holds_the_scripts_that_redis_runs(wheel: list[str], script: str) -> None:
     assert script in wheel

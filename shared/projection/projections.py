@@ -7,11 +7,11 @@ from typing import Any, NamedTuple, cast
 import orjson
 from redis.asyncio import Redis
 
-from shared.commits import Trail, endorsement_field, pair_field, told_of
 from shared.domain.book import FOLD, Book, Folded, NotLoaded
-from shared.parking import Parking
-from shared.seals import Stock
-from shared.state import FOLD_NUMBER, HEAD, HISTORY, NEW, SEAL, Head, Reading
+from shared.projection.commits import Trail, endorsement_field, pair_field, told_of
+from shared.projection.parking import Parking
+from shared.projection.seals import Stock
+from shared.projection.state import FOLD_NUMBER, HEAD, HISTORY, NEW, SEAL, Head, Reading
 from shared.storage.damage import Damaged, named
 from shared.storage.history import NOTHING, OtherHistory, Torn, digest_of
 from shared.storage.keys import SCORERS, ContestKeys
@@ -84,7 +84,7 @@ class Projections:
         self.redis = redis
         self.log = log
         self.parking = Parking(redis, log)
-        self._commit = redis.register_script(files("shared").joinpath("commit.lua").read_text())
+        self._commit = redis.register_script(files("shared.projection").joinpath("commit.lua").read_text())
 
     async def generation(self, contest: str) -> int:
         """The number of the generation that answers. Raises `Inconsistent` where something else stands for it."""

@@ -6,10 +6,10 @@ from typing import Final, TypeVar
 import orjson
 from pydantic import ValidationError
 
-from shared import seals
 from shared.domain.book import Book, Cell, Totals
 from shared.domain.endorsement import Endorsement
-from shared.seals import Seal, Stock
+from shared.projection import seals
+from shared.projection.seals import Seal, Stock
 from shared.storage.codec import decode_contest, decode_endorsement
 from shared.storage.damage import Damaged
 from shared.storage.streams import Entry, last_of

@@ -6,12 +6,22 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared import seals
 from shared.domain.book import FOLD, Book, Folded, Pair
 from shared.domain.contest import Contest
 from shared.domain.times import format_instant
-from shared.seals import Stock
-from shared.state import CHAIN, CONTEST, FOLD_NUMBER, HISTORY, KNOWN_AT, NEW, SEAL, TOTALS, under_seal
+from shared.projection import seals
+from shared.projection.seals import Stock
+from shared.projection.state import (
+    CHAIN,
+    CONTEST,
+    FOLD_NUMBER,
+    HISTORY,
+    KNOWN_AT,
+    NEW,
+    SEAL,
+    TOTALS,
+    under_seal,
+)
 from shared.storage.codec import encode_state
 from shared.storage.history import history_after
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from services.api.documents import MEDIA_TYPES, Format
-from shared.problems import NotAcceptable
+from shared.http.problems import NotAcceptable
 from shared.values.text import MOST_OF_A_VALUE
 
 _WEIGHT: Final = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")

@@ -20,15 +20,15 @@ from services.api.seats import Seats
 from services.api.standings import ThinPath
 from services.api.subscriptions import Subscriptions
 from services.api.turns import Turns
-from shared import problems
 from shared.domain.errors import Refused
-from shared.door import Door
-from shared.health import add_health
+from shared.http import problems
+from shared.http.door import Door
+from shared.http.health import add_health
+from shared.http.server import serve
 from shared.projection.projections import Projections
 from shared.runtime.process import run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.tasks import beside
-from shared.serving import serve
 from shared.storage.archive import Archive
 from shared.storage.connections import connect
 from shared.storage.log import Log

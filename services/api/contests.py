@@ -15,9 +15,9 @@ from services.api.ledgers import CHUNK, Ledgers, Overtaken, ends_as, read
 from shared.domain.endorsement import Endorsement
 from shared.domain.errors import Refused, UnknownContest, UnreadableEvent
 from shared.domain.events import Recorded
+from shared.http.refusals import Busy
 from shared.projection.parking import Parked
 from shared.projection.projections import Projections
-from shared.refusals import Busy
 from shared.runtime.tasks import side_by_side
 from shared.storage.codec import decode_endorsement, decode_entry
 from shared.storage.connections import FAILURES, cluster_of

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.refusals import Busy
+from shared.http.refusals import Busy
 
 
 class TooManySubscribers(Busy):

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final, TypeVar
 
-from shared.refusals import Busy
+from shared.http.refusals import Busy
 
 T = TypeVar("T")
 

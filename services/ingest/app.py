@@ -12,14 +12,14 @@ from fastapi import FastAPI
 from services.ingest.desk import Desk
 from services.ingest.inbox import Inbox
 from services.ingest.routes import body_of, routes
-from shared import problems
-from shared.door import Door
-from shared.health import add_health
+from shared.http import problems
+from shared.http.door import Door
+from shared.http.health import add_health
+from shared.http.server import serve
 from shared.projection.projections import Projections
 from shared.runtime.process import run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.tasks import beside
-from shared.serving import serve
 from shared.storage.archive import Archive
 from shared.storage.backlog import Backlog
 from shared.storage.broker import broker, keep_reading

@@ -15,9 +15,9 @@ from services.ingest.lines import Line, lines_of, throw_away
 from services.ingest.reading import command_of, object_of
 from services.ingest.sheets import Outcome
 from shared.domain.errors import Conflict, Invalid, Refused
-from shared.problems import DEFECT, problem_of, written
-from shared.room import Room, Share
-from shared.unavailable import OF_ONE_CONTEST, OF_THE_STORAGE, problem_of_failure
+from shared.http.problems import DEFECT, problem_of, written
+from shared.http.room import Room, Share
+from shared.http.unavailable import OF_ONE_CONTEST, OF_THE_STORAGE, problem_of_failure
 from shared.values.text import sentence
 
 log = logging.getLogger("standings")

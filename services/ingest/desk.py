@@ -26,13 +26,13 @@ from services.ingest.sheets import (
 from shared.domain.book import Book, NotLoaded, first_needs
 from shared.domain.errors import Refused, UnreadableEvent
 from shared.domain.events import Recorded
+from shared.http.unavailable import FallenBehind
 from shared.projection.projections import Projections
 from shared.storage.codec import decode_entry
 from shared.storage.damage import Damaged
 from shared.storage.history import digest_of
 from shared.storage.log import Log, Moved, NewEvent
 from shared.storage.streams import version_of
-from shared.unavailable import FallenBehind
 
 _CONTESTS_KEPT = 1000
 _ENDORSEMENTS_KEPT = 200_000

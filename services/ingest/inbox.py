@@ -18,11 +18,11 @@ from services.ingest.commands import Command
 from services.ingest.desk import Desk
 from services.ingest.reading import LONGEST_MESSAGE, command_of, object_of
 from shared.domain.errors import NotFound, Refused
-from shared.problems import DEFECT, problem_of, written
+from shared.http.problems import DEFECT, problem_of, written
+from shared.http.unavailable import OF_ONE_CONTEST, OF_THE_STORAGE
 from shared.storage.broker import as_it_came, unopened
 from shared.storage.keys import DEAD_LETTERS, INBOX, INGESTS
 from shared.storage.streams import Entry, create_group
-from shared.unavailable import OF_ONE_CONTEST, OF_THE_STORAGE
 from shared.values.text import sentence
 
 log = logging.getLogger("standings")

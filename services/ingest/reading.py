@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from services.ingest.commands import COMMAND, Command
 from shared.domain.errors import Invalid
-from shared.problems import invalid
+from shared.http.problems import invalid
 from shared.values.text import MOST_OF_A_VALUE, shown
 
 # Bytes of a line: a command whose texts are all as long as they may be has a third of that in ASCII. One that opens a

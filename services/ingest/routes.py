@@ -37,9 +37,9 @@ from services.ingest.commands import (
 from services.ingest.desk import Desk
 from services.ingest.inbox import Inbox
 from services.ingest.sheets import Taken
-from shared.bodies import COMMAND, Body
 from shared.domain.times import format_instant
-from shared.room import Room
+from shared.http.bodies import COMMAND, Body
+from shared.http.room import Room
 from shared.storage.backlog import Backlog, all_unfolded
 
 ContestId = Annotated[Slug, Path(examples=["us-president-2020-dem"])]

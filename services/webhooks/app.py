@@ -17,13 +17,13 @@ from services.webhooks.routes import routes
 from services.webhooks.sending import Sender
 from services.webhooks.source import Source
 from services.webhooks.store import Store
-from shared import problems
-from shared.door import Door
-from shared.health import add_health
+from shared.http import problems
+from shared.http.door import Door
+from shared.http.health import add_health
+from shared.http.server import serve
 from shared.runtime.process import run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.tasks import beside
-from shared.serving import serve
 from shared.storage.archive import Archive
 from shared.storage.connections import connect
 from shared.storage.log import Log

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from shared.hosts import ALLOWED
+from shared.http.hosts import ALLOWED
 from shared.runtime.address import address_of
 
 

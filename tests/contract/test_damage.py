@@ -11,7 +11,7 @@ from redis.exceptions import ResponseError
 from services.scorer.consume import Unfoldable
 from services.scorer.rebuild import Rebuild
 from shared.domain.errors import UnreadableEvent
-from shared.unavailable import problem_of_failure
+from shared.http.unavailable import problem_of_failure
 from tests.bench import Bench, on
 from tests.builders import CONTEST, NOW, announcement, command, opening
 

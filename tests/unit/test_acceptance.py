@@ -4,7 +4,7 @@ import pytest
 
 from services.api import acceptance, replies
 from services.api.documents import Format
-from shared.problems import NotAcceptable
+from shared.http.problems import NotAcceptable
 
 
 @pytest.mark.parametrize(

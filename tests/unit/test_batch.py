@@ -15,8 +15,8 @@ from services.ingest.commands import Command
 from services.ingest.desk import Desk
 from services.ingest.sheets import Outcome, Taken
 from shared.domain.errors import Invalid, UnknownContest
-from shared.refusals import TooManyBodies
-from shared.room import Room
+from shared.http.refusals import TooManyBodies
+from shared.http.room import Room
 
 GOOD = b'{"command":"enter","id":"i","candidate":"c","name":"C","recorded_by":"t"}\n'
 BAD = b"1\n"

@@ -12,10 +12,10 @@ import services
 from services.api.app import FormatNotInstalled
 from shared.domain.errors import Conflict, Refused
 from shared.domain.policy_texts import read_policies
-from shared.problems import status_of
-from shared.refusals import Busy
+from shared.http.problems import status_of
+from shared.http.refusals import Busy
+from shared.http.unavailable import meanings
 from shared.runtime.settings import Settings
-from shared.unavailable import meanings
 from tests.servers import PROJECT
 
 SETTINGS = (PROJECT / "docs" / "settings.md").read_text(encoding="utf-8")

@@ -17,11 +17,11 @@ from services.ingest import batch
 from services.ingest.app import Ingest
 from services.ingest.routes import body_of
 from services.webhooks.app import Webhooks
-from shared import problems
-from shared.bodies import COMMAND, MOST_HELD_BYTES, PROGRESS_BYTES, Body, whole
-from shared.door import QUESTIONS, Door
-from shared.refusals import BodyTooLarge, TooManyBodies
-from shared.room import Room, Share
+from shared.http import problems
+from shared.http.bodies import COMMAND, MOST_HELD_BYTES, PROGRESS_BYTES, Body, whole
+from shared.http.door import QUESTIONS, Door
+from shared.http.refusals import BodyTooLarge, TooManyBodies
+from shared.http.room import Room, Share
 from shared.runtime.settings import Settings
 
 NDJSON = "application/x-ndjson"
@@ -388,7 +388,7 @@ def test_a_body_goes_on_as_long_as_it_brings_something(
     piece: int, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, left = 0.0, 8
-    monkeypatch.setattr("shared.bodies.time.monotonic", lambda: now)
+    monkeypatch.setattr("shared.http.bodies.time.monotonic", lambda: now)
 
     async def dripping() -> Message:
         nonlocal now, left

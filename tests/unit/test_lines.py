@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from services.ingest import lines
 from services.ingest.lines import Line, lines_of, throw_away
 from services.ingest.reading import LONGEST
-from shared.refusals import BodyTooSlow
+from shared.http.refusals import BodyTooSlow
 
 
 async def body(parts: Iterable[bytes]) -> AsyncIterator[bytes]:

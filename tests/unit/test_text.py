@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from shared.domain.errors import Invalid
-from shared.problems import problem_of, written
+from shared.http.problems import problem_of, written
 from shared.values import text
 
 HALF = "\ud800"

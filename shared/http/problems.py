@@ -10,10 +10,10 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from shared import refusals
 from shared.domain import errors
 from shared.domain.errors import Refused
-from shared.unavailable import OF_ONE_CONTEST, OF_THE_STORAGE, meanings, problem_of_failure
+from shared.http import refusals
+from shared.http.unavailable import OF_ONE_CONTEST, OF_THE_STORAGE, meanings, problem_of_failure
 from shared.values.text import MOST_OF_A_VALUE, plain, sentence, shown, unfit_in_lines
 
 log = logging.getLogger("standings")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 
-from shared.refusals import ForeignOrigin, Misdirected
+from shared.http.refusals import ForeignOrigin, Misdirected
 
 Headers = Iterable[tuple[bytes, bytes]]
 # A name, `*.` and a name (whatever is under it), or `*` (every host).

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from shared.refusals import TooManyBodies
+from shared.http.refusals import TooManyBodies
 
 
 class Room:

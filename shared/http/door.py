@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.bodies import COMMAND, MOST_HELD_BYTES, Body, Disconnected, Stream, again, whole
 from shared.domain.errors import Refused
-from shared.hosts import Hosts
-from shared.problems import refused
-from shared.refusals import BodyTooLarge, WrongMediaType
-from shared.room import Room
+from shared.http.bodies import COMMAND, MOST_HELD_BYTES, Body, Disconnected, Stream, again, whole
+from shared.http.hosts import Hosts
+from shared.http.problems import refused
+from shared.http.refusals import BodyTooLarge, WrongMediaType
+from shared.http.room import Room
 from shared.runtime.settings import Settings
 
 # What changes nothing by its method, and is read without a body.

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from starlette.types import Message, Receive, Send
 
 from shared.domain.errors import Refused
-from shared.refusals import BodyTooLarge, BodyTooSlow
-from shared.room import Share
+from shared.http.refusals import BodyTooLarge, BodyTooSlow
+from shared.http.room import Share
 
 # All that is held of bodies that are not whole yet; what a service reads as it comes is not held.
 MOST_HELD_BYTES = 256 << 20

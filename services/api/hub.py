@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import orjson
 
-from shared.changes import reset_event
+from shared.changes.cloud_event import reset_event
 from shared.storage.streams import Entry
 
 # So many changes are kept at most, and so many bytes of them where nobody says otherwise.

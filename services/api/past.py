@@ -8,7 +8,7 @@ from services.api.contests import Contests
 from services.api.hub import Change
 from services.api.index import Index
 from services.api.ledgers import ledger_entry
-from shared.changes import Effect, cloud_event
+from shared.changes.cloud_event import Effect, cloud_event
 from shared.domain.book import Cell, Totals
 from shared.domain.changes import Scoreboard
 from shared.domain.contest import Contest

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from shared.changes import Effect, cloud_event
+from shared.changes.cloud_event import Effect, cloud_event
 from shared.domain.book import Book, Folded
 from shared.domain.changes import Scoreboard
 from shared.domain.contest import Contest

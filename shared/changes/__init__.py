@@ -1,0 +1,1 @@
+"""Changes of scores, as they are published."""

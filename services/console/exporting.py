@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from services.api.documents import Document, Format, Unwritable, write
+from services.api.answers.documents import Document, Format, Unwritable, write
 from services.console.client import REFUSED, WRONG_USAGE, Client, Failed
 from services.console.output import err
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import httpx
 import uvloop
 
-from services.api.series import MOST_POINTS, MOST_SCORES
+from services.api.engine.series import MOST_POINTS, MOST_SCORES
 from services.scorer.consume import Folder
 from shared.domain.events import Announced, CandidateEntered, ContestOpened, Endorser, Event, Source
 from shared.domain.policies import FIVETHIRTYEIGHT_2020, Policies, Policy

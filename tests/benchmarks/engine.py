@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import duckdb
 import numpy as np
 
-from services.api.timetravel import Row, Sums
+from services.api.engine.timetravel import Row, Sums
 from shared.domain.postings import Posting
 from shared.domain.standings import as_of
 from tests.benchmarks.postgres import postgres

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.api import examples
+from services.api.web import examples
 from standings.client import Change
 from tests.chaos import load
 from tests.chaos.checker import wrong_notes

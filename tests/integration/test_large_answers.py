@@ -13,8 +13,8 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
-from services.api.series import MOST_POINTS, MOST_SCORES
-from services.api.turns import MOST_ON_THEIR_WAY
+from services.api.answers.turns import MOST_ON_THEIR_WAY
+from services.api.engine.series import MOST_POINTS, MOST_SCORES
 from tests.running import Standings, service
 from tests.servers import eventually
 

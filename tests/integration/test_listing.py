@@ -6,8 +6,8 @@ import httpx
 import pytest
 from redis import Redis
 
-from services.api import listing
 from services.api.app import Api, create_app
+from services.api.live import listing
 from shared.runtime.settings import Settings
 from shared.storage.keys import PartitionKeys
 from tests.running import Standings, standings

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from services.api.account import Account
-from services.api.contests import Contests
-from services.api.hub import Hub
+from services.api.live.account import Account
+from services.api.live.contests import Contests
+from services.api.live.hub import Hub
 from shared.projection.projections import Projections
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect

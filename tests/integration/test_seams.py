@@ -8,9 +8,9 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
-from services.api.hub import Hub
-from services.api.places import Cursor
-from services.api.subscriptions import AllFeed, FellBehind
+from services.api.live.hub import Hub
+from services.api.subscriptions.places import Cursor
+from services.api.subscriptions.subscriptions import AllFeed, FellBehind
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect
 from shared.storage.keys import PartitionKeys

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.api import runs, timetravel
-from services.api.boards import Board
-from services.api.index import Index, LedgerEntry
-from services.api.states import Filter
-from services.api.timetravel import Row, Sums
+from services.api.engine import runs, timetravel
+from services.api.engine.boards import Board
+from services.api.engine.index import Index, LedgerEntry
+from services.api.engine.states import Filter
+from services.api.engine.timetravel import Row, Sums
 from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Recorded

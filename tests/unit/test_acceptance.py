@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.api import acceptance, replies
-from services.api.documents import Format
+from services.api.answers.documents import Format
+from services.api.web import acceptance, replies
 from shared.http.problems import NotAcceptable
 
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from services.api.account import Account
-from services.api.boards import Board
-from services.api.index import Index, LedgerEntry
+from services.api.engine.boards import Board
+from services.api.engine.index import Index, LedgerEntry
+from services.api.live.account import Account
 from shared.domain.contest import Candidate, Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Endorser

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 from pydantic_asyncapi import AsyncAPI
 
-from services.api import asyncapi, examples
+from services.api.web import asyncapi, examples
 
 DOCUMENT = asyncapi.document()
 

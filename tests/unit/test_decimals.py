@@ -6,9 +6,9 @@ import orjson
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from services.api.documents import encode
-from services.api.questions import AllChangesQuestion
-from services.api.views import policy as view
+from services.api.answers.documents import encode
+from services.api.answers.questions import AllChangesQuestion
+from services.api.answers.views import policy as view
 from services.webhooks.hooks import Asked, Wanted
 from shared.domain.decimals import MOST_PLACES, MOST_WHOLE_DIGITS, bounded
 from shared.domain.errors import Invalid

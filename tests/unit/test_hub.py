@@ -1,6 +1,6 @@
 """What a channel hands to subscribers, and when it lets them look in the ledger."""
 
-from services.api.hub import Change, Channel, Hub
+from services.api.live.hub import Change, Channel, Hub
 
 
 def filled(*versions: int) -> Channel:

@@ -5,10 +5,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from services.api import series
-from services.api.boards import Board
-from services.api.index import Index, LedgerEntry
-from services.api.series import MOST_POINTS, MOST_SCORES, Look
+from services.api.engine import series
+from services.api.engine.boards import Board
+from services.api.engine.index import Index, LedgerEntry
+from services.api.engine.series import MOST_POINTS, MOST_SCORES, Look
 from shared.domain.contest import Candidate, Contest
 from shared.domain.policies import HEADCOUNT
 from shared.domain.policy_texts import made_up

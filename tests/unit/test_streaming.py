@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from services.api import streaming
-from services.api.hub import Change, Hub
-from services.api.seats import Seats, TooManySubscribers
-from services.api.streaming import PIECE, EventStream, pieces
-from services.api.subscriptions import Wanted
+from services.api.live.hub import Change, Hub
+from services.api.subscriptions import streaming
+from services.api.subscriptions.seats import Seats, TooManySubscribers
+from services.api.subscriptions.streaming import PIECE, EventStream, pieces
+from services.api.subscriptions.subscriptions import Wanted
 
 EVERYTHING = Wanted(None, None, None, None)
 

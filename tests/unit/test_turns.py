@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
-from services.api import sending, turns
-from services.api.replies import Wants
-from services.api.sending import LargeResponse
-from services.api.turns import Crowded, Turns
+from services.api.answers import turns
+from services.api.answers.turns import Crowded, Turns
+from services.api.web import sending
+from services.api.web.replies import Wants
+from services.api.web.sending import LargeResponse
 
 
 def test_in_a_round_of_the_loop_one_piece_of_work_is_done() -> None:

@@ -1,0 +1,116 @@
+"""Answers that say which events made a difference: between two moments, and to the picture of one day."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from services.api.answers import recorded, views
+from services.api.answers.answers import Answers, candidates_asked
+from services.api.answers.documents import Document, Row
+from services.api.answers.moments import moment
+from services.api.answers.questions import DiffQuestion, RevisionsQuestion
+from services.api.engine import evidence
+from services.api.engine.evidence import Effect
+from services.api.engine.index import Index
+
+
+class Differences:
+    """Answers questions about differences."""
+
+    def __init__(self, answers: Answers) -> None:
+        self.answers = answers
+
+    async def diff(self, index: Index, question: DiffQuestion) -> Document:
+        """Who gained and who lost between two moments, and which events did it."""
+        now = self.answers.clock()
+        before = moment(
+            index, question.from_valid_at, question.from_known_at, question.from_version, now, "from_"
+        )
+        after = moment(index, question.to_valid_at, question.to_known_at, question.to_version, now, "to_")
+        contest = index.contest(max(before.version, after.version))
+        policy = self.answers.policy(question)
+        board = self.answers.board(index, contest, question, policy)
+        only = candidates_asked(question, contest)
+        lines = [
+            {
+                one["candidate"]: one
+                for one in board.table(index.at(at.valid_at.instant, at.version), at.valid_at.instant, only)[
+                    1
+                ]
+            }
+            for at in (before, after)
+        ]
+        effects = await asyncio.to_thread(
+            evidence.between,
+            index.seen(),
+            board,
+            evidence.Moment(before.valid_at.instant, before.version),
+            evidence.Moment(after.valid_at.instant, after.version),
+            question.limit + 1,
+        )
+        return Document(
+            {
+                "contest": contest.id,
+                "title": contest.title,
+                "clock": contest.clock,
+                "generation": index.generation,
+                "policy": views.policy_named(policy),
+                "from": views.when(before),
+                "to": views.when(after),
+                "changes": _changes(lines[0], lines[1]),
+                "events": recorded.effects(self.answers.contests, index, board, effects[: question.limit]),
+                "more_events": len(effects) > question.limit,
+            },
+            "changes",
+        )
+
+    async def revisions(self, index: Index, question: RevisionsQuestion) -> Document:
+        """How the picture of one day changed as more was learned, event by event."""
+        now = self.answers.clock()
+        at = moment(index, question.valid_at, None, None, now)
+        contest = index.contest(index.version)
+        policy = self.answers.policy(question)
+        board = self.answers.board(index, contest, question, policy)
+        effects = await asyncio.to_thread(
+            evidence.about, index.seen(), board, at.valid_at.instant, question.after, question.limit + 1
+        )
+        page = effects[: question.limit]
+        start = board.scores(index.at(at.valid_at.instant, min(question.after, index.version)))
+
+        def adding_up() -> Callable[[Effect], Row]:
+            running = list(start)
+
+            def scores(effect: Effect) -> Row:
+                for candidate, units in effect.units.items():
+                    running[candidate] += units
+                return {"scores": {board.candidates[n].id: board.points(running[n]) for n in effect.units}}
+
+            return scores
+
+        return Document(
+            {
+                **views.moment(contest, index, at),
+                "policy": views.policy_named(policy),
+                "published_version": index.version_at(at.valid_at.instant) or None,
+                "revisions": recorded.effects(self.answers.contests, index, board, page, adding_up),
+                "next_after": page[-1].version if len(effects) > question.limit else None,
+            },
+            "revisions",
+            views.times(at),
+        )
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
+    lines = [
+        {
+            "candidate": name,
+            "name": line["name"],
+            "from_score": before[name]["score"],
+            "to_score": line["score"],
+            "change": line["score"] - before[name]["score"],
+            "from_rank": before[name]["rank"],
+            "to_rank": line["rank"],
+        }
+        for name, line in after.items()
+    ]
+    return sorted(lines, key=lambda line: (-line["change"], line["to_rank"], line["candidate"]))

@@ -1,0 +1,177 @@
+"""What the API answers with, as JSON values."""
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any
+
+from services.api.answers.moments import Moment
+from services.api.engine.index import Index
+from services.api.live.listing import Listed
+from shared.domain.contest import Candidate, Contest
+from shared.domain.endorsement import Endorsement
+from shared.domain.events import Recorded
+from shared.domain.policies import Policy
+from shared.domain.times import day_in, format_instant
+from shared.storage.codec import facts, public_type, type_of
+
+_MICROSECONDS_PER_DAY = 86_400_000_000
+
+
+def contest(listed: Listed) -> dict[str, Any]:
+    """A contest with its candidates, and why it does not go on, if it does not."""
+    found, parked = listed.contest, listed.parked
+    return {
+        "contest": found.id,
+        "title": found.title,
+        "timezone": found.timezone,
+        "clock": found.clock,
+        "opened_at": found.opened_at,
+        "version": listed.version,
+        "generation": listed.generation,
+        "history": listed.history,
+        "known_at": format_instant(listed.known_at),
+        "parked": None
+        if parked is None
+        else {"version": parked.version, "reason": parked.reason, "since": format_instant(parked.since)},
+        "candidates": candidates(found),
+    }
+
+
+def candidates(found: Contest) -> list[dict[str, Any]]:
+    """The candidates in the order of their entry."""
+    return [candidate(one) for one in found.candidates.values()]
+
+
+def candidate(one: Candidate) -> dict[str, Any]:
+    """One candidate."""
+    return {
+        "candidate": one.id,
+        "name": one.name,
+        "party": one.party,
+        "entered_at": one.entered_at,
+        "withdrew_at": one.withdrew_at,
+    }
+
+
+def policy(one: Policy) -> dict[str, Any]:
+    """A policy with its weights."""
+    return {
+        **policy_named(one),
+        "weights": {category: _number(weight) for category, weight in one.weights.items()},
+        "default": _number(one.default),
+        "member_weights": {category: _number(weight) for category, weight in one.member_weights.items()},
+        "available": dict(one.available),
+    }
+
+
+def policy_named(one: Policy) -> dict[str, Any]:
+    """Which policy an answer is under."""
+    return {"id": one.id, "version": one.version, "title": one.title, "source": one.source}
+
+
+def _number(weight: Decimal) -> int | Decimal:
+    return int(weight) if weight == weight.to_integral_value() else weight
+
+
+def moment(found: Contest, index: Index, at: Moment) -> dict[str, Any]:
+    """What every answer about a moment says of its contest."""
+    return {
+        "contest": found.id,
+        "title": found.title,
+        "clock": found.clock,
+        "version": at.version,
+        "generation": index.generation,
+    }
+
+
+def times(at: Moment) -> dict[str, dict[str, str | None]]:
+    """A moment's times, as asked and as instants."""
+    return {"valid_at": at.valid_at.view(), "known_at": at.known_at.view()}
+
+
+def when(at: Moment) -> dict[str, Any]:
+    """One of the moments that are compared."""
+    return {"version": at.version, **times(at)}
+
+
+def point(at: int, zone: str, step: str) -> dict[str, Any]:
+    """When a point of a timeline is: the instant and, where it ends one, the day."""
+    if step == "change":
+        return {"at": format_instant(at)}
+    return {"at": format_instant(at), "day": day_in(at, zone)}
+
+
+def risk(
+    points: Callable[[int], int | Decimal],
+    day: int,
+    zone: str,
+    settled_at: int | None,
+    told: Iterable[tuple[str, int, int]],
+) -> dict[str, Any]:
+    """What was published of one day, what is known of it now, and when that was settled.
+
+    `told` has each candidate with the units that were published and those known now.
+    """
+    moved = {
+        candidate: {"published": points(was), "now": points(becomes), "moved": points(becomes - was)}
+        for candidate, was, becomes in told
+        if was != becomes
+    }
+    return {
+        "day": day_in(day, zone),
+        "settled_at": None if settled_at is None else format_instant(settled_at),
+        "settled_after_days": days_between(day, settled_at),
+        "moved": moved,
+    }
+
+
+def days_between(day: int, settled_at: int | None) -> float | None:
+    """How long it took to settle, in days; None where nothing was learned later."""
+    return None if settled_at is None else round((settled_at - day) / _MICROSECONDS_PER_DAY, 2)
+
+
+def risk_summary(furthest: list[int | Decimal], settled_after: Iterable[float | None]) -> dict[str, Any]:
+    """How often and how far figures moved, and how long they took to settle. `furthest` rises."""
+    settled = sorted(days for days in settled_after if days is not None)
+    return {
+        "days": len(furthest),
+        "days_moved": sum(1 for one in furthest if one),
+        "furthest_move": {"median": _at(furthest, 0.5), "p90": _at(furthest, 0.9), "most": _at(furthest, 1)},
+        "settled_after_days": {
+            "median": _at(settled, 0.5),
+            "p90": _at(settled, 0.9),
+            "most": _at(settled, 1),
+        },
+    }
+
+
+def _at(ordered: list[Any], share: float) -> Any:
+    """The value below or at which this share of the ordered values lies."""
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else None
+
+
+def endorsement(one: Endorsement) -> dict[str, Any]:
+    """One endorsement."""
+    return {
+        "endorsement": one.id,
+        "endorser": one.endorser,
+        "candidate": one.candidate,
+        "category": one.category,
+        "members": one.members,
+        "announced_at": one.announced_at,
+        "retracted_at": one.retracted_at,
+        "struck": one.struck,
+        "first_version": one.first_version,
+        "version": one.version,
+    }
+
+
+def event(recorded: Recorded) -> dict[str, Any]:
+    """One event of the log."""
+    return {
+        "version": recorded.version,
+        "id": recorded.id,
+        "type": public_type(type_of(recorded.event)),
+        "known_at": format_instant(recorded.known_at),
+        "event": facts(recorded.event),
+    }

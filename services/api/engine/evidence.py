@@ -1,0 +1,88 @@
+"""Which events make the difference between two moments, or changed the picture of one day. Pure."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from services.api.engine.boards import Board
+from services.api.engine.columns import Ints
+from services.api.engine.index import Seen
+
+# By channel, whose score it counts for and how much.
+Places = dict[int, tuple[int, int]]
+
+
+class Effect(NamedTuple):
+    """What one version does to the scores, in the policy's units by the candidate's place on the board."""
+
+    version: int
+    units: dict[int, int]
+
+
+class Moment(NamedTuple):
+    """What is compared: the postings of versions up to `version` that count at `valid_at`."""
+
+    valid_at: int
+    version: int
+
+
+def between(seen: Seen, board: Board, before: Moment, after: Moment, limit: int) -> list[Effect]:
+    """The first `limit` versions whose postings count at one moment only, and change a score by that."""
+    rows = seen.rows
+    was, becomes = (
+        (rows.versions <= one.version) & (rows.valid_ats <= one.valid_at) for one in (before, after)
+    )
+    found = (was != becomes).nonzero()[0]
+    return _first(seen, board, found, np.where(becomes[found], 1, -1), limit)
+
+
+def about(seen: Seen, board: Board, valid_at: int, after: int, limit: int) -> list[Effect]:
+    """The first `limit` versions after one that changed a score of a valid time."""
+    rows = seen.rows
+    begin = rows.upto(after)
+    found = begin + (rows.valid_ats[begin:] <= valid_at).nonzero()[0]
+    return _first(seen, board, found, np.ones(len(found), np.int64), limit)
+
+
+def _first(seen: Seen, board: Board, found: Ints, signs: Ints, limit: int) -> list[Effect]:
+    """Their effects, version by version, until there are `limit`."""
+    places = board.places(seen.width)
+    counts = np.zeros(seen.width, np.bool_)
+    counts[[channel for channel, (_, weight) in places.items() if weight]] = True
+    signs = signs[counts[seen.rows.channels[found]]]
+    found = found[counts[seen.rows.channels[found]]]
+    versions = seen.rows.versions[found]
+    effects: list[Effect] = []
+    begin = 0
+    while begin < len(found) and len(effects) < limit:
+        # Up to the end of a version: its postings may cancel each other.
+        last = versions[min(begin + max(4 * limit, _AT_LEAST), len(found)) - 1]
+        end = int(versions.searchsorted(last, "right"))
+        effects += _effects(seen, places, found[begin:end], signs[begin:end])
+        begin = end
+    return effects[:limit]
+
+
+# Postings that are looked at one by one before it is seen whether they were enough.
+_AT_LEAST = 100
+
+
+def _effects(seen: Seen, places: Places, found: Ints, signs: Ints) -> list[Effect]:
+    rows = seen.rows
+    effects: dict[int, dict[int, int]] = {}
+    for version, channel, weight, sign in zip(
+        rows.versions[found].tolist(),
+        rows.channels[found].tolist(),
+        rows.weights[found].tolist(),
+        signs.tolist(),
+        strict=True,
+    ):
+        place = places.get(channel)
+        if place is not None:
+            units = effects.setdefault(version, {})
+            units[place[0]] = units.get(place[0], 0) + sign * weight * place[1]
+    return [
+        Effect(version, changed)
+        for version, units in effects.items()
+        if (changed := {candidate: one for candidate, one in units.items() if one})
+    ]

@@ -1,0 +1,235 @@
+"""The index of one contest: what its ledger says, arranged to answer for any version and valid time. Pure."""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, NamedTuple
+
+import orjson
+
+from services.api.engine.columns import Columns, Ints
+from services.api.engine.states import NEVER, State, States, digest
+from services.api.engine.timetravel import Cells, Row, Rows, Sums
+from shared.domain.book import Cell, Totals
+from shared.domain.contest import Contest
+from shared.domain.postings import Posting, may_stand_for
+from shared.domain.times import is_certain, start_of
+from shared.storage.codec import decode_contest, decode_endorsement
+from shared.storage.history import NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One entry of the ledger: a version's postings with the cells' totals after them, and its subject's new state."""
+
+    version: int
+    known_at: int
+    postings: tuple[tuple[Posting, Totals], ...]
+    contest: bytes | None
+    endorsement: bytes | None
+    # 16 hexadecimal digits; '' counts as none.
+    history: str = ""
+
+
+class Seen(NamedTuple):
+    """A contest's postings as they are now, for another thread to read while the index goes on.
+
+    `known_ats` are those of versions 1, 2, 3 …; `width` is the number of channels.
+    """
+
+    rows: Rows
+    known_ats: Ints
+    width: int
+
+
+class Counted(NamedTuple):
+    """Sums by channel at one moment. The truth lies between `counted - doubt` and `counted + possible`."""
+
+    counted: Ints
+    doubt: Ints | None
+    possible: Ints | None
+
+
+_serial = count(1)
+# What Python's objects take, nearly: of an index without anything, a contest's version, each of its candidates, the
+# totals of a cell, and what an endorsement of uncertain date leaves open.
+_EMPTY_BYTES, _CONTEST_BYTES, _CANDIDATE_BYTES = 12_000, 1000, 100
+_TOTALS_BYTES, _OPEN_BYTES = 200, 500
+
+
+class Index:
+    """Everything that a contest's ledger says up to `version`. Grows by appending."""
+
+    def __init__(self, contest_id: str, generation: int) -> None:
+        self.contest_id = contest_id
+        self.generation = generation
+        self.version, self.history = 0, NOTHING
+        # Tells this index from every other one of the process, also from a later one of the same contest.
+        self.serial = next(_serial)
+        self.cells = Cells()
+        self.sums = Sums()
+        self.states = States()
+        # From then on nothing changes in valid time: the last posting's or withdrawal's.
+        self.latest_valid_at = 0
+        # Before then nothing counted, whatever was known.
+        self.earliest_valid_at = NEVER
+        self._known_ats = Columns(1)
+        self._histories = Columns(1)
+        self._contests: list[tuple[int, Contest]] = []
+        self._contests_bytes = 0
+        self._totals: dict[Cell, Totals] = {}
+        # What uncertain dates leave open, and for each endorsement with one what it put there.
+        self._doubt, self._possible = Sums(), Sums()
+        self._open: dict[int, tuple[tuple[Posting, ...], tuple[Posting, ...]]] = {}
+
+    def append(self, entry: LedgerEntry) -> None:
+        """Takes in the next entry. Raises `ValueError` on a gap, or if the counts do not add up."""
+        if entry.version != self.version + 1:
+            raise ValueError(f"ledger of {self.contest_id}: version {entry.version} follows {self.version}")
+        self._post(entry)
+        if entry.contest is not None:
+            self._take_contest(entry.version, decode_contest(entry.contest))
+        if entry.endorsement is not None:
+            self._take_endorsement(entry, entry.endorsement)
+        self._known_ats.append((entry.known_at,))
+        self._histories.append((_signed(entry.history),))
+        self.version, self.history = entry.version, entry.history
+
+    def known_at(self, version: int) -> int:
+        """When a version became known. `version` is at least 1."""
+        return int(self._known_ats.settle()[0, version - 1])
+
+    def history_at(self, version: int) -> str:
+        """The history that a version ends, which tells it from the same version of another log; of 0, the empty one."""
+        if version == self.version:
+            return self.history
+        if version == 0:
+            return NOTHING
+        return f"{int(self._histories.settle()[0, version - 1]) % 2**64:016x}"
+
+    def version_at(self, known_at: int) -> int:
+        """The last version known at an instant, 0 if none was."""
+        return int(self._known_ats.settle()[0].searchsorted(known_at, "right"))
+
+    def known_ats(self, versions: Ints) -> Ints:
+        """When each of these versions became known."""
+        found: Ints = self._known_ats.settle()[0][versions - 1]
+        return found
+
+    def at(self, valid_at: int, version: int) -> Counted:
+        """What counts at a valid time, as versions up to `version` tell."""
+        return Counted(
+            self._sums(self.sums, valid_at, version),
+            self._sums(self._doubt, valid_at, version) if self._doubt.width else None,
+            self._sums(self._possible, valid_at, version) if self._possible.width else None,
+        )
+
+    def changed_since(self, valid_at: int, version: int, then: Ints) -> bool:
+        """Whether later versions changed what `version` told of a valid time: `then`."""
+        return version < self.version and self.sums.differs(valid_at, version, then)
+
+    def contest(self, version: int) -> Contest:
+        """The contest and its candidates as of a version. `version` is at least 1."""
+        return self._contests[bisect_right(self._contests, version, key=_first) - 1][1]
+
+    def seen(self) -> Seen:
+        """The postings as they are now."""
+        return Seen(self.sums.rows, self._known_ats.settle()[0], self.sums.width)
+
+    @property
+    def due(self) -> bool:
+        """Whether there is enough to seal."""
+        return self.sums.due
+
+    def settle(self) -> None:
+        """Makes ready for `seal`: all that was appended can be read by another thread."""
+        for sums in (self.sums, self._doubt, self._possible):
+            _ = sums.rows
+
+    def seal(self) -> None:
+        """Arranges what is due; may run in a thread of its own."""
+        for sums in (self.sums, self._doubt, self._possible):
+            sums.seal()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, nearly."""
+        sums = self.sums.nbytes + self._doubt.nbytes + self._possible.nbytes
+        arrays = sums + self.states.nbytes + self._known_ats.nbytes + self._histories.nbytes
+        cells = self.cells.nbytes + _TOTALS_BYTES * len(self._totals)
+        return arrays + cells + _OPEN_BYTES * len(self._open) + self._contests_bytes + _EMPTY_BYTES
+
+    def _sums(self, sums: Sums, valid_at: int, version: int) -> Ints:
+        if version >= self.version:
+            return sums.latest(valid_at)
+        return sums.at(valid_at, version)
+
+    def _post(self, entry: LedgerEntry) -> None:
+        for posting, _ in entry.postings:
+            cell = posting.candidate, posting.category
+            total, members = self._totals.get(cell, (0, 0))
+            self._totals[cell] = total + posting.delta, members + posting.members
+            self.latest_valid_at = max(self.latest_valid_at, posting.valid_at)
+            self.earliest_valid_at = min(self.earliest_valid_at, posting.valid_at)
+        for posting, after in entry.postings:
+            if self._totals[posting.candidate, posting.category] != after:
+                raise ValueError(
+                    f"ledger of {self.contest_id}: the counts of version {entry.version} do not add up"
+                )
+        self.sums.append(entry.version, entry.known_at, self._rows(posting for posting, _ in entry.postings))
+
+    def _rows(self, postings: Iterable[Posting]) -> list[Row]:
+        rows: list[Row] = []
+        for valid_at, candidate, category, delta, members in postings:
+            channel = 2 * self.cells.number((candidate, category))
+            rows.append(Row(valid_at, channel, delta))
+            if members:
+                rows.append(Row(valid_at, channel + 1, members))
+        return rows
+
+    def _take_contest(self, version: int, contest: Contest) -> None:
+        self._contests.append((version, contest))
+        self._contests_bytes += _CONTEST_BYTES + _CANDIDATE_BYTES * len(contest.candidates)
+        opened_at = start_of(contest.opened_at, contest.timezone, "opened_at")
+        self.earliest_valid_at = min(self.earliest_valid_at, opened_at)
+        for candidate in contest.candidates.values():
+            if candidate.withdrew_at is not None:
+                withdrew_at = start_of(candidate.withdrew_at, contest.timezone, "withdrew_at")
+                self.latest_valid_at = max(self.latest_valid_at, withdrew_at)
+
+    def _take_endorsement(self, entry: LedgerEntry, stored: bytes) -> None:
+        said: dict[str, Any] = orjson.loads(stored)
+        zone = self._contests[-1][1].timezone
+        announced_at, retracted_at = said["announced_at"], said["retracted_at"]
+        begins = NEVER if said["struck"] else start_of(announced_at, zone, "announced_at")
+        ends = NEVER if retracted_at is None else start_of(retracted_at, zone, "retracted_at")
+        cell = self.cells.number((said["candidate"], said["category"]))
+        first = said["first_version"]
+        self.states.append(
+            State(
+                entry.version, first, cell, begins, ends, digest(said["id"]), digest(said["endorser"]["id"])
+            )
+        )
+        certain = is_certain(announced_at) and (retracted_at is None or is_certain(retracted_at))
+        if not certain or first in self._open:
+            self._leave_open(entry, first, stored, zone)
+
+    def _leave_open(self, entry: LedgerEntry, first: int, stored: bytes, zone: str) -> None:
+        """Posts the difference in what an endorsement's uncertain dates leave open."""
+        was = self._open.get(first, ((), ()))
+        becomes = self._open[first] = may_stand_for(decode_endorsement(stored), zone)
+        for posting in (*becomes[0], *becomes[1]):
+            self.latest_valid_at = max(self.latest_valid_at, posting.valid_at)
+            self.earliest_valid_at = min(self.earliest_valid_at, posting.valid_at)
+        for sums, before, after in zip((self._doubt, self._possible), was, becomes, strict=True):
+            reversed_ = [one._replace(delta=-one.delta, members=-one.members) for one in before]
+            sums.append(entry.version, entry.known_at, self._rows([*reversed_, *after]))
+
+
+def _signed(history: str) -> int:
+    return int.from_bytes(bytes.fromhex(history), "big", signed=True)
+
+
+def _first(pair: tuple[int, object]) -> int:
+    return pair[0]

@@ -1,0 +1,1 @@
+"""Contests in memory, kept up with their ledgers, and who waits for their changes."""

@@ -1,0 +1,1 @@
+"""Following changes: from any place on, and told as they come."""

@@ -1,0 +1,179 @@
+"""Places in the changes streams, and reading what lies between one of them and where live changes begin."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from services.api.live.hub import Change, Histories, change_of, reset_of
+from services.api.live.reading import Stride
+from shared.domain.errors import Gone, Invalid
+from shared.storage.streams import Entry
+
+# Source: Redis, Streams: an entry's id is two 64-bit numbers, the second one 0 where it is left out.
+_PLACE = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?")
+_END_OF_NUMBERS = 2**64
+
+# Of contests, while a stretch is read.
+_HISTORIES_KEPT = 1000
+
+Position = tuple[int, int]
+
+
+def position(place: str) -> Position:
+    """A place as numbers. Raises `ValueError`."""
+    found = _PLACE.fullmatch(place)
+    if found is None:
+        raise ValueError(place)
+    at = int(found[1]), int(found[2] or 0)
+    if max(at) >= _END_OF_NUMBERS:
+        raise ValueError(place)
+    return at
+
+
+_BEFORE_ALL = 0, 0
+
+
+class StreamReset(Gone):
+    """The changes stream was lost or replaced since an answer gave this place of it."""
+
+    code = "reset"
+    title = "History reset"
+
+    def __init__(self, field: str, cursor: str, place: str) -> None:
+        super().__init__(
+            field,
+            cursor[:200],
+            f"the stream of all changes was lost or replaced: it never had {place}",
+            "follow each contest with /v1/contests/{contest}/changes, which says whether what you have of it holds, "
+            "and then begin anew without `after`",
+        )
+
+
+class Cursor:
+    """A place in each partition's stream, as a client gave it under the name of `field`. Raises `Invalid`."""
+
+    def __init__(self, field: str, text: str, streams: list[str]) -> None:
+        self.field, self.text = field, text
+        places = text.split(",")
+        if len(places) != len(streams):
+            raise self._invalid(f"it has {len(places)} places, and this deployment {len(streams)} partitions")
+        self.places = {stream: self._place(place) for stream, place in zip(streams, places, strict=True)}
+
+    def _place(self, place: str) -> str:
+        try:
+            milliseconds, number = position(place)
+            return f"{milliseconds}-{number}"
+        except ValueError:
+            raise self._invalid(f"{place[:50]!r} is no place in the changes") from None
+
+    def _invalid(self, why: str) -> Invalid:
+        return Invalid(
+            self.field, self.text[:200], f"{self.field}: {why}", "give `next` of an earlier answer"
+        )
+
+    def refuse(self, stream: str, info: Mapping[str, Any] | None, there: bool) -> None:
+        """Returns if its stream goes on behind it without a gap; `there` says whether an entry has this place.
+
+        Raises `Gone`, `Reset` if it is of a stream that was lost, and `Invalid` if the stream ends before.
+        """
+        place = self.places[stream]
+        if info is None and position(place) > _BEFORE_ALL:
+            raise StreamReset(self.field, self.text, place)
+        last = "0-0" if info is None else info["last-generated-id"].decode()
+        if position(place) > position(last):
+            raise self._invalid(f"{place} lies behind the last change, {last}")
+        if (oldest := lost(place, info)) is not None:
+            raise gone(self.field, self.text, place, oldest)
+        if not there and place != last and position(place) > _BEFORE_ALL:
+            raise StreamReset(self.field, self.text, place)
+
+
+def gone(field: str, cursor: str, place: str, oldest: str) -> Gone:
+    """The refusal of a place from which on changes are not kept any more."""
+    return Gone(
+        field,
+        cursor[:200],
+        f"changes of all contests are kept back to {oldest}, and you stand at {place}",
+        "follow each contest with /v1/contests/{contest}/changes?from_version=…, which reaches back to the "
+        "first version, or begin anew without `after`",
+    )
+
+
+def lost(place: str, info: Mapping[str, Any] | None) -> str | None:
+    """The oldest place that is kept, if something behind this one may not be."""
+    if info is None:
+        return None
+    first = info["first-entry"]
+    trimmed = info["entries-added"] > info["length"]
+    oldest: str = (first[0] if first else info["last-generated-id"]).decode()
+    return oldest if trimmed and position(place) < position(oldest) else None
+
+
+async def look(redis: Redis, stream: str) -> Mapping[str, Any] | None:
+    """What the server says of a stream; None if there is none."""
+    try:
+        return cast(Mapping[str, Any], await redis.xinfo_stream(stream))
+    except ResponseError as error:
+        if "no such key" in str(error):
+            return None
+        raise
+
+
+async def is_there(redis: Redis, stream: str, place: str) -> bool:
+    """Whether a stream has an entry at a place."""
+    return bool(await redis.xrange(stream, place, place))
+
+
+class Lost(Exception):
+    """What comes next was dropped from the stream while it was read."""
+
+
+class Stretch:
+    """What lies in the streams behind some places, read piece by piece; never more than a piece is held."""
+
+    def __init__(self, redis: Redis, places: Mapping[str, str]) -> None:
+        self._redis = redis
+        self._places = dict(places)
+        self._stride = Stride()
+        self._histories = Histories(_HISTORIES_KEPT)
+
+    @property
+    def cursor(self) -> str:
+        """The last entry of each stream that was read."""
+        return ",".join(self._places.values())
+
+    async def next(self, upto: Mapping[str, str], most: int) -> list[Change]:
+        """The next changes, of one stream, at most so many; none if all up to these places were read. Raises `Lost`."""
+        for stream, end in upto.items():
+            while position(self._places[stream]) < position(end):
+                entries = await self._entries(stream, end, min(most, self._stride.count))
+                if entries:
+                    return self._changes(stream, entries)
+                self._places[stream] = end
+        return []
+
+    async def _entries(self, stream: str, end: str, count: int) -> list[Entry]:
+        place = self._places[stream]
+        # With the entry that was read last: where it is still there, nothing behind it is missing.
+        found = cast(list[Entry], await self._redis.xrange(stream, place, end, count + 1))
+        if found and found[0][0] == place.encode():
+            return found[1:]
+        if lost(place, await look(self._redis, stream)) is not None:
+            raise Lost
+        return found[:count]
+
+    def _changes(self, stream: str, entries: list[Entry]) -> list[Change]:
+        changes: list[Change] = []
+        for entry in entries:
+            before = self.cursor
+            change = change_of(entry, ",".join({**self._places, stream: entry[0].decode()}.values()))
+            if self._histories.breaks(change):
+                changes.append(reset_of(change.contest, change.version, change.history, before))
+                break  # and it is read again
+            self._places[stream] = entry[0].decode()
+            changes.append(change)
+        self._stride.took(len(changes), sum(len(one.event) for one in changes))
+        return changes

@@ -1,0 +1,1 @@
+"""The API's HTTP: routes, and replies with their headers."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from services.supervisor.embedded import embedded_valkey
+from services.local.embedded import embedded_valkey
 from tests.servers import PROJECT, container_valkey, engine_answers, missing
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import BusyLoadingError, RedisError
 
-from services.supervisor.embedded import program
+from services.local.embedded import program
 from tests.running import free_port
 from tests.servers import DURABLE, eventually
 

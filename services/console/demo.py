@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 from services.console import output
 from services.console.client import PARTLY, Client, Failed
-from services.demo import race
-from services.supervisor.app import Stopped, Supervisor, stopped_by_signals
-from services.supervisor.embedded import CannotStart
+from services.local import race
+from services.local.embedded import CannotStart
+from services.local.supervisor import Stopped, Supervisor, stopped_by_signals
 from shared.runtime.log_lines import STANDARD_ERROR, LogLines, writer
 
 _STANDINGS = f"/v1/contests/{race.CONTEST}/standings"

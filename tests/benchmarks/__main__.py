@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from services.supervisor.embedded import embedded_valkey
+from services.local.embedded import embedded_valkey
 from tests.benchmarks import crowding, engine, folding, following, reading, reliability, scaling, writing
 from tests.benchmarks.load import CONNECTIONS
 from tests.running import free_port

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from services.supervisor.embedded import command, locked, socket_for, url_of
+from services.local.embedded import command, locked, socket_for, url_of
 from tests.chaos.subscriber import KINDS
 from tests.running import free_port
 

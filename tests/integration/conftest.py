@@ -7,8 +7,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from services.demo import race
-from services.supervisor.embedded import embedded_valkey
+from services.local import race
+from services.local.embedded import embedded_valkey
 from tests.running import NDJSON, Standings, standings
 
 _numbers = itertools.count(1)

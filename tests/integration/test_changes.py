@@ -15,7 +15,7 @@ import orjson
 import pytest
 from redis import Redis
 
-from services.demo import race
+from services.local import race
 from tests.running import NDJSON, Standings, service, standings
 from tests.servers import eventually
 from tests.unit.test_asyncapi import DOCUMENT, validator

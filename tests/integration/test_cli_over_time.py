@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from services.demo import race
+from services.local import race
 from tests.integration.test_cli import Shell
 from tests.running import Standings
 

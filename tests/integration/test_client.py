@@ -15,7 +15,7 @@ import pytest
 import uvloop
 from redis import Redis
 
-from services.demo import race
+from services.local import race
 from standings.client import (
     AsyncClient,
     Change,

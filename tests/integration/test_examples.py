@@ -14,7 +14,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from services.demo import race
+from services.local import race
 from tests.integration.test_changes import CHANGES, announced, followed
 from tests.integration.test_webhooks import register, webhooks
 from tests.receivers import receiver

@@ -14,8 +14,8 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from services.supervisor.app import is_ready
-from services.supervisor.embedded import url_of
+from services.local.embedded import url_of
+from services.local.supervisor import is_ready
 from tests.running import free_port
 from tests.servers import PROJECT, eventually
 from tests.valkeys import Server

@@ -10,7 +10,7 @@ from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from services.demo import race
+from services.local import race
 from tests.integration.test_over_time import BASE, DAY
 from tests.running import Standings
 

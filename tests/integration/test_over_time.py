@@ -6,7 +6,7 @@ import httpx
 import orjson
 import pytest
 
-from services.demo import race
+from services.local import race
 from tests.running import Standings
 
 BASE = f"/v1/contests/{race.CONTEST}"

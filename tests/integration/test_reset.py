@@ -10,7 +10,7 @@ from redis import Redis
 
 from services.console.client import Client
 from services.console.doctor import examine
-from services.supervisor.embedded import embedded_valkey
+from services.local.embedded import embedded_valkey
 from standings.client import Client as APIClient
 from standings.client import LocalCopy, Reset
 from tests.receivers import receiver

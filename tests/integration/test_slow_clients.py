@@ -13,7 +13,7 @@ import httpx
 import orjson
 import pytest
 
-from services.supervisor.embedded import embedded_valkey
+from services.local.embedded import embedded_valkey
 from standings.client import AsyncClient, Client
 from tests.running import NDJSON, Standings, standings
 from tests.servers import eventually

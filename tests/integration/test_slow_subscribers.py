@@ -227,7 +227,7 @@ def test_junk_for_a_place_is_refused_by_name(apis: dict[int, Service], junk: str
 @pytest.fixture(scope="module")
 def apis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Service]]:
     """APIs over servers of their own, by how many partitions they have."""
-    from services.supervisor.embedded import embedded_valkey
+    from services.local.embedded import embedded_valkey
 
     with ExitStack() as stack:
         yield {

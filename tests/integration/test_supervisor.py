@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from services.supervisor import embedded
-from services.supervisor.app import HOST, CannotStart, Stopped, Supervisor, is_ready, run
-from services.supervisor.embedded import embedded_valkey, locked
-from services.supervisor.guard import left_over
-from services.supervisor.processes import Backoff, Child, Command, Guard, Log, stop
+from services.local import embedded
+from services.local.embedded import embedded_valkey, locked
+from services.local.guard import left_over
+from services.local.processes import Backoff, Child, Command, Guard, Log, stop
+from services.local.supervisor import HOST, CannotStart, Stopped, Supervisor, is_ready, run
 from tests.servers import PROJECT, eventually
 
 SCORER = "import os, signal; print('pid', os.getpid()); signal.pause()"
@@ -53,7 +53,7 @@ REFUSING: Mapping[str, Sequence[str]] = {
 RUN = """
 import sys
 from pathlib import Path
-from services.supervisor.app import run
+from services.local.supervisor import run
 from tests.integration.test_supervisor import STAND_INS
 sys.exit(run(Path(sys.argv[1]), 0, 0, None, lambda line: print(line, flush=True), STAND_INS))
 """

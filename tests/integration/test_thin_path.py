@@ -10,7 +10,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from services.api.app import create_app
-from services.demo import race
+from services.local import race
 from shared.runtime.settings import Settings
 from tests.integration.test_over_time import BASE
 from tests.running import Standings

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from services.api.app import Api, create_app
-from services.demo import race
+from services.local import race
 from shared.runtime.settings import Settings
 from tests.integration.test_slow_subscribers import MB, memory
 from tests.running import Standings, service

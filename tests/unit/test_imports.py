@@ -128,8 +128,8 @@ def test_every_part_is_looked_at() -> None:
         ("services.scorer.app", "from services.cli import main", "imports services.cli"),
         (
             "services.ingest.app",
-            "def f():\n    from services.supervisor import app",
-            "imports services.supervisor",
+            "def f():\n    from services.local import supervisor",
+            "imports services.local.supervisor",
         ),
         ("standings.client.sync", "from shared.storage import codec", "imports shared.storage.codec"),
         ("shared.storage.log", "key = 'standings:{p00}:wake'", "line 1 spells a key"),

@@ -22,7 +22,7 @@ def run(
     ] = None,
 ) -> None:
     """Run everything on this machine until Ctrl-C."""
-    from services.supervisor.app import run as run_all
+    from services.local.supervisor import run as run_all
     from shared.runtime.log_lines import STANDARD_OUTPUT, writer
 
     raise typer.Exit(run_all(data, api_port, ingest_port, redis_url, writer(STANDARD_OUTPUT)))

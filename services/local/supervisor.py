@@ -12,9 +12,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.supervisor import embedded
-from services.supervisor.embedded import CannotStart
-from services.supervisor.processes import Backoff, Child, Command, Guard, Log, stop
+from services.local import embedded
+from services.local.embedded import CannotStart
+from services.local.processes import Backoff, Child, Command, Guard, Log, stop
 from shared.runtime.log_lines import STANDARD_OUTPUT, LogLines
 
 HOST = "127.0.0.1"

@@ -13,8 +13,8 @@ from signal import SIGKILL, SIGTERM, Signals
 from types import TracebackType
 from typing import IO
 
-from services.supervisor import guard
-from services.supervisor.guard import signal_group
+from services.local import guard
+from services.local.guard import signal_group
 
 STOP_GRACE_SECONDS = 10.0
 _COLOURS = {"valkey": 35, "ingest": 32, "scorer": 33, "api": 36}

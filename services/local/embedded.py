@@ -16,7 +16,7 @@ from urllib.parse import quote
 from redis import Redis
 from redis.exceptions import RedisError
 
-from services.supervisor.processes import Backoff, Child, Command, Guard, Log, stop
+from services.local.processes import Backoff, Child, Command, Guard, Log, stop
 
 # Source: unix(7), sun_path: 108 bytes on Linux, 104 on macOS, with the final zero.
 LONGEST_SOCKET_PATH_BYTES = 100

@@ -1,1 +1,0 @@
-"""A simulated race for trying Standings out."""

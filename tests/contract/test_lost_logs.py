@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 from redis.exceptions import ResponseError
 
-from services.archive.moving import Mover
+from services.backups.moving import Mover
 from services.scorer.consume import Unfoldable
 from services.scorer.rebuild import Rebuild
 from shared.domain.errors import EndorsementIdTaken, UnreadableEvent

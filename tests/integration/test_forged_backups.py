@@ -9,8 +9,8 @@ import orjson
 import pytest
 from redis import Redis
 
-from services.archive.app import create_app
-from services.archive.backup import Backups
+from services.backups.app import create_app
+from services.backups.backup import Backups
 from shared.runtime.settings import Settings
 from tests import backups
 from tests.backups import announcement, log, opening, packed

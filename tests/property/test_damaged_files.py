@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from services.archive.files import Unusable
-from services.archive.reading import checked
+from services.backups.files import Unusable
+from services.backups.reading import checked
 from services.ingest.importers import fivethirtyeight
 from services.ingest.importers.rows import TooManyBadRows
 from services.ingest.importers.table import read_csv, read_ndjson

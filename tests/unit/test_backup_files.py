@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from services.archive import reading
-from services.archive.files import Unusable
-from services.archive.reading import checked
+from services.backups import reading
+from services.backups.files import Unusable
+from services.backups.reading import checked
 from tests.backups import announcement, lines, log, packed
 from tests.measured import megabytes_more
 
 _IMPORTS = """
 from pathlib import Path
-from services.archive.files import Unusable
-from services.archive.reading import checked
+from services.backups.files import Unusable
+from services.backups.reading import checked
 """
 _CHECK = """
 try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SERVICES = ("services.ingest", "services.scorer", "services.api", "services.archive", "services.webhooks")
+SERVICES = ("services.ingest", "services.scorer", "services.api", "services.backups", "services.webhooks")
 ON_TOP = ("services.cli", "services.console", "services.demo", "services.supervisor")
 # What reaches outside the process, tells the time or draws at random: everything the domain does without.
 # fmt: off

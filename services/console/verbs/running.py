@@ -128,7 +128,7 @@ def verify(file: File, json: Json = False) -> None:
 @app.command()
 def archive(contests: Annotated[list[str], typer.Argument(metavar="CONTEST…")], json: Json = False) -> None:
     """Move contests' old versions out of Redis to the directory of STANDINGS_ARCHIVE; they are answered as before."""
-    from services.archive.app import archive_main
+    from services.backups.app import archive_main
     from services.console import archiving
 
     moved: list[dict[str, object]] = []
@@ -139,7 +139,7 @@ def archive(contests: Annotated[list[str], typer.Argument(metavar="CONTEST…")]
 
 
 def _archive(verb: str, file: Path, json: bool) -> None:
-    from services.archive.app import main
+    from services.backups.app import main
     from services.console import archiving
 
     with archiving.progress(verb) as seen:

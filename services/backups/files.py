@@ -15,7 +15,7 @@ from typing import IO, Any, NamedTuple, cast
 
 import orjson
 
-from services.archive.entries import Entry
+from services.backups.entries import Entry
 
 FORMAT = 1
 _COMPRESSION = 6

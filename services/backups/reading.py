@@ -11,10 +11,10 @@ from typing import Any, BinaryIO, Final
 
 import orjson
 
-from services.archive.entries import Entry, Follows, entry_of
-from services.archive.facts import Wrong
-from services.archive.files import FORMAT, Section, Unusable
-from services.archive.seen import seen
+from services.backups.entries import Entry, Follows, entry_of
+from services.backups.facts import Wrong
+from services.backups.files import FORMAT, Section, Unusable
+from services.backups.seen import seen
 from shared.domain.ids import is_slug
 from shared.runtime.files import opened
 from shared.values.text import sentence

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import orjson
 
-from services.archive.files import placed
+from services.backups.files import placed
 from shared.domain.ids import is_slug
 from shared.projection.projections import Projections
 from shared.storage.archive import Archive, Record, file_name

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from services.archive.entries import Entry, Follows
-from services.archive.facts import Wrong
-from services.archive.files import Unusable, Writer, written
-from services.archive.reading import Backup, checked
+from services.backups.entries import Entry, Follows
+from services.backups.facts import Wrong
+from services.backups.files import Unusable, Writer, written
+from services.backups.reading import Backup, checked
 from shared.domain.errors import UnreadableEvent
 from shared.domain.ids import is_slug
 from shared.storage.keys import POLICIES, ContestKeys

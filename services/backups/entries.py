@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from services.archive.facts import Wrong, refuse_facts
+from services.backups.facts import Wrong, refuse_facts
 from shared.domain.errors import UnreadableEvent, UnreadableTime
 from shared.domain.events import ContestOpened, Event
 from shared.domain.times import start_of, was_time_zone

@@ -7,7 +7,7 @@ import httpx
 import orjson
 import pytest
 
-from services.console.client import Client, Failed
+from services.cli.client import Client, Failed
 from tests.running import Service, service
 
 HEADERS = {"content-type": "application/x-ndjson"}

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 import orjson
 from redis import Redis
 
-from services.console.client import Client, Failed
-from services.console.doctor import compare
+from services.cli.client import Client, Failed
+from services.cli.doctor import compare
 from tests.integration.test_cli import Shell
 from tests.integration.test_parked import endorsed, opened
 from tests.running import Standings, standings

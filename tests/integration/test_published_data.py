@@ -9,8 +9,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from services.ingest.importers import fivethirtyeight, snapshots
-from services.ingest.importers.snapshots import Mode
+from services.cli.importers import fivethirtyeight, snapshots
+from services.cli.importers.snapshots import Mode
 from tests.running import NDJSON, Standings
 
 pytestmark = pytest.mark.shared_data

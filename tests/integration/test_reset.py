@@ -8,8 +8,8 @@ import pytest
 from httpx_sse import EventSource, ServerSentEvent
 from redis import Redis
 
-from services.console.client import Client
-from services.console.doctor import examine
+from services.cli.client import Client
+from services.cli.doctor import examine
 from services.local.embedded import embedded_valkey
 from standings.client import Client as APIClient
 from standings.client import LocalCopy, Reset

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from services.backups.files import Unusable
 from services.backups.reading import checked
-from services.ingest.importers import fivethirtyeight
-from services.ingest.importers.rows import TooManyBadRows
-from services.ingest.importers.table import read_csv, read_ndjson
+from services.cli.importers import fivethirtyeight
+from services.cli.importers.rows import TooManyBadRows
+from services.cli.importers.table import read_csv, read_ndjson
 from shared.storage.archive import Archive, Record, Unarchived
 from shared.storage.archive_files import STREAMS
 from tests import archives, backups

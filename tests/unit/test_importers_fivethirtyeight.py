@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.ingest.importers.fivethirtyeight import CATEGORIES, COLUMNS, Row, known_at_of, read
-from services.ingest.importers.names import slug
-from services.ingest.importers.rows import BadRow
+from services.cli.importers.fivethirtyeight import CATEGORIES, COLUMNS, Row, known_at_of, read
+from services.cli.importers.names import slug
+from services.cli.importers.rows import BadRow
 from shared.domain.policies import FIVETHIRTYEIGHT_2020
 
 HEADER = ",".join(COLUMNS)

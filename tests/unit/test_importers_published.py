@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.importers.fivethirtyeight import Row, known_at_of, read
-from services.ingest.importers.snapshots import Mode
+from services.cli.importers.fivethirtyeight import Row, known_at_of, read
+from services.cli.importers.snapshots import Mode
 from tests.unit.test_importers_model import Ledger
 from tests.unit.test_importers_snapshots import MODES, RENDELL, run, told
 

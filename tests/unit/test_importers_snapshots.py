@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.ingest.importers.fivethirtyeight import Row
-from services.ingest.importers.snapshots import Mode, commands
+from services.cli.importers.fivethirtyeight import Row
+from services.cli.importers.snapshots import Mode, commands
 from tests.unit.test_importers_model import Ledger, listed
 
 RENDELL = Row(

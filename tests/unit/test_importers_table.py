@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from services.cli.importers.rows import BadRow
+from services.cli.importers.table import COLUMNS, Command, read_csv, read_ndjson
 from services.ingest.commands import COMMAND, Announce
-from services.ingest.importers.rows import BadRow
-from services.ingest.importers.table import COLUMNS, Command, read_csv, read_ndjson
 
 HEADER = (
     "command,id,known_at,endorsement,endorser,endorser_name,endorser_kind,position,party,place,candidate,"

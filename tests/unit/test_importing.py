@@ -7,13 +7,13 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from services.cli import app
-from services.console import importing
-from services.console.client import Client
-from services.console.importing import Import
-from services.ingest.importers import fivethirtyeight, rows
-from services.ingest.importers.rows import BadRow, TooManyBadRows
-from services.ingest.importers.table import COLUMNS, read_csv, read_ndjson
+from services.cli import importing
+from services.cli.client import Client
+from services.cli.importers import fivethirtyeight, rows
+from services.cli.importers.rows import BadRow, TooManyBadRows
+from services.cli.importers.table import COLUMNS, read_csv, read_ndjson
+from services.cli.importing import Import
+from services.cli.main import app
 
 # Nobody listens there: who sends something ends with 3.
 NOWHERE = {"STANDINGS_INGEST_URL": "http://127.0.0.1:1", "STANDINGS_API_URL": "http://127.0.0.1:1"}

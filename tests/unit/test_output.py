@@ -11,7 +11,7 @@ from tests.servers import PROJECT
 WORK = """
 import sys
 from pathlib import Path
-from services.console import archiving, output
+from services.cli import archiving, output
 with archiving.progress("backup") as seen:
     for n in range(5):
         seen("race", n)
@@ -32,7 +32,7 @@ def test_progress_and_warnings_that_cannot_be_written_end_no_work(errors: str) -
 
 
 def test_what_is_asked_for_and_cannot_be_written_is_a_failure() -> None:
-    asked = "from services.console import output\noutput.say('x')"
+    asked = "from services.cli import output\noutput.say('x')"
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-c", asked], cwd=PROJECT, stdout=full, timeout=60, check=False
@@ -42,7 +42,7 @@ def test_what_is_asked_for_and_cannot_be_written_is_a_failure() -> None:
 
 
 def test_warnings_are_on_standard_error() -> None:
-    asked = "from services.console import output\noutput.warn('x' * 200)"
+    asked = "from services.cli import output\noutput.warn('x' * 200)"
     done = subprocess.run(
         [sys.executable, "-c", asked], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False
     )

@@ -7,7 +7,7 @@ from typing import Any
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from services.console import output
+from services.cli import output
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from services.console.output import out, say
+from services.cli.output import out, say
 
 _PLOT_HEIGHT = 20
 _WIDEST_PLOT = 120

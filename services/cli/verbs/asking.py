@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from services.console.verbs.options import (
+from services.cli.verbs.options import (
     Candidates,
     Categories,
     Contest,
@@ -47,7 +47,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show the standings, now or at any point in time."""
-    from services.console import output
+    from services.cli import output
 
     path = f"/v1/contests/{contest}/{'endorsements' if endorsements else 'standings'}"
     asked: dict[str, object] = {"valid_at": valid_at, "known_at": known_at, "version": version}
@@ -82,7 +82,7 @@ def timeline(
     json: Json = False,
 ) -> None:
     """Show the scores over time, as a plot and a table."""
-    from services.console import output, over_time
+    from services.cli import output, over_time
 
     asked = _counted(policy, weights, candidate, category)
     asked |= {"axis": axis, "step": step, "from": since, "to": until}
@@ -115,7 +115,7 @@ def diff(
     json: Json = False,
 ) -> None:
     """Show who gained and who lost between two moments, and which events did it."""
-    from services.console import output, over_time
+    from services.cli import output, over_time
 
     asked = _counted(policy, weights, candidate, category)
     asked |= {"from_valid_at": since, "from_known_at": from_known_at, "from_version": from_version}
@@ -140,7 +140,7 @@ def revisions(
     json: Json = False,
 ) -> None:
     """Show how the picture of one day changed as more was learned, event by event."""
-    from services.console import output, over_time
+    from services.cli import output, over_time
 
     path = f"/v1/contests/{contest}/revisions"
     asked = {"valid_at": valid_at, **_counted(policy, weights, candidate, category)}
@@ -186,7 +186,7 @@ def export(
     json: Annotated[bool, typer.Option("--json", help="say what goes wrong as JSON")] = False,
 ) -> None:
     """Write an answer, with every page of it, to a file."""
-    from services.console import exporting
+    from services.cli import exporting
 
     asked = _counted(policy, weights, candidate, category)
     asked |= {"axis": axis, "step": step, "from": since, "to": until, "state": state}
@@ -200,7 +200,7 @@ def log(
     context: typer.Context, contest: Contest, after: int = 0, limit: int = 100, json: Json = False
 ) -> None:
     """Show a contest's events by version."""
-    from services.console import output
+    from services.cli import output
 
     with reaching(context, json) as client:
         answer = client.ask(f"/v1/contests/{contest}/events", after=after, limit=limit)
@@ -219,8 +219,8 @@ def doctor(
     json: Json = False,
 ) -> None:
     """Say whether everything works; exit code 1 if something does not."""
-    from services.console import output
-    from services.console.doctor import compare, examine
+    from services.cli import output
+    from services.cli.doctor import compare, examine
 
     if ((contests or everything) and not deep) or (contests and everything):
         raise typer.BadParameter("contests and --all belong to --deep, one or the other")

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from services.ingest.importers.names import slug
-from services.ingest.importers.rows import (
+from services.cli.importers.names import slug
+from services.cli.importers.rows import (
     MOST_COLUMNS,
     BadRow,
     Record,

@@ -9,8 +9,8 @@ from typing import Any
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from services.api.answers.documents import Document, Format, Unwritable, write
-from services.console.client import REFUSED, WRONG_USAGE, Client, Failed
-from services.console.output import err
+from services.cli.client import REFUSED, WRONG_USAGE, Client, Failed
+from services.cli.output import err
 
 # The name that an answer's rows have, and whether they come page by page.
 _ROWS = {

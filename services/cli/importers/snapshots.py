@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from services.ingest.importers.fivethirtyeight import Row
-from services.ingest.importers.matching import Listed, endorser_ids, listed
-from services.ingest.importers.writing import TABLE, Command, Writer, changes, earliest
+from services.cli.importers.fivethirtyeight import Row
+from services.cli.importers.matching import Listed, endorser_ids, listed
+from services.cli.importers.writing import TABLE, Command, Writer, changes, earliest
 from shared.domain.times import start_of
 
 Mode = Literal["mirror", "history"]

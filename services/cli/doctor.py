@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.console.client import Client, Failed
+from services.cli.client import Client, Failed
 
 # For so long a version that the API has not taken in yet is waited for.
 _WAIT_MS = 5000

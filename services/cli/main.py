@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from services.console.verbs import asking, running, telling
+from services.cli.verbs import asking, running, telling
 from shared.runtime.log_lines import open_standard_files
 
 app = typer.Typer(no_args_is_help=True, help="Endorsements, kept for good and counted at any point in time.")

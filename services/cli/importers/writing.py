@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from services.ingest.importers.fivethirtyeight import Row
-from services.ingest.importers.matching import Listed
-from services.ingest.importers.names import digest
+from services.cli.importers.fivethirtyeight import Row
+from services.cli.importers.matching import Listed
+from services.cli.importers.names import digest
 from shared.domain.events import Endorser
 
 Command = dict[str, object]

@@ -9,10 +9,10 @@ from typing import Any, Literal, TypeVar
 import orjson
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services.console.client import REFUSED, WRONG_USAGE, Client, Failed
-from services.console.output import err, warn
-from services.ingest.importers import fivethirtyeight, snapshots, table
-from services.ingest.importers.rows import BadRow, TooManyBadRows
+from services.cli.client import REFUSED, WRONG_USAGE, Client, Failed
+from services.cli.importers import fivethirtyeight, snapshots, table
+from services.cli.importers.rows import BadRow, TooManyBadRows
+from services.cli.output import err, warn
 from shared.values.text import sentence, whole
 
 Format = Literal["fivethirtyeight-2020", "csv", "ndjson"]

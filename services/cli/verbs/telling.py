@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from services.console.verbs.options import (
+from services.cli.verbs.options import (
     At,
     By,
     Category,
@@ -235,8 +235,8 @@ def import_files(
     json: Json = False,
 ) -> None:
     """Import published snapshots or tables of our own; again changes nothing."""
-    from services.console import output
-    from services.console.importing import Import, created
+    from services.cli import output
+    from services.cli.importing import Import, created
 
     recorded_by = by or getpass.getuser()
     days = known_at or []
@@ -268,7 +268,7 @@ def dead_letters(
     json: Json = False,
 ) -> None:
     """List what the inbox could not take, send one again, or drop it."""
-    from services.console import output
+    from services.cli import output
 
     with reaching(context, json) as client:
         if resend:

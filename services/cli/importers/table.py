@@ -7,8 +7,8 @@ from math import isfinite
 
 import orjson
 
-from services.ingest.importers.names import digest
-from services.ingest.importers.rows import (
+from services.cli.importers.names import digest
+from services.cli.importers.rows import (
     MOST_COLUMNS,
     BadRow,
     Record,

@@ -5,8 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
 
-from services.console import output
-from services.console.client import PARTLY, Client, Failed
+from services.cli import output
+from services.cli.client import PARTLY, Client, Failed
 from services.local import race
 from services.local.embedded import CannotStart
 from services.local.supervisor import Stopped, Supervisor, stopped_by_signals

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.console.verbs.options import ApiPort, IngestPort, Json
+from services.cli.verbs.options import ApiPort, IngestPort, Json
 
 app = typer.Typer()
 
@@ -39,9 +39,9 @@ def demo(
     json: Json = False,
 ) -> None:
     """Start everything, load a simulated race and show it."""
-    from services.console import demo as demonstration
-    from services.console.client import Failed
-    from services.console.output import failure
+    from services.cli import demo as demonstration
+    from services.cli.client import Failed
+    from services.cli.output import failure
 
     try:
         raise typer.Exit(demonstration.run(seed, once, data, api_port, ingest_port, verbose))
@@ -90,7 +90,7 @@ def rebuild(
     json: Json = False,
 ) -> None:
     """Rebuild a contest's projection from its log, configured by STANDINGS_… variables, and say what differs."""
-    from services.console import output
+    from services.cli import output
     from services.scorer.app import rebuild_main
 
     if (contest is None) != everything:
@@ -129,7 +129,7 @@ def verify(file: File, json: Json = False) -> None:
 def archive(contests: Annotated[list[str], typer.Argument(metavar="CONTEST…")], json: Json = False) -> None:
     """Move contests' old versions out of Redis to the directory of STANDINGS_ARCHIVE; they are answered as before."""
     from services.backups.app import archive_main
-    from services.console import archiving
+    from services.cli import archiving
 
     moved: list[dict[str, object]] = []
     with archiving.progress("archive") as seen:
@@ -140,7 +140,7 @@ def archive(contests: Annotated[list[str], typer.Argument(metavar="CONTEST…")]
 
 def _archive(verb: str, file: Path, json: bool) -> None:
     from services.backups.app import main
-    from services.console import archiving
+    from services.cli import archiving
 
     with archiving.progress(verb) as seen:
         found: list[dict[str, object]] = []

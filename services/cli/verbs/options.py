@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from services.console.client import Client
+    from services.cli.client import Client
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON, also of what goes wrong")]
 Contest = Annotated[str, typer.Argument(help="contest id")]
@@ -48,8 +48,8 @@ IngestPort = Annotated[int, typer.Option("--ingest-port", help="0: any free port
 @contextmanager
 def reaching(context: typer.Context, json: bool) -> Iterator["Client"]:
     """Talks to the services; what goes wrong is printed and becomes the exit code."""
-    from services.console.client import Client, Failed
-    from services.console.output import failure
+    from services.cli.client import Client, Failed
+    from services.cli.output import failure
 
     try:
         yield Client(*context.obj)
@@ -62,7 +62,7 @@ def tell(
     context: typer.Context, json: bool, path: str, by: str | None, url: str, named: str, /, **said: object
 ) -> None:
     """Gives a command to ingest and prints what became of it."""
-    from services.console import output
+    from services.cli import output
 
     source = {"url": url, "title": named} if url or named else None
     with reaching(context, json) as client:

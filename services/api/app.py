@@ -32,8 +32,8 @@ from shared.runtime.tasks import beside
 from shared.storage.archive import Archive
 from shared.storage.connections import connect
 from shared.storage.log import Log
-from shared.storage.server import check, wait_for
-from shared.storage.weightings import policies_of, refuse_changed
+from shared.storage.policy_store import policies_of, refuse_changed
+from shared.storage.preflight import check, wait_for
 
 # Of what the API may hold; answers and boards have as much.
 _ARCHIVE_SHARE = _HUB_SHARE = 1 / 16

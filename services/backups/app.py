@@ -18,7 +18,7 @@ from shared.runtime.settings import Settings
 from shared.storage.archive import Archive
 from shared.storage.connections import connect
 from shared.storage.log import Log
-from shared.storage.server import UnfitServer, check
+from shared.storage.preflight import UnfitServer, check
 
 log = logging.getLogger("standings")
 

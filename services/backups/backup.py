@@ -15,8 +15,8 @@ from services.backups.files import Unusable, Writer, written
 from services.backups.reading import Backup, checked
 from shared.domain.errors import UnreadableEvent
 from shared.domain.ids import is_slug
-from shared.storage.keys import POLICIES, ContestKeys
 from shared.storage.log import Log
+from shared.storage.redis_keys import POLICIES, ContestKeys
 from shared.storage.streams import version_of
 from shared.values.text import sentence
 

@@ -25,7 +25,7 @@ from shared.storage.backlog import Backlog
 from shared.storage.broker import broker, keep_reading
 from shared.storage.connections import connect
 from shared.storage.log import Log, replicas_of
-from shared.storage.server import check, check_replicas, wait_for
+from shared.storage.preflight import check, check_replicas, wait_for
 
 
 class Ingest:

@@ -21,7 +21,7 @@ from shared.domain.errors import NotFound, Refused
 from shared.http.problems import DEFECT, problem_of, written
 from shared.http.unavailable import OF_ONE_CONTEST, OF_THE_STORAGE
 from shared.storage.broker import as_it_came, unopened
-from shared.storage.keys import DEAD_LETTERS, INBOX, INGESTS
+from shared.storage.redis_keys import DEAD_LETTERS, INBOX, INGESTS
 from shared.storage.streams import Entry, create_group
 from shared.values.text import sentence
 

@@ -27,11 +27,11 @@ from shared.storage.archive import Archive
 from shared.storage.backlog import Backlog
 from shared.storage.broker import as_it_came, broker, keep_reading
 from shared.storage.connections import connect
-from shared.storage.keys import SCORERS, PartitionKeys
 from shared.storage.log import Log, replicas_of
-from shared.storage.server import UnfitServer, check, wait_for
+from shared.storage.policy_store import policies_of, refuse_changed
+from shared.storage.preflight import UnfitServer, check, wait_for
+from shared.storage.redis_keys import SCORERS, PartitionKeys
 from shared.storage.streams import create_group
-from shared.storage.weightings import policies_of, refuse_changed
 
 log = logging.getLogger("standings")
 _POLL_MS = 1000

@@ -13,8 +13,8 @@ from shared.domain.errors import UnreadableEvent
 from shared.projection.parking import Parked
 from shared.projection.projections import OtherFold, Projections, Stale
 from shared.storage.connections import FAILURES
-from shared.storage.keys import PartitionKeys
 from shared.storage.log import Log
+from shared.storage.redis_keys import PartitionKeys
 
 log = logging.getLogger("standings")
 

@@ -17,8 +17,8 @@ from shared.domain.times import format_instant
 from shared.projection.projections import Projections
 from shared.runtime.tasks import end
 from shared.storage.damage import named
-from shared.storage.keys import ContestKeys
 from shared.storage.log import Log
+from shared.storage.redis_keys import ContestKeys
 from shared.storage.streams import version_of
 
 _CHUNK = 5000

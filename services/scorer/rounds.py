@@ -13,7 +13,7 @@ from shared.projection.projections import OtherFold, Projections
 from shared.storage.backlog import SLICE, Backlog, Unfolded
 from shared.storage.connections import FAILURES
 from shared.storage.history import Inconsistent
-from shared.storage.keys import PartitionKeys
+from shared.storage.redis_keys import PartitionKeys
 
 log = logging.getLogger("standings")
 

@@ -27,7 +27,7 @@ from shared.runtime.tasks import beside
 from shared.storage.archive import Archive
 from shared.storage.connections import connect
 from shared.storage.log import Log
-from shared.storage.server import check, wait_for
+from shared.storage.preflight import check, wait_for
 
 _API_TIMEOUT_SECONDS = 30
 

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from services.webhooks.hooks import Hook
 from services.webhooks.records import Attempt, DeadLetter, Retry, Sent, version_in
 from shared.domain.errors import Conflict, NotFound
-from shared.storage.keys import WebhookKeys
+from shared.storage.redis_keys import WebhookKeys
 from shared.storage.streams import order_of
 
 # Which attempts were made is for whoever looks for a fault now; the log of events is elsewhere.

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from shared.runtime.process import Ending
 from shared.runtime.settings import Settings
-from shared.storage.server import UnfitServer
+from shared.storage.preflight import UnfitServer
 
 log = logging.getLogger("standings")
 _LAST_ANSWERS_SECONDS = 10

@@ -8,8 +8,8 @@ from redis.asyncio import Redis
 from shared.domain.errors import UnreadableTime
 from shared.domain.times import format_instant, start_of
 from shared.storage.history import Inconsistent
-from shared.storage.keys import PartitionKeys
 from shared.storage.log import Log
+from shared.storage.redis_keys import PartitionKeys
 
 
 class Parked(NamedTuple):

@@ -14,8 +14,8 @@ from shared.projection.seals import Stock
 from shared.projection.state import FOLD_NUMBER, HEAD, HISTORY, NEW, SEAL, Head, Reading
 from shared.storage.damage import Damaged, named
 from shared.storage.history import NOTHING, OtherHistory, Torn, digest_of
-from shared.storage.keys import SCORERS, ContestKeys
 from shared.storage.log import Log
+from shared.storage.redis_keys import SCORERS, ContestKeys
 from shared.storage.streams import Entry, last_of, last_version, version_of
 
 

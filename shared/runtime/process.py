@@ -14,7 +14,7 @@ from redis import exceptions
 
 from shared.runtime.log_lines import STANDARD_ERROR, LogLines, LogLinesHandler, last_words, writer
 from shared.runtime.settings import Settings
-from shared.storage.server import UnfitServer
+from shared.storage.preflight import UnfitServer
 
 NOT_REACHED = 3
 REFUSES_TO_START = 78  # EX_CONFIG of sysexits.h

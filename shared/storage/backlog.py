@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, cast
 
 from redis.exceptions import ResponseError
 
-from shared.storage.keys import SCORERS, ContestKeys, PartitionKeys
 from shared.storage.log import Log
+from shared.storage.redis_keys import SCORERS, ContestKeys, PartitionKeys
 from shared.storage.streams import Entry, order_of
 
 # So many contests are looked at by one command: what the server does for them takes half a millisecond.

@@ -17,7 +17,7 @@ from shared.storage.archive_files import LEDGER, LOG
 from shared.storage.codec import decode_entry, encode_event, type_of
 from shared.storage.connections import together
 from shared.storage.history import NOTHING, digest_of, history_after
-from shared.storage.keys import ContestKeys, PartitionKeys, partition_of
+from shared.storage.redis_keys import ContestKeys, PartitionKeys, partition_of
 from shared.storage.streams import Entry, entries_after, last_version, version_of
 
 _CHUNK = 1000

@@ -10,8 +10,8 @@ from redis import Redis
 
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect
-from shared.storage.keys import SCORERS, PartitionKeys, keys_of
 from shared.storage.log import Log, NewEvent
+from shared.storage.redis_keys import SCORERS, PartitionKeys, keys_of
 from shared.storage.streams import last_of
 from tests.benchmarks.events import announcement, opening
 from tests.running import service

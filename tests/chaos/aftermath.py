@@ -12,7 +12,7 @@ from typing import Any, cast
 import httpx
 
 from shared.domain.times import start_of
-from shared.storage.keys import SCORERS, PartitionKeys, keys_of
+from shared.storage.redis_keys import SCORERS, PartitionKeys, keys_of
 from shared.storage.streams import last_of
 from standings.client import Change
 from tests.chaos.checker import Entry, Found, Standing, violations, wrong_notes, wrong_standings

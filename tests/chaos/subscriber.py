@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, cast
 from redis import Redis
 
 from shared.storage.connections import FAILURES
-from shared.storage.keys import PartitionKeys
+from shared.storage.redis_keys import PartitionKeys
 from standings.client import AsyncClient, Change, Client
 
 CHANGES = PartitionKeys(0).changes

@@ -10,7 +10,7 @@ from services.scorer.consume import Unfoldable
 from services.scorer.rebuild import Rebuild
 from shared.domain.errors import UnreadableEvent
 from shared.storage.history import NOTHING, digest_of, history_after
-from shared.storage.keys import keys_of
+from shared.storage.redis_keys import keys_of
 from shared.storage.streams import Entry
 from tests.bench import Bench, on, raw
 from tests.builders import CONTEST, NOW, announcement, opening

@@ -14,8 +14,8 @@ from shared.runtime.tasks import end
 from shared.storage import backlog
 from shared.storage.backlog import Backlog, Unfolded, all_unfolded
 from shared.storage.connections import connect
-from shared.storage.keys import SCORERS, PartitionKeys
 from shared.storage.log import Log, NewEvent
+from shared.storage.redis_keys import SCORERS, PartitionKeys
 from tests.builders import opened
 from tests.servers import eventually
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from redis.cluster import RedisCluster
 
-from shared.storage.keys import keys_of
+from shared.storage.redis_keys import keys_of
 from tests.chaos.aftermath import Report, Storage, check
 from tests.chaos.load import CONTESTS, Load
 from tests.clusters import Cluster, cluster

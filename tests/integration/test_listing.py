@@ -9,7 +9,7 @@ from redis import Redis
 from services.api.app import Api, create_app
 from services.api.live import listing
 from shared.runtime.settings import Settings
-from shared.storage.keys import PartitionKeys
+from shared.storage.redis_keys import PartitionKeys
 from tests.running import Standings, standings
 
 

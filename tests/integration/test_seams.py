@@ -13,7 +13,7 @@ from services.api.subscriptions.places import Cursor
 from services.api.subscriptions.subscriptions import AllFeed, FellBehind
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect
-from shared.storage.keys import PartitionKeys
+from shared.storage.redis_keys import PartitionKeys
 from shared.storage.streams import Entry, last_id
 
 STREAMS = [PartitionKeys(partition).changes for partition in range(3)]

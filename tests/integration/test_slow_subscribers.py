@@ -16,7 +16,7 @@ import pytest
 from redis import Redis
 
 from services.api.web.change_routes import MOST_BYTES
-from shared.storage.keys import PartitionKeys
+from shared.storage.redis_keys import PartitionKeys
 from tests.running import Service, service
 from tests.servers import eventually, missing
 

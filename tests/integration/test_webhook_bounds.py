@@ -11,7 +11,7 @@ from redis import Redis
 
 from services.webhooks.hooks import MOST_OLD_SECRETS, Hook, Secret, State, Wanted, new_id, new_secret
 from services.webhooks.store import MOST_HOOKS
-from shared.storage.keys import WebhookKeys
+from shared.storage.redis_keys import WebhookKeys
 from tests.running import service
 
 URL = "http://127.0.0.1:9/hook"

@@ -12,7 +12,7 @@ from redis import Redis
 
 from services.webhooks.records import DeadLetter
 from services.webhooks.store import MOST_LETTERS
-from shared.storage.keys import WebhookKeys
+from shared.storage.redis_keys import WebhookKeys
 from tests.integration.test_changes import announced, batch, followed, opened
 from tests.receivers import Behave, Got, echo, receiver, resetting
 from tests.running import JSON, Standings, service, standings

@@ -1,4 +1,4 @@
-"""Imports point one way, the domain is pure, and only `shared/storage/keys.py` spells a key."""
+"""Imports point one way, the domain is pure, and only `shared/storage/redis_keys.py` spells a key."""
 
 import ast
 import sys
@@ -88,7 +88,7 @@ def violations(module: str, source: str) -> list[str]:
     found = [f"imports {name}" for name in imported(tree) if within(name, forbidden(module))]
     if within(module, ("shared.domain",)):
         found += impurities(tree)
-    if module != "shared.storage.keys":
+    if module != "shared.storage.redis_keys":
         found += spelled_keys(tree)
     return found
 
@@ -145,7 +145,7 @@ def test_the_checker_finds(module: str, source: str, wrong: str) -> None:
     [
         ("shared.domain.fold", "from datetime import datetime\nfrom shared.domain.events import Announced"),
         ("shared.domain.fold", "from shared.domain import events"),
-        ("shared.storage.keys", "key = 'standings:{p00}:wake'"),
+        ("shared.storage.redis_keys", "key = 'standings:{p00}:wake'"),
         ("services.api.app", "from services.api import routes\nfrom shared import log"),
         ("services.cli.main", "def run():\n    from services.ingest import app"),
     ],

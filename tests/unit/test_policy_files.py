@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from shared.domain.policy_texts import MOST_DOTS_A_LINE
 from shared.runtime.settings import Settings
-from shared.storage.server import UnfitServer
-from shared.storage.weightings import MOST_BYTES, policies_of
+from shared.storage.policy_store import MOST_BYTES, policies_of
+from shared.storage.preflight import UnfitServer
 
 OWN = b"""
 [[policy]]

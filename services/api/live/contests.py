@@ -22,8 +22,8 @@ from shared.runtime.tasks import side_by_side
 from shared.storage.codec import decode_endorsement, decode_entry
 from shared.storage.connections import FAILURES, cluster_of
 from shared.storage.damage import Damaged, named, of_wrong_type
-from shared.storage.keys import PartitionKeys
 from shared.storage.log import Log
+from shared.storage.redis_keys import PartitionKeys
 from shared.storage.streams import Entry, last_id
 
 log = logging.getLogger("standings")

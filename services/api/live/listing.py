@@ -14,7 +14,7 @@ from services.api.live.contests import Contests
 from shared.domain.contest import Contest
 from shared.domain.errors import UnreadableEvent
 from shared.projection.parking import Parked
-from shared.storage.keys import PartitionKeys
+from shared.storage.redis_keys import PartitionKeys
 
 log = logging.getLogger("standings")
 

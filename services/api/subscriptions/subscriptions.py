@@ -19,7 +19,7 @@ from services.api.subscriptions.past import Past
 from services.api.subscriptions.places import Cursor, Lost, Stretch, is_there, look, position
 from shared.domain.errors import Invalid, UnknownContest
 from shared.storage.history import NOTHING
-from shared.storage.keys import PartitionKeys
+from shared.storage.redis_keys import PartitionKeys
 
 AT_ONCE = 500
 # Of each filter; they are held as long as a subscription lasts.

@@ -16,7 +16,7 @@ from faststream.specification import AsyncAPI
 from pydantic import BaseModel, Field, Json
 
 from services.api.web import examples
-from shared.storage.keys import CHANGES
+from shared.storage.redis_keys import CHANGES
 from standings.client import Change
 
 _EXAMPLE: Any = examples.CHANGES["changes"][0]

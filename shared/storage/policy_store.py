@@ -11,8 +11,8 @@ from shared.domain.policies import Policies, Policy
 from shared.domain.policy_texts import read_policies
 from shared.runtime.files import content
 from shared.runtime.settings import Settings
-from shared.storage.keys import POLICIES
-from shared.storage.server import UnfitServer
+from shared.storage.preflight import UnfitServer
+from shared.storage.redis_keys import POLICIES
 from shared.values.text import sentence
 
 # Of the file of policies.

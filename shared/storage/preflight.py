@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from shared.runtime.address import address_of
 from shared.runtime.settings import Settings
 from shared.storage.connections import cluster_of
-from shared.storage.keys import DEPLOYMENT
+from shared.storage.redis_keys import DEPLOYMENT
 
 log = logging.getLogger("standings")
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from shared.changes.cloud_event import Effect, cloud_event
 from shared.domain.book import Book, Folded
-from shared.domain.changes import Scoreboard
 from shared.domain.contest import Contest
 from shared.domain.policies import Policy
+from shared.domain.scoreboard import Scoreboard
 
 
 class Publisher:

@@ -8,9 +8,9 @@ from typing import Any, Final, NamedTuple, cast
 
 import orjson
 
+from services.scorer.comparison import Comparison, Posted, compare
 from services.scorer.consume import Fold
 from shared.domain.book import FOLD
-from shared.domain.comparison import Comparison, Posted, compare
 from shared.domain.errors import UnreadableEvent
 from shared.domain.postings import Posting
 from shared.domain.times import format_instant

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared.domain.changes import Move, rewrites_since
 from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import ContestEvent, Recorded
 from shared.domain.postings import Posting
+from shared.domain.scoreboard import Move, rewrites_since
 from shared.domain.times import format_instant
 from shared.storage.codec import exact, public_type, type_of
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from services.api.engine.timetravel import Row, Sums
 from shared.domain.postings import Posting
-from shared.domain.standings import as_of
 from tests.benchmarks.postgres import postgres
+from tests.oracle import as_of
 
 CELLS = 200
 SIZES = (1_000, 100_000, 1_000_000)

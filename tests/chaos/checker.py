@@ -8,13 +8,13 @@ import orjson
 
 from shared.domain.events import Recorded
 from shared.domain.postings import Posting
-from shared.domain.standings import as_of
 from shared.storage.codec import decode_entry
 from shared.storage.streams import version_of
 from standings.client import Change
 from tests.builders import Everything
 from tests.chaos.load import Sent
 from tests.chaos.subscriber import Note, digest_of
+from tests.oracle import as_of
 
 Entry = tuple[bytes, dict[bytes, bytes]]
 

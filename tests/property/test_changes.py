@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.changes import Place, Scoreboard, rewrites_since
 from shared.domain.policies import BUILT_IN, Policy, scores
 from shared.domain.postings import Posting
+from shared.domain.scoreboard import Place, Scoreboard, rewrites_since
 from shared.domain.times import start_of
 
 CANDIDATES = ("ann", "bob", "cy", "dee")

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.comparison import Posted, compare
+from services.scorer.comparison import Posted, compare
 from shared.domain.postings import Posting
-from shared.domain.standings import as_of
+from tests.oracle import as_of
 
 postings = st.builds(
     Posting,

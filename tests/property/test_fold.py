@@ -13,10 +13,10 @@ from shared.domain.errors import Refused
 from shared.domain.events import UNCHANGED, Announced, Corrected, Recorded, Retracted, Struck
 from shared.domain.policies import Policy, scores
 from shared.domain.postings import Posting, may_stand_for
-from shared.domain.standings import as_of
 from shared.domain.times import end_of, start_of
 from shared.storage.codec import decode_event, encode_event, type_of
 from tests.builders import ZONE, Everything, History, announcement, command
+from tests.oracle import as_of
 
 CANDIDATES = ("ann", "bob", "cy")
 CATEGORIES = ("governor", "senator", "labor-union")

@@ -19,10 +19,10 @@ from shared.domain.endorsement import Endorsement
 from shared.domain.events import Recorded
 from shared.domain.policies import FIVETHIRTYEIGHT_2020, HEADCOUNT, UNION_MEMBERS
 from shared.domain.policy_texts import made_up
-from shared.domain.standings import as_of, rank
 from shared.domain.times import end_of
 from shared.storage.codec import encode_state
 from tests.builders import NOW, ZONE, Everything
+from tests.oracle import as_of, rank
 from tests.property.test_fold import days, folded, histories, posted, reread
 
 POLICIES = (

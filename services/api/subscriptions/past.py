@@ -10,10 +10,10 @@ from services.api.live.hub import Change
 from services.api.live.ledgers import ledger_entry
 from shared.changes.cloud_event import Effect, cloud_event
 from shared.domain.book import Cell, Totals
-from shared.domain.changes import Scoreboard
 from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.policies import Policy
+from shared.domain.scoreboard import Scoreboard
 from shared.storage.codec import decode_contest, decode_endorsement, decode_entry
 from shared.storage.streams import Entry
 

@@ -7,19 +7,19 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request, Response
 
 from services.api.answers.answers import Answers
-from services.api.answers.documents import Unwritable
+from services.api.answers.formats import Unwritable
 from services.api.answers.turns import Turns
 from services.api.live.account import Account
 from services.api.live.contests import Contests
 from services.api.live.hub import Hub
-from services.api.subscriptions.past import Past
+from services.api.subscriptions.replay import Past
 from services.api.subscriptions.seats import Seats
 from services.api.subscriptions.subscriptions import Subscriptions
 from services.api.web.asyncapi import asyncapi_routes
 from services.api.web.change_routes import change_routes
 from services.api.web.cors import AnyOrigin
+from services.api.web.fast_path import ThinPath
 from services.api.web.routes import routes
-from services.api.web.standings import ThinPath
 from shared.domain.errors import Refused
 from shared.http import problems
 from shared.http.door import Door

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import duckdb
 import numpy as np
 
-from services.api.engine.timetravel import Row, Sums
+from services.api.engine.sums import Row, Sums
 from shared.domain.postings import Posting
 from tests.benchmarks.postgres import postgres
 from tests.oracle import as_of

@@ -7,7 +7,7 @@ import pytest
 from redis import Redis
 
 from services.api.app import Api, create_app
-from services.api.live import listing
+from services.api.live import catalog
 from shared.runtime.settings import Settings
 from shared.storage.redis_keys import PartitionKeys
 from tests.running import Standings, standings
@@ -35,8 +35,8 @@ def test_contests_are_listed_page_by_page_and_none_is_brought_into_memory(
             api = create_app(Settings(redis_url=redis_url, partitions=3))
             async with api.work():
                 assert await pages(api, 2) == [names[:2], [names[2]], names[3:]]
-                monkeypatch.setattr(listing, "MOST_CANDIDATES", 1)
-                monkeypatch.setattr(listing, "_AT_ONCE", 1)
+                monkeypatch.setattr(catalog, "MOST_CANDIDATES", 1)
+                monkeypatch.setattr(catalog, "_AT_ONCE", 1)
                 assert await pages(api, 1000) == [[name] for name in names[:3]] + [[names[3]], [names[4]]]
                 assert not api.contests._held
                 opened(deployment, "race-9")

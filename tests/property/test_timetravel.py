@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.api.engine import runs, timetravel
+from services.api.engine import runs, sums
 from services.api.engine.boards import Board
 from services.api.engine.index import Index, LedgerEntry
 from services.api.engine.states import Filter
-from services.api.engine.timetravel import Row, Sums
+from services.api.engine.sums import Row, Sums
 from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Recorded
@@ -36,8 +36,8 @@ POLICIES = (
 @pytest.fixture(autouse=True)
 def _small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs so short that a small log has several levels of them."""
-    monkeypatch.setattr(timetravel, "RUN", 4)
-    monkeypatch.setattr(timetravel, "_FAN_OUT", 2)
+    monkeypatch.setattr(sums, "RUN", 4)
+    monkeypatch.setattr(sums, "_FAN_OUT", 2)
     monkeypatch.setattr(runs, "_STRIDE", 2)
 
 

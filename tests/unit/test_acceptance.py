@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.api.answers.documents import Format
+from services.api.answers.formats import Format
 from services.api.web import acceptance, replies
 from shared.http.problems import NotAcceptable
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from services.api.live.hub import Change, Hub
-from services.api.subscriptions import streaming
+from services.api.subscriptions import event_stream
+from services.api.subscriptions.event_stream import PIECE, EventStream, pieces
 from services.api.subscriptions.seats import Seats, TooManySubscribers
-from services.api.subscriptions.streaming import PIECE, EventStream, pieces
 from services.api.subscriptions.subscriptions import Wanted
 
 EVERYTHING = Wanted(None, None, None, None)
@@ -73,7 +73,7 @@ def test_events_are_whole_whatever_the_pieces(nbytes: int) -> None:
 def test_a_reader_that_takes_nothing_is_told_so_when_it_does_and_behind_a_whole_event(
     monkeypatch: pytest.MonkeyPatch, nbytes: int
 ) -> None:
-    monkeypatch.setattr(streaming, "SLOWEST_SECONDS", 0.5)
+    monkeypatch.setattr(event_stream, "SLOWEST_SECONDS", 0.5)
 
     async def look() -> None:
         reader, feed = Reader(), Feed(nbytes)
@@ -97,7 +97,7 @@ def test_a_reader_that_takes_nothing_is_told_so_when_it_does_and_behind_a_whole_
 def test_a_reader_that_takes_nothing_for_ever_is_let_go_and_its_seat_is_free(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(streaming, "SLOWEST_SECONDS", 0.1)
+    monkeypatch.setattr(event_stream, "SLOWEST_SECONDS", 0.1)
 
     async def look() -> None:
         reader, seats = Reader(), Seats(1)

@@ -9,9 +9,9 @@ from starlette.types import Message
 
 from services.api.answers import turns
 from services.api.answers.turns import Crowded, Turns
-from services.api.web import sending
+from services.api.web import responses
 from services.api.web.replies import Wants
-from services.api.web.sending import LargeResponse
+from services.api.web.responses import LargeResponse
 
 
 def test_in_a_round_of_the_loop_one_piece_of_work_is_done() -> None:
@@ -104,7 +104,7 @@ def test_an_answer_for_which_there_is_no_place_is_refused_before_it_begins() -> 
 def test_a_reader_who_leaves_or_takes_nothing_gives_the_place_back(
     monkeypatch: pytest.MonkeyPatch, leaves: bool
 ) -> None:
-    monkeypatch.setattr(sending, "_SLOWEST_SECONDS", 1000 if leaves else 0)
+    monkeypatch.setattr(responses, "_SLOWEST_SECONDS", 1000 if leaves else 0)
 
     async def ask() -> None:
         some, reader = Turns(on_their_way=1), _Reader(takes=3, leaves=leaves)

@@ -8,8 +8,8 @@ from typing import Annotated, NamedTuple
 import orjson
 from pydantic import Field, Strict, TypeAdapter
 
-from services.api.answers import recorded, views
-from services.api.answers.documents import Document
+from services.api.answers import records, views
+from services.api.answers.formats import Document
 from services.api.answers.moments import Moment, moment
 from services.api.answers.questions import EndorsementsQuestion, PolicyQuestion, StandingsQuestion
 from services.api.engine.boards import Board
@@ -107,7 +107,7 @@ class Answers:
             question.limit + 1,
         )
         page = found[: question.limit]
-        states = recorded.endorsements(self.contests, index, [version for _, version in page])
+        states = records.endorsements(self.contests, index, [version for _, version in page])
         more = len(found) > question.limit
         return Document(
             {

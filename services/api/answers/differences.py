@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from services.api.answers import recorded, views
+from services.api.answers import records, views
 from services.api.answers.answers import Answers, candidates_asked
-from services.api.answers.documents import Document, Row
+from services.api.answers.formats import Document, Row
 from services.api.answers.moments import moment
 from services.api.answers.questions import DiffQuestion, RevisionsQuestion
-from services.api.engine import evidence
-from services.api.engine.evidence import Effect
+from services.api.engine import attribution
+from services.api.engine.attribution import Effect
 from services.api.engine.index import Index
 
 
@@ -41,11 +41,11 @@ class Differences:
             for at in (before, after)
         ]
         effects = await asyncio.to_thread(
-            evidence.between,
+            attribution.between,
             index.seen(),
             board,
-            evidence.Moment(before.valid_at.instant, before.version),
-            evidence.Moment(after.valid_at.instant, after.version),
+            attribution.Moment(before.valid_at.instant, before.version),
+            attribution.Moment(after.valid_at.instant, after.version),
             question.limit + 1,
         )
         return Document(
@@ -58,7 +58,7 @@ class Differences:
                 "from": views.when(before),
                 "to": views.when(after),
                 "changes": _changes(lines[0], lines[1]),
-                "events": recorded.effects(self.answers.contests, index, board, effects[: question.limit]),
+                "events": records.effects(self.answers.contests, index, board, effects[: question.limit]),
                 "more_events": len(effects) > question.limit,
             },
             "changes",
@@ -72,7 +72,7 @@ class Differences:
         policy = self.answers.policy(question)
         board = self.answers.board(index, contest, question, policy)
         effects = await asyncio.to_thread(
-            evidence.about, index.seen(), board, at.valid_at.instant, question.after, question.limit + 1
+            attribution.about, index.seen(), board, at.valid_at.instant, question.after, question.limit + 1
         )
         page = effects[: question.limit]
         start = board.scores(index.at(at.valid_at.instant, min(question.after, index.version)))
@@ -92,7 +92,7 @@ class Differences:
                 **views.moment(contest, index, at),
                 "policy": views.policy_named(policy),
                 "published_version": index.version_at(at.valid_at.instant) or None,
-                "revisions": recorded.effects(self.answers.contests, index, board, page, adding_up),
+                "revisions": records.effects(self.answers.contests, index, board, page, adding_up),
                 "next_after": page[-1].version if len(effects) > question.limit else None,
             },
             "revisions",

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.api.answers.moments import Moment
 from services.api.engine.index import Index
-from services.api.live.listing import Listed
+from services.api.live.catalog import Listed
 from shared.domain.contest import Candidate, Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Recorded

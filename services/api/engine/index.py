@@ -10,7 +10,7 @@ import orjson
 
 from services.api.engine.columns import Columns, Ints
 from services.api.engine.states import NEVER, State, States, digest
-from services.api.engine.timetravel import Cells, Row, Rows, Sums
+from services.api.engine.sums import Cells, Row, Rows, Sums
 from shared.domain.book import Cell, Totals
 from shared.domain.contest import Contest
 from shared.domain.postings import Posting, may_stand_for

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from services.api.live.hub import Change, Histories, change_of, reset_of
-from services.api.live.reading import Stride
+from services.api.live.stride import Stride
 from shared.domain.errors import Gone, Invalid
 from shared.storage.streams import Entry
 

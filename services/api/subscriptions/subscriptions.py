@@ -14,9 +14,9 @@ from services.api.engine.seen import Seen, seen_at
 from services.api.live.contests import Contests, NotThereYet
 from services.api.live.hub import Change, Hub, ScoreMove, reset_of
 from services.api.live.ledgers import Overtaken
-from services.api.live.reading import PIECE_BYTES, Stride
-from services.api.subscriptions.past import Past
+from services.api.live.stride import PIECE_BYTES, Stride
 from services.api.subscriptions.places import Cursor, Lost, Stretch, is_there, look, position
+from services.api.subscriptions.replay import Past
 from shared.domain.errors import Invalid, UnknownContest
 from shared.storage.history import NOTHING
 from shared.storage.redis_keys import PartitionKeys

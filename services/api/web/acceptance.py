@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from services.api.answers.documents import MEDIA_TYPES, Format
+from services.api.answers.formats import MEDIA_TYPES, Format
 from shared.http.problems import NotAcceptable
 from shared.values.text import MOST_OF_A_VALUE
 

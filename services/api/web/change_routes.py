@@ -11,8 +11,8 @@ from services.api.answers.questions import AllChangesQuestion, ContestChangesQue
 from services.api.engine import seen
 from services.api.engine.seen import Seen
 from services.api.live.hub import Change
+from services.api.subscriptions.event_stream import EventStream
 from services.api.subscriptions.seats import Seats
-from services.api.subscriptions.streaming import EventStream
 from services.api.subscriptions.subscriptions import (
     ContestFeed,
     Feed,

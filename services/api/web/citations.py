@@ -4,9 +4,9 @@ from urllib.parse import quote
 
 from services.api.answers import views
 from services.api.answers.answers import Answers
-from services.api.answers.documents import Document
+from services.api.answers.formats import Document
 from services.api.answers.questions import PolicyQuestion
-from services.api.engine import evidence
+from services.api.engine import attribution
 from services.api.engine.boards import Board
 from services.api.engine.index import Index
 from services.api.engine.seen import Seen, seen_at
@@ -116,5 +116,5 @@ class Citations:
 
 
 def _corrected_by(index: Index, board: Board, valid_at: int, version: int) -> int | None:
-    effects = evidence.about(index.seen(), board, valid_at, version, 1)
+    effects = attribution.about(index.seen(), board, valid_at, version, 1)
     return effects[0].version if effects else None

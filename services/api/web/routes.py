@@ -5,10 +5,10 @@ from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.api.answers import recorded, views
+from services.api.answers import records, views
 from services.api.answers.answers import Answers
 from services.api.answers.differences import Differences
-from services.api.answers.documents import Document, Format
+from services.api.answers.formats import Document, Format
 from services.api.answers.over_time import OverTime
 from services.api.answers.questions import (
     ContestQuestion,
@@ -27,11 +27,11 @@ from services.api.answers.questions import (
 from services.api.answers.turns import Turns
 from services.api.engine import seen
 from services.api.engine.index import Index
-from services.api.live.listing import Listing, listed
-from services.api.web import examples, replies, sending
+from services.api.live.catalog import Listing, listed
+from services.api.web import examples, replies, responses
 from services.api.web.citations import Citations
+from services.api.web.fast_path import StandingsReplies
 from services.api.web.mementos import time_map
-from services.api.web.standings import StandingsReplies
 from shared.domain.errors import UnknownEndorsement
 from shared.domain.ids import SLUG
 from shared.values.text import Parameter
@@ -72,7 +72,7 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         wants = replies.wants_of(request.scope["headers"])
         chosen = replies.form_of(form, wants.accept)
         document = document._replace(raw=raw)
-        return await sending.answer(document, chosen, wants, replies.cache_of(pinned=False), turns)
+        return await responses.answer(document, chosen, wants, replies.cache_of(pinned=False), turns)
 
     async def worked_out(
         request: Request,
@@ -152,7 +152,7 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         """
         index = await contests.at(contest, question.min_version, question.wait_ms)
         wants = replies.wants_of(request.scope["headers"])
-        return sending.response(standings_replies.reply(index, question, wants))
+        return responses.response(standings_replies.reply(index, question, wants))
 
     @router.get(
         "/contests/{contest}/standings/{version}/{policy}/{valid_at}", tags=["citing"], responses=_ROWS
@@ -168,7 +168,9 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         """Standings to cite: the same bytes for ever. `Standings-Corrected-At` says since when they are outdated."""
         index = await contests.at(contest, 0, 0)
         wants = replies.wants_of(request.scope["headers"])
-        return sending.response(citations.reply(index, seen.read(version), policy, valid_at, wants, raw=raw))
+        return responses.response(
+            citations.reply(index, seen.read(version), policy, valid_at, wants, raw=raw)
+        )
 
     @router.get(
         "/contests/{contest}/standings/{version}/{policy}/{valid_at}/corrections",
@@ -247,7 +249,7 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
                 "version": index.version,
                 "generation": index.generation,
                 **views.endorsement(state),
-                "history": recorded.events(contests, index, versions),
+                "history": records.events(contests, index, versions),
             }
             async with turns.working():
                 return await reply(request, Document(value, "history"), raw=question.raw)
@@ -263,7 +265,7 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         async def read(index: Index) -> Response:
             there = max(index.version, await contests.events.version(contest))
             last = min(question.after + question.limit, there)
-            logged = recorded.events(contests, index, range(question.after + 1, last + 1))
+            logged = records.events(contests, index, range(question.after + 1, last + 1))
             async with turns.working():
                 value = {"contest": contest, "version": index.version, "events": logged}
                 return await reply(request, Document(value, "events"), raw=question.raw)

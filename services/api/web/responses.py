@@ -11,10 +11,10 @@ from typing import Final
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
-from services.api.answers.documents import Document, Format, Rows, encode, join
+from services.api.answers.formats import Document, Format, Rows, encode, join
+from services.api.answers.pieces import pieces
 from services.api.answers.turns import Turns
-from services.api.answers.writing import pieces
-from services.api.subscriptions.streaming import until_left
+from services.api.subscriptions.event_stream import until_left
 from services.api.web import replies
 from services.api.web.replies import Headers, Reply, Wants
 from shared.runtime.tasks import end

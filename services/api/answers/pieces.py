@@ -6,7 +6,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final
 
-from services.api.answers.documents import (
+from services.api.answers.formats import (
     Columns,
     Document,
     Format,

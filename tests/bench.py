@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from redis import Redis
 
 from services.ingest.desk import Desk
-from services.ingest.sheets import Taken
-from services.scorer.consume import Folder
+from services.ingest.submission import Taken
+from services.scorer.folder import Folder
 from shared.domain.policies import Policies
 from shared.projection.projections import Projections
 from shared.runtime.settings import Settings

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from services.backups.backup import Backups, Differs, Occupied
 from services.backups.files import Unusable
-from services.backups.moving import Mover, NotSettled
+from services.backups.mover import Mover, NotSettled
 from shared.domain.errors import UnreadableEvent
 from shared.domain.times import format_instant
 from shared.projection.projections import Projections

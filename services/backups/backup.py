@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 from services.backups.entries import Entry, Follows
 from services.backups.facts import Wrong
 from services.backups.files import Unusable, Writer, written
-from services.backups.reading import Backup, checked
+from services.backups.reader import Backup, checked
 from shared.domain.errors import UnreadableEvent
 from shared.domain.ids import is_slug
 from shared.storage.log import Log

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from services.ingest.commands import Command
-from services.ingest.sheets import (
+from services.ingest.submission import (
     Outcome,
     Sheet,
     Taken,

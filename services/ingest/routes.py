@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from services.ingest import batch
-from services.ingest.answering import MOST_HELD_IN_ALL
+from services.ingest.answer_stream import MOST_HELD_IN_ALL
 from services.ingest.commands import (
     Announce,
     AnnounceFacts,
@@ -36,7 +36,7 @@ from services.ingest.commands import (
 )
 from services.ingest.desk import Desk
 from services.ingest.inbox import Inbox
-from services.ingest.sheets import Taken
+from services.ingest.submission import Taken
 from shared.domain.times import format_instant
 from shared.http.bodies import COMMAND, Body
 from shared.http.room import Room

@@ -14,8 +14,8 @@ from faststream import AckPolicy
 from faststream.redis import RedisBroker, RedisStreamMessage, StreamSub
 
 from services.scorer.checks import Checks
-from services.scorer.consume import Folder, Unfoldable
-from services.scorer.examine import Examiner
+from services.scorer.examination import Examiner
+from services.scorer.folder import Folder, Unfoldable
 from services.scorer.rebuild import BeingRebuilt, Rebuild
 from services.scorer.rounds import Rounds
 from shared.domain.times import format_instant

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, cast
 
-from services.scorer.examine import Examiner
+from services.scorer.examination import Examiner
 from services.scorer.findings import Examined
 from shared.domain.errors import UnreadableEvent
 from shared.projection.parking import Parked

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, cast
 import orjson
 
 from services.scorer.comparison import Comparison, Posted, compare
-from services.scorer.consume import Fold
+from services.scorer.folder import Fold
 from shared.domain.book import FOLD
 from shared.domain.errors import UnreadableEvent
 from shared.domain.postings import Posting

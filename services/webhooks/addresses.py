@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import httpx
 
-from services.webhooks.public import is_address, is_public
+from services.webhooks.public_addresses import is_address, is_public
 from shared.domain.errors import Invalid
 
 _PORTS = {"https": 443, "http": 80}

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 import httpx
 from fastapi import FastAPI
 
+from services.webhooks.attempt import Sender
 from services.webhooks.deliveries import Deliveries
 from services.webhooks.lookups import Addresses, look_up
 from services.webhooks.registry import Registry
 from services.webhooks.routes import routes
-from services.webhooks.sending import Sender
 from services.webhooks.source import Source
 from services.webhooks.store import Store
 from shared.http import problems

@@ -13,9 +13,9 @@ from typing import NoReturn
 
 import httpx
 
+from services.webhooks.attempt import Outcome, Sender
 from services.webhooks.hooks import Hook
 from services.webhooks.records import Attempt, DeadLetter, Retry, Sent
-from services.webhooks.sending import Outcome, Sender
 from services.webhooks.slots import Slots
 from services.webhooks.source import Page, Source, Told
 from services.webhooks.store import MOST_LETTERS, Store

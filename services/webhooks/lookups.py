@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from services.webhooks.addresses import Target
-from services.webhooks.public import is_address, is_public
+from services.webhooks.public_addresses import is_address, is_public
 
 log = logging.getLogger("standings")
 

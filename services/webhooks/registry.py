@@ -9,11 +9,11 @@ import orjson
 from pydantic import Field
 
 from services.webhooks.addresses import new_target
+from services.webhooks.attempt import Message, Outcome, Sender
 from services.webhooks.deliveries import Deliveries
 from services.webhooks.hooks import MOST_OLD_SECRETS, Asked, Hook, Secret, Wanted, new_id, new_secret
 from services.webhooks.lookups import Addresses, NotPublic
 from services.webhooks.records import DeadLetter, Sent
-from services.webhooks.sending import Message, Outcome, Sender
 from services.webhooks.source import Source, Told
 from services.webhooks.store import Store
 from shared.domain.errors import Conflict, Invalid

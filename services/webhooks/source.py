@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import httpx
 import orjson
 
+from services.webhooks.attempt import Message
 from services.webhooks.hooks import Wanted
 from services.webhooks.records import Sent, version_in
-from services.webhooks.sending import Message
 from shared.storage.codec import exact
 from shared.storage.log import Log
 from standings.client import AsyncClient, Reset

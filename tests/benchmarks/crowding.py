@@ -14,7 +14,7 @@ import httpx
 import uvloop
 
 from services.api.engine.series import MOST_POINTS, MOST_SCORES
-from services.scorer.consume import Folder
+from services.scorer.folder import Folder
 from shared.domain.events import Announced, CandidateEntered, ContestOpened, Endorser, Event, Source
 from shared.domain.policies import FIVETHIRTYEIGHT_2020, Policies, Policy
 from shared.domain.times import start_of

@@ -5,7 +5,7 @@ import time
 
 import uvloop
 
-from services.scorer.consume import Folder
+from services.scorer.folder import Folder
 from services.scorer.rebuild import Rebuild
 from shared.domain.policies import Policies
 from shared.projection.projections import Projections

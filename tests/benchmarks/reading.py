@@ -16,7 +16,7 @@ from typing import NamedTuple
 import httpx
 import orjson
 
-from services.scorer.consume import Folder
+from services.scorer.folder import Folder
 from shared.domain.policies import Policies
 from shared.projection.projections import Projections
 from shared.runtime.settings import Settings

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from redis.exceptions import ResponseError
 
-from services.scorer.consume import Unfoldable
+from services.scorer.folder import Unfoldable
 from services.scorer.rebuild import Rebuild
 from shared.domain.errors import UnreadableEvent
 from shared.http.unavailable import problem_of_failure

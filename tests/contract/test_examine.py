@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from services.scorer.checks import Checks
-from services.scorer.consume import Unfoldable
-from services.scorer.examine import MOST_FINDINGS, Examiner
+from services.scorer.examination import MOST_FINDINGS, Examiner
+from services.scorer.folder import Unfoldable
 from services.scorer.rebuild import Rebuild
 from services.scorer.refold import Refold
 from shared.domain.events import Endorser, Recorded

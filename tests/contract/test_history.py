@@ -6,7 +6,7 @@ from typing import Any, cast
 import orjson
 import pytest
 
-from services.scorer.consume import Unfoldable
+from services.scorer.folder import Unfoldable
 from services.scorer.rebuild import Rebuild
 from shared.domain.errors import UnreadableEvent
 from shared.storage.history import NOTHING, digest_of, history_after

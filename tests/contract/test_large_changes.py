@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from services.scorer import consume
+from services.scorer import folder
 from shared.projection.projections import Commit, Committed
 from tests.bench import Bench, on
 from tests.builders import CONTEST, announcement, opening
@@ -25,7 +25,7 @@ def sizes(url: str) -> list[int]:
 def test_a_commit_is_bounded_by_the_bytes_of_its_changes_and_what_had_no_room_follows(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consume, "MOST_BYTES", MOST, raising=False)
+    monkeypatch.setattr(folder, "MOST_BYTES", MOST, raising=False)
     committed: list[tuple[int, int]] = []
 
     async def work(bench: Bench) -> None:

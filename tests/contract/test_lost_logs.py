@@ -6,8 +6,8 @@ from typing import Any, cast
 import pytest
 from redis.exceptions import ResponseError
 
-from services.backups.moving import Mover
-from services.scorer.consume import Unfoldable
+from services.backups.mover import Mover
+from services.scorer.folder import Unfoldable
 from services.scorer.rebuild import Rebuild
 from shared.domain.errors import EndorsementIdTaken, UnreadableEvent
 from shared.storage.archive import Archive

@@ -7,9 +7,9 @@ import orjson
 import pytest
 
 from services.ingest.desk import BatchRefused
-from services.ingest.sheets import Taken
-from services.scorer import consume
-from services.scorer.consume import Folder, Unfoldable
+from services.ingest.submission import Taken
+from services.scorer import folder
+from services.scorer.folder import Folder, Unfoldable
 from services.scorer.rebuild import Rebuild
 from shared.domain.book import Book
 from shared.domain.errors import AlreadyEndorsed, EventIdReused
@@ -185,7 +185,7 @@ def test_a_fold_that_is_kept_does_not_go_on_with_a_generation_that_was_replaced(
 
 
 def test_folds_are_kept_up_to_a_bound(any_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consume, "_KEPT", 3)
+    monkeypatch.setattr(folder, "_KEPT", 3)
 
     async def work(bench: Bench) -> None:
         await bench.desk.take(opening())
@@ -222,7 +222,7 @@ def test_the_wake_is_acknowledged_only_when_the_log_is_folded_to_its_end(any_red
 def test_a_contest_that_goes_on_for_long_lets_the_others_have_their_turn(
     any_redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consume, "TURN", 1000)
+    monkeypatch.setattr(folder, "TURN", 1000)
 
     async def work(bench: Bench) -> list[str]:
         redis = bench.log.redis

@@ -8,7 +8,7 @@ import pytest
 
 from services.ingest.commands import COMMAND
 from services.ingest.decide import decide
-from services.ingest.sheets import sheet_of
+from services.ingest.submission import sheet_of
 from shared.domain.book import Book
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect

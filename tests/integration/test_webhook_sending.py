@@ -12,9 +12,9 @@ import pytest
 import trustme
 import uvloop
 
+from services.webhooks.attempt import MOST_READ_BYTES, Message, Outcome, Sender
 from services.webhooks.hooks import Hook, Secret, Wanted, new_secret
 from services.webhooks.lookups import Addresses, LookUp, look_up
-from services.webhooks.sending import MOST_READ_BYTES, Message, Outcome, Sender
 from tests.receivers import pouring, receiver, resetting
 
 MESSAGE = Message("msg_1", b'{"specversion": "1.0"}')

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from services.backups.files import Unusable
-from services.backups.reading import checked
+from services.backups.reader import checked
 from services.cli.importers import fivethirtyeight
 from services.cli.importers.rows import TooManyBadRows
 from services.cli.importers.table import read_csv, read_ndjson

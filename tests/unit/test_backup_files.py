@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from services.backups import reading
+from services.backups import reader
 from services.backups.files import Unusable
-from services.backups.reading import checked
+from services.backups.reader import checked
 from tests.backups import announcement, lines, log, packed
 from tests.measured import megabytes_more
 
 _IMPORTS = """
 from pathlib import Path
 from services.backups.files import Unusable
-from services.backups.reading import checked
+from services.backups.reader import checked
 """
 _CHECK = """
 try:
@@ -55,10 +55,10 @@ def test_many_entries_take_no_memory(tmp_path: Path) -> None:
 
 def test_a_line_has_a_megabyte_and_no_byte_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entries = log("race", 2)
-    monkeypatch.setattr(reading, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(reader, "LONGEST_LINE", 1000)
     longest = max(len(line) for line in reading_lines(entries))
     for bound in (longest, longest - 1):
-        monkeypatch.setattr(reading, "LONGEST_LINE", bound)
+        monkeypatch.setattr(reader, "LONGEST_LINE", bound)
         file = tmp_path / "backup.gz"
         file.write_bytes(packed(("race", entries)))
         if bound == longest:
@@ -76,7 +76,7 @@ def reading_lines(entries: list[object]) -> list[bytes]:
 def test_the_manifest_is_as_long_as_its_contests_make_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "LONGEST_LINE", 600)
+    monkeypatch.setattr(reader, "LONGEST_LINE", 600)
     contests = [(f"race-{n}", log(f"race-{n}", 1)) for n in range(50)]
     file = tmp_path / "backup.gz"
     file.write_bytes(packed(*contests))
@@ -89,8 +89,8 @@ def test_the_manifest_is_as_long_as_its_contests_make_it(
 
 
 def test_contests_and_policies_have_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MOST_CONTESTS", 2)
-    monkeypatch.setattr(reading, "MOST_POLICIES", 2)
+    monkeypatch.setattr(reader, "MOST_CONTESTS", 2)
+    monkeypatch.setattr(reader, "MOST_POLICIES", 2)
     contests = [(f"race-{n}", log(f"race-{n}", 1)) for n in range(3)]
     policies = {f"policy-{n}@1": "0" * 32 for n in range(3)}
     file = tmp_path / "backup.gz"

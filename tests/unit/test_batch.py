@@ -10,10 +10,10 @@ from fastapi import Response
 from redis import exceptions
 from starlette.requests import ClientDisconnect
 
-from services.ingest import answering, batch
+from services.ingest import answer_stream, batch
 from services.ingest.commands import Command
 from services.ingest.desk import Desk
-from services.ingest.sheets import Outcome, Taken
+from services.ingest.submission import Outcome, Taken
 from shared.domain.errors import Invalid, UnknownContest
 from shared.http.refusals import TooManyBodies
 from shared.http.room import Room
@@ -75,7 +75,7 @@ def taken(
     async def run() -> bytes:
         answer = await batch.take_each(cast(Desk, desk), "c", body, room or Room(10**9))
         if client is None:
-            assert not isinstance(answer, answering.Streamed)
+            assert not isinstance(answer, answer_stream.Streamed)
             return bytes(answer.body)
         await answer({"type": "http"}, never, client.send)
         return client.body
@@ -196,7 +196,7 @@ def test_a_client_that_sends_all_before_it_reads_is_told_where_its_batch_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(batch, "MOST_HELD", 100_000)
-    monkeypatch.setattr(answering, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(answer_stream, "PATIENCE_SECONDS", 0.01)
     desk, room, all_is_sent, most = FakeDesk(), Room(10**9), False, 0
 
     async def body() -> AsyncIterator[bytes]:
@@ -233,8 +233,8 @@ def test_where_others_hold_much_less_is_held() -> None:
 @pytest.mark.parametrize("reads", [False, True])
 def test_a_client_that_is_gone_is_let_go(monkeypatch: pytest.MonkeyPatch, reads: bool) -> None:
     monkeypatch.setattr(batch, "MOST_HELD", 100_000)
-    monkeypatch.setattr(answering, "PATIENCE_SECONDS", 0.01)
-    monkeypatch.setattr(answering, "LAST_PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(answer_stream, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(answer_stream, "LAST_PATIENCE_SECONDS", 0.01)
     room = Room(10**9)
 
     async def body() -> AsyncIterator[bytes]:

@@ -123,7 +123,7 @@ def test_every_part_is_looked_at() -> None:
         ("shared.domain.fold", "from datetime import date\nat = date.today()", "the domain calls today()"),
         ("shared.domain.fold", "text = open('f').read()", "the domain calls open()"),
         ("shared.storage.codec", "from services.ingest import app", "imports services.ingest.app"),
-        ("services.api.app", "import services.scorer.consume", "imports services.scorer.consume"),
+        ("services.api.app", "import services.scorer.folder", "imports services.scorer.folder"),
         ("services.api", "from services import ingest", "imports services.ingest"),
         ("services.scorer.app", "from services.cli import main", "imports services.cli"),
         (

@@ -8,7 +8,7 @@ import pytest
 
 from services.webhooks.addresses import new_target, target_of
 from services.webhooks.lookups import Addresses, NotPublic
-from services.webhooks.public import is_public
+from services.webhooks.public_addresses import is_public
 from shared.domain.errors import Invalid
 
 PRIVATE = (

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.ingest.sheets import as_before, decided, sheet_of
+from services.ingest.submission import as_before, decided, sheet_of
 from services.ingest.wording import refuse_odd
 from shared.domain.book import Book
 from shared.domain.errors import Invalid, UnreadableTime

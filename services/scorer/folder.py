@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from services.scorer.publishing import Publisher
+from services.scorer.publisher import Publisher
 from shared.domain.book import Book, Folded, NotLoaded, first_needs
 from shared.domain.contest import Contest
 from shared.domain.errors import UnreadableEvent

@@ -14,7 +14,7 @@ import orjson
 from services.backups.entries import Entry, Follows, entry_of
 from services.backups.facts import Wrong
 from services.backups.files import FORMAT, Section, Unusable
-from services.backups.seen import seen
+from services.backups.unique_ids import seen
 from shared.domain.ids import is_slug
 from shared.runtime.files import opened
 from shared.values.text import sentence

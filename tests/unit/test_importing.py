@@ -7,12 +7,12 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from services.cli import importing
+from services.cli import imports
 from services.cli.client import Client
 from services.cli.importers import fivethirtyeight, rows
 from services.cli.importers.rows import BadRow, TooManyBadRows
 from services.cli.importers.table import COLUMNS, read_csv, read_ndjson
-from services.cli.importing import Import
+from services.cli.imports import Import
 from services.cli.main import app
 
 # Nobody listens there: who sends something ends with 3.
@@ -65,7 +65,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.
     file = tmp_path / "odd\udcff-as-of-2020-01-01.csv"
     file.write_bytes(b"\xff")
     assert "not UTF-8" in imported("csv", file, "--json", expect=1)
-    monkeypatch.setattr(importing, "MOST_BYTES", len(LINE))
+    monkeypatch.setattr(imports, "MOST_BYTES", len(LINE))
     file.write_bytes(LINE)
     imported("ndjson", file, expect=3)
     file.write_bytes(LINE + b"\n")

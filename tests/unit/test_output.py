@@ -11,8 +11,8 @@ from tests.servers import PROJECT
 WORK = """
 import sys
 from pathlib import Path
-from services.cli import archiving, output
-with archiving.progress("backup") as seen:
+from services.cli import archives, output
+with archives.progress("backup") as seen:
     for n in range(5):
         seen("race", n)
 output.warn("a warning")

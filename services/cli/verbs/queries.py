@@ -186,13 +186,13 @@ def export(
     json: Annotated[bool, typer.Option("--json", help="say what goes wrong as JSON")] = False,
 ) -> None:
     """Write an answer, with every page of it, to a file."""
-    from services.cli import exporting
+    from services.cli import exports
 
     asked = _counted(policy, weights, candidate, category)
     asked |= {"axis": axis, "step": step, "from": since, "to": until, "state": state}
     asked |= {"valid_at": valid_at, "known_at": known_at, "version": version}
     with reaching(context, json) as client:
-        exporting.export(client, contest, what, file, form, asked, raw)
+        exports.export(client, contest, what, file, form, asked, raw)
 
 
 @app.command()

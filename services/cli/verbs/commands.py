@@ -236,7 +236,7 @@ def import_files(
 ) -> None:
     """Import published snapshots or tables of our own; again changes nothing."""
     from services.cli import output
-    from services.cli.importing import Import, created
+    from services.cli.imports import Import, created
 
     recorded_by = by or getpass.getuser()
     days = known_at or []

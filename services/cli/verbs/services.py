@@ -129,21 +129,21 @@ def verify(file: File, json: Json = False) -> None:
 def archive(contests: Annotated[list[str], typer.Argument(metavar="CONTEST…")], json: Json = False) -> None:
     """Move contests' old versions out of Redis to the directory of STANDINGS_ARCHIVE; they are answered as before."""
     from services.backups.app import archive_main
-    from services.cli import archiving
+    from services.cli import archives
 
     moved: list[dict[str, object]] = []
-    with archiving.progress("archive") as seen:
+    with archives.progress("archive") as seen:
         code = archive_main(contests, seen, moved.extend)
-    archiving.show_moved(moved, json)
+    archives.show_moved(moved, json)
     raise typer.Exit(code)
 
 
 def _archive(verb: str, file: Path, json: bool) -> None:
     from services.backups.app import main
-    from services.cli import archiving
+    from services.cli import archives
 
-    with archiving.progress(verb) as seen:
+    with archives.progress(verb) as seen:
         found: list[dict[str, object]] = []
         code = main(verb, file, seen, found.extend)
-    archiving.show(verb, found, json)
+    archives.show(verb, found, json)
     raise typer.Exit(code)

@@ -70,7 +70,7 @@ class Api:
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[None]:
-        """Follows the changes inside the block, once the server answers and is fit. Raises `UnfitServer`."""
+        """Follows the changes inside the block, once the server answers and is fit. Raises `RefusesToStart`."""
         await wait_for(self.redis)
         await check(self.redis, self.settings)
         await refuse_changed(self.policies, self.redis)
@@ -102,7 +102,7 @@ async def _unwritable(_: Request, error: Exception) -> Response:
 
 
 def create_app(settings: Settings) -> Api:
-    """The service for these settings; it connects when it is first used. Raises `UnfitServer` on unusable policies."""
+    """The service for these settings; it connects when first used. Raises `RefusesToStart` on unusable policies."""
     return Api(settings)
 
 

@@ -15,10 +15,11 @@ from shared.domain.times import format_instant
 from shared.projection.projections import Projections
 from shared.runtime.process import run, settings_from_environment
 from shared.runtime.settings import Settings
+from shared.runtime.startup import RefusesToStart
 from shared.storage.archive import Archive
 from shared.storage.connections import connect
 from shared.storage.log import Log
-from shared.storage.preflight import UnfitServer, check
+from shared.storage.preflight import check
 
 log = logging.getLogger("standings")
 
@@ -60,7 +61,7 @@ def main(verb: str, file: Path, seen: Seen, report: Callable[[list[dict[str, obj
             report(differs.found)
             failed.append(verb)
         except (Unusable, Occupied, UnreadableEvent, OSError) as error:
-            raise UnfitServer(str(error)) from None
+            raise RefusesToStart(str(error)) from None
         finally:
             await archiver.redis.aclose()
 
@@ -80,7 +81,7 @@ def archive_main(
 
     async def work() -> None:
         if settings.archive is None:
-            raise UnfitServer("set STANDINGS_ARCHIVE to a directory that every service sees")
+            raise RefusesToStart("set STANDINGS_ARCHIVE to a directory that every service sees")
         archiver = create_app(settings, seen)
         try:
             await check(archiver.redis, settings)

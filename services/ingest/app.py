@@ -51,7 +51,7 @@ class Ingest:
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[None]:
-        """Reads the inbox inside the block, once the server answers and is fit. Raises `UnfitServer`."""
+        """Reads the inbox inside the block, once the server answers and is fit. Raises `RefusesToStart`."""
         await wait_for(self.redis)
         await check(self.redis, self.settings)
         await check_replicas(self.redis, self.settings)

@@ -22,6 +22,7 @@ from shared.domain.times import format_instant
 from shared.projection.projections import OtherFold, Projections, Stale
 from shared.runtime.process import Ending, run, settings_from_environment
 from shared.runtime.settings import Settings
+from shared.runtime.startup import RefusesToStart
 from shared.runtime.tasks import beside, end, side_by_side
 from shared.storage.archive import Archive
 from shared.storage.backlog import Backlog
@@ -29,7 +30,7 @@ from shared.storage.broker import as_it_came, broker, keep_reading
 from shared.storage.connections import connect
 from shared.storage.log import Log, replicas_of
 from shared.storage.policy_store import policies_of, refuse_changed
-from shared.storage.preflight import UnfitServer, check, wait_for
+from shared.storage.preflight import check, wait_for
 from shared.storage.redis_keys import SCORERS, PartitionKeys
 from shared.storage.streams import create_group
 
@@ -61,7 +62,7 @@ class Scorer:
         self.wakes = [PartitionKeys(partition).wake for partition in range(settings.partitions)]
 
     async def serve(self) -> None:
-        """Folds until signalled. Raises `UnfitServer`."""
+        """Folds until signalled. Raises `RefusesToStart`."""
         ending = Ending()
         await wait_for(self.redis)
         await check(self.redis, self.settings)
@@ -161,7 +162,7 @@ def rebuild_main(contest: str | None, dry_run: bool, report: Callable[[dict[str,
         await check(scorer.redis, settings)
         contests = await scorer.events.contests()
         if contest is not None and contest not in contests:
-            raise UnfitServer(f"contest {contest!r} is not open: there is nothing to rebuild")
+            raise RefusesToStart(f"contest {contest!r} is not open: there is nothing to rebuild")
         now = time.time_ns() // 1000
         rebuild = Rebuild(scorer.events, scorer.projections, now)
         for one in contests if contest is None else [contest]:
@@ -193,7 +194,7 @@ def examine_main(
         random = Random()  # noqa: S311 - a sample, and no secret
         there = await scorer.events.contests()
         if unknown := sorted(set(contests) - set(there)):
-            raise UnfitServer(f"contest {unknown[0]!r} is not open: there is nothing to examine")
+            raise RefusesToStart(f"contest {unknown[0]!r} is not open: there is nothing to examine")
         drawn = list(contests) or there
         if not contests and sample is not None:
             drawn = sorted(random.sample(there, min(sample, len(there))))

@@ -54,7 +54,7 @@ class Webhooks:
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[None]:
-        """Delivers inside the block, once the server answers and is fit. Raises `UnfitServer`."""
+        """Delivers inside the block, once the server answers and is fit. Raises `RefusesToStart`."""
         await wait_for(self.redis)
         await check(self.redis, self.settings)
         try:

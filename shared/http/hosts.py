@@ -12,8 +12,6 @@ from ipaddress import ip_address
 from shared.http.refusals import ForeignOrigin, Misdirected
 
 Headers = Iterable[tuple[bytes, bytes]]
-# A name, `*.` and a name (whatever is under it), or `*` (every host).
-ALLOWED = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _HOST = re.compile(r"(\[(?P<six>[^\]]+)\]|(?P<name>[^:\[\]]+))(:[0-9]*)?")
 _TOLD_BY_BROWSERS = {b"origin": "Origin", b"sec-fetch-site": "Sec-Fetch-Site"}
 _OWN_SITE = frozenset(("same-origin", "none"))
@@ -21,7 +19,7 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 class Hosts:
-    """The hosts that commands are taken for: loopback names, addresses, and those `allowed`, as `ALLOWED` reads."""
+    """The hosts that commands are taken for: loopback names, addresses, and those `allowed`, as the setting reads."""
 
     def __init__(self, allowed: Sequence[str]) -> None:
         self._every = "*" in allowed

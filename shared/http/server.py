@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from shared.runtime.process import Ending
 from shared.runtime.settings import Settings
-from shared.storage.preflight import UnfitServer
+from shared.runtime.startup import RefusesToStart
 
 log = logging.getLogger("standings")
 _LAST_ANSWERS_SECONDS = 10
@@ -27,6 +27,10 @@ _BUFFER_BYTES = 64 << 10
 _UNSENT_BYTES = 128 << 10
 # Files that a service has open beside its clients' connections.
 _OTHER_FILES = 1000
+
+
+class PortTaken(RefusesToStart):
+    """Something else listens where this service is to."""
 
 
 class _Server(Server):
@@ -74,7 +78,7 @@ async def serve(
     """Serves an app inside its own work until signalled; `close` ends answers that would go on for ever.
 
     More connections than `settings.connections` wait until others close. A client that is silent, slow with the head of
-    a request, or takes nothing of its answer is disconnected. Raises `UnfitServer` if the address is taken.
+    a request, or takes nothing of its answer is disconnected. Raises `PortTaken` if the address is taken.
     """
     ending = Ending()
     _refuse_taken(host, port)
@@ -116,4 +120,4 @@ def _refuse_taken(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise UnfitServer(f"cannot listen on {host}:{port}: {error.strerror}") from None
+            raise PortTaken(f"cannot listen on {host}:{port}: {error.strerror}") from None

@@ -14,7 +14,7 @@ from redis import exceptions
 
 from shared.runtime.log_lines import STANDARD_ERROR, LogLines, LogLinesHandler, last_words, writer
 from shared.runtime.settings import Settings
-from shared.storage.preflight import UnfitServer
+from shared.runtime.startup import RefusesToStart
 
 NOT_REACHED = 3
 REFUSES_TO_START = 78  # EX_CONFIG of sysexits.h
@@ -45,7 +45,7 @@ def run(service: Coroutine[Any, Any, None], level: str) -> int:
     gc.set_threshold(100_000, 50, 100)
     try:
         uvloop.run(service)
-    except UnfitServer as error:
+    except RefusesToStart as error:
         last_words(str(error))
         return REFUSES_TO_START
     except (exceptions.ConnectionError, exceptions.TimeoutError) as error:

@@ -1,13 +1,16 @@
 """What a deployment can be told, all by environment variables named STANDINGS_…"""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from shared.http.hosts import ALLOWED
 from shared.runtime.address import address_of
+
+# A name, `*.` and a name (whatever is under it), or `*` (every host).
+_ALLOWED_HOST = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
 class Settings(BaseSettings):
@@ -96,7 +99,7 @@ class Settings(BaseSettings):
     @classmethod
     def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
         for name in hosts:
-            if not ALLOWED.fullmatch(name):
+            if not _ALLOWED_HOST.fullmatch(name):
                 raise ValueError(
                     f"{name[:200]!r} is neither a host name nor *.NAME nor *; a port is left out"
                 )

@@ -11,7 +11,7 @@ from shared.domain.policies import Policies, Policy
 from shared.domain.policy_texts import read_policies
 from shared.runtime.files import content
 from shared.runtime.settings import Settings
-from shared.storage.preflight import UnfitServer
+from shared.runtime.startup import RefusesToStart
 from shared.storage.redis_keys import POLICIES
 from shared.values.text import sentence
 
@@ -19,20 +19,24 @@ from shared.values.text import sentence
 MOST_BYTES = 256 << 10
 
 
+class UnfitPolicies(RefusesToStart):
+    """The file of policies cannot be used, or says something else by now; says what."""
+
+
 def policies_of(settings: Settings) -> Policies:
-    """Every policy. Raises `UnfitServer` on a file that cannot be used."""
+    """Every policy. Raises `UnfitPolicies` on a file that cannot be used."""
     if settings.policies is None:
         return Policies()
     try:
         return Policies(read_policies(content(settings.policies, MOST_BYTES).decode()))
     except (OSError, UnicodeDecodeError) as error:
-        raise UnfitServer(sentence(f"STANDINGS_POLICIES: {settings.policies}: {error}")) from None
+        raise UnfitPolicies(sentence(f"STANDINGS_POLICIES: {settings.policies}: {error}")) from None
     except Refused as refusal:
-        raise UnfitServer(sentence(f"{settings.policies}: {refusal.detail}; {refusal.way_out}")) from None
+        raise UnfitPolicies(sentence(f"{settings.policies}: {refusal.detail}; {refusal.way_out}")) from None
 
 
 async def refuse_changed(policies: Policies, redis: Redis) -> None:
-    """Returns if every policy is what it was when its version was first served. Raises `UnfitServer`.
+    """Returns if every policy is what it was when its version was first served. Raises `UnfitPolicies`.
 
     What was cited names the policy's version, and stays the same to the byte.
     """
@@ -44,7 +48,7 @@ async def refuse_changed(policies: Policies, redis: Redis) -> None:
         if await cast(Any, redis.hget(POLICIES, name)) != digest.encode():
             changed.append(name)
     if changed:
-        raise UnfitServer(
+        raise UnfitPolicies(
             f"{', '.join(changed)}: not what it was when it was first served, and what was cited under it would "
             "change: give the changed policy the next version, or bring back what it was"
         )

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from shared.runtime.address import address_of
 from shared.runtime.settings import Settings
+from shared.runtime.startup import RefusesToStart
 from shared.storage.connections import cluster_of
 from shared.storage.redis_keys import DEPLOYMENT
 
@@ -29,7 +30,7 @@ _AWAY = (
 )
 
 
-class UnfitServer(Exception):
+class UnfitServer(RefusesToStart):
     """The server cannot keep what this deployment promises; says why and what to do."""
 
 

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from shared.domain.policy_texts import MOST_DOTS_A_LINE
 from shared.runtime.settings import Settings
-from shared.storage.policy_store import MOST_BYTES, policies_of
-from shared.storage.preflight import UnfitServer
+from shared.storage.policy_store import MOST_BYTES, UnfitPolicies, policies_of
 
 OWN = b"""
 [[policy]]
@@ -27,7 +26,7 @@ available = { governor = 50 }
 
 
 def why_unfit(path: Path) -> str:
-    with pytest.raises(UnfitServer) as found:
+    with pytest.raises(UnfitPolicies) as found:
         policies_of(Settings(policies=path))
     said = str(found.value)
     assert said.isprintable()
@@ -109,5 +108,5 @@ def test_any_damage_is_read_or_refused(
     file = tmp_path_factory.getbasetemp() / "damaged.toml"
     file.write_bytes(content)
 
-    with suppress(UnfitServer):
+    with suppress(UnfitPolicies):
         policies_of(Settings(policies=file))

@@ -1,7 +1,8 @@
-"""Imports point one way, the domain is pure, and only `shared/storage/redis_keys.py` spells a key."""
+"""Imports point one way, from floor to floor too, the domain is pure, and only `redis_keys` spells a key."""
 
 import ast
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,27 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SERVICES = ("services.ingest", "services.scorer", "services.api", "services.backups", "services.webhooks")
 ON_TOP = ("services.cli", "services.local")
+# Floors of a house, from the ground up: a module imports from its own floor and from those below it.
+FLOORS = (
+    (
+        "shared.domain",
+        "shared.values",
+        "shared.runtime",
+        "shared.storage",
+        "shared.projection",
+        "shared.changes",
+        "shared.http",
+    ),
+    (
+        "services.api.engine",
+        "services.api.live",
+        "services.api.answers",
+        "services.api.subscriptions",
+        "services.api.web",
+        "services.api.app",
+    ),
+)
+MOST_MODULES = 14
 # What reaches outside the process, tells the time or draws at random: everything the domain does without.
 # fmt: off
 IMPURE = frozenset({
@@ -66,6 +88,20 @@ def called(call: ast.Call) -> str:
 
 def forbidden(module: str) -> tuple[str, ...]:
     """What the module must not import."""
+    return _other_houses(module) + _floors_above(module)
+
+
+def _floors_above(module: str) -> tuple[str, ...]:
+    return tuple(
+        above
+        for floors in FLOORS
+        for number, floor in enumerate(floors)
+        if within(module, (floor,))
+        for above in floors[number + 1 :]
+    )
+
+
+def _other_houses(module: str) -> tuple[str, ...]:
     if within(module, ("standings",)):
         return ("services", "shared")
     if within(module, ("shared",)):
@@ -108,6 +144,25 @@ def test_every_part_is_looked_at() -> None:
     assert {"shared.domain", "services", "shared", "standings.client"} <= {dotted(path) for path in sources()}
 
 
+def test_every_module_of_a_house_is_on_a_floor() -> None:
+    floors = {floor.rpartition(".")[0]: group for group in FLOORS for floor in group}
+    modules = [dotted(path) for path in sources() if path.stem != "__init__"]
+    homeless = [
+        module
+        for module in modules
+        for house, group in floors.items()
+        if within(module, (house,)) and not within(module, group)
+    ]
+
+    assert homeless == []
+
+
+def test_no_room_has_more_modules_than_can_be_overlooked() -> None:
+    rooms = Counter(path.parent for path in sources() if path.stem != "__init__")
+
+    assert {room.relative_to(ROOT): number for room, number in rooms.items() if number > MOST_MODULES} == {}
+
+
 @pytest.mark.parametrize(
     ("module", "source", "wrong"),
     [
@@ -122,6 +177,10 @@ def test_every_part_is_looked_at() -> None:
         ),
         ("shared.domain.fold", "from datetime import date\nat = date.today()", "the domain calls today()"),
         ("shared.domain.fold", "text = open('f').read()", "the domain calls open()"),
+        ("shared.runtime.tasks", "from shared.storage import log", "imports shared.storage.log"),
+        ("shared.storage.log", "from shared.http import problems", "imports shared.http.problems"),
+        ("services.api.live.hub", "from services.api.web import routes", "imports services.api.web.routes"),
+        ("services.api.engine.index", "from services.api import app", "imports services.api.app"),
         ("shared.storage.codec", "from services.ingest import app", "imports services.ingest.app"),
         ("services.api.app", "import services.scorer.folder", "imports services.scorer.folder"),
         ("services.api", "from services import ingest", "imports services.ingest"),

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from services.cli.verbs import commands, queries, services
+from services.cli.verbs import backups, commands, queries, services
 from shared.runtime.log_lines import open_standard_files
 
 app = typer.Typer(no_args_is_help=True, help="Endorsements, kept for good and counted at any point in time.")
-for verbs in (services, queries, commands):
+for verbs in (services, backups, queries, commands):
     app.add_typer(verbs.app)
 
 

@@ -84,10 +84,13 @@ def test_an_archived_contest_is_rebuilt_backed_up_and_archived_again(redis_url: 
     with standings(redis_url, scorers=1, archive=str(archive)) as deployment:
         raced(deployment)
         before = everything(deployment)[0]
-        first = run(redis_url, "backup", str(tmp_path / "before.gz"), "--json").stdout
+        first = run(redis_url, "backup", "create", str(tmp_path / "before.gz"), "--json").stdout
         run(redis_url, "archive", "race", archive=archive)
-        run(redis_url, "verify", str(tmp_path / "before.gz"), archive=archive)
-        assert run(redis_url, "backup", str(tmp_path / "after.gz"), "--json", archive=archive).stdout == first
+        run(redis_url, "backup", "verify", str(tmp_path / "before.gz"), archive=archive)
+        assert (
+            run(redis_url, "backup", "create", str(tmp_path / "after.gz"), "--json", archive=archive).stdout
+            == first
+        )
 
         assert "0 of" in run(redis_url, "rebuild", "race", archive=archive).stdout
         announced(deployment, "race", 50)
@@ -122,9 +125,9 @@ def test_a_file_in_which_an_entry_is_another_is_refused_everywhere(redis_url: st
     archive = tmp_path / "archive"
     with standings(redis_url, scorers=1) as deployment:
         raced(deployment)
-    run(redis_url, "backup", str(tmp_path / "before.gz"))
+    run(redis_url, "backup", "create", str(tmp_path / "before.gz"))
     run(redis_url, "archive", "race", archive=archive)
-    run(redis_url, "verify", str(tmp_path / "before.gz"), archive=archive)
+    run(redis_url, "backup", "verify", str(tmp_path / "before.gz"), archive=archive)
     (file,) = archive.iterdir()
     parts = [orjson.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]
     parts[4][1]["data"] = parts[4][1]["data"].replace("mayor", "rabbi")
@@ -136,10 +139,12 @@ def test_a_file_in_which_an_entry_is_another_is_refused_everywhere(redis_url: st
             assert answer.status_code == 503
             assert f"cannot be read from {file.name}" in answer.json()["detail"]
         assert deployment.api.get("/v1/contests/other-race/events").status_code == 200
-    said = run(redis_url, "backup", str(tmp_path / "after.gz"), archive=archive, expect=78).stderr
+    said = run(redis_url, "backup", "create", str(tmp_path / "after.gz"), archive=archive, expect=78).stderr
     assert file.name in said
     assert sorted(one.name for one in tmp_path.iterdir()) == ["archive", "before.gz"]
-    verified = run(redis_url, "verify", str(tmp_path / "before.gz"), "--json", archive=archive, expect=1)
+    verified = run(
+        redis_url, "backup", "verify", str(tmp_path / "before.gz"), "--json", archive=archive, expect=1
+    )
     assert {one["contest"]: one["same"] for one in json.loads(verified.stdout)} == {
         "other-race": 23,
         "race": 0,
@@ -208,7 +213,7 @@ def test_a_file_of_the_first_format_whose_events_are_others_is_not_written_anew(
 
     assert "version 5 is damaged" in said
     assert [one.name for one in archive.iterdir()] == ["race.23.ndjson.gz"]
-    said = run(redis_url, "backup", str(tmp_path / "backup.gz"), archive=archive, expect=78).stderr
+    said = run(redis_url, "backup", "create", str(tmp_path / "backup.gz"), archive=archive, expect=78).stderr
     assert "version 5 is damaged" in said
 
 
@@ -231,9 +236,9 @@ def test_a_record_in_redis_that_leads_elsewhere_is_not_followed(redis_url: str, 
         assert deployment.api.get("/v1/contests/other-race/events").status_code == 200
 
 
-@pytest.mark.parametrize("verb", [("backup", "b.gz"), ("archive", "race"), ("rebuild", "race")])
-def test_a_server_that_is_not_reached_is_a_sentence(tmp_path: Path, verb: tuple[str, str]) -> None:
-    verb_and_file = (verb[0], str(tmp_path / verb[1]) if verb[0] == "backup" else verb[1])
+@pytest.mark.parametrize("verb", [("backup", "create", "b.gz"), ("archive", "race"), ("rebuild", "race")])
+def test_a_server_that_is_not_reached_is_a_sentence(tmp_path: Path, verb: tuple[str, ...]) -> None:
+    verb_and_file = (*verb[:-1], str(tmp_path / verb[-1]) if verb[0] == "backup" else verb[-1])
 
     said = run("redis://127.0.0.1:1/0", *verb_and_file, archive=tmp_path, expect=3).stderr
 
@@ -250,7 +255,7 @@ def test_a_contest_that_has_no_id_is_never_archived(redis_url: str, tmp_path: Pa
                 client.xadd(f"standings:{{p00}}:c:../pwned:{stream}", {"x": "y"}, id=f"{version}-0")
 
     assert "no contest's id" in run(redis_url, "archive", "../pwned", archive=tmp_path / "a", expect=4).stderr
-    assert "no contest's id" in run(redis_url, "backup", str(tmp_path / "b.gz"), expect=78).stderr
+    assert "no contest's id" in run(redis_url, "backup", "create", str(tmp_path / "b.gz"), expect=78).stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -24,7 +24,7 @@ CONTESTS = ("race", "other-race", "third-race")
 def archive(verb: str, file: Path, url: str, *, expect: int = 0, **settings: str) -> Any:
     """What a verb prints as JSON, or on standard error when it fails."""
     done = subprocess.run(
-        [STANDINGS, verb, str(file), "--json"],
+        [STANDINGS, "backup", verb, str(file), "--json"],
         env={**os.environ, "STANDINGS_REDIS_URL": url, "NO_COLOR": "1", **settings},
         capture_output=True,
         text=True,
@@ -89,7 +89,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Original]:
         with standings(server.url) as deployment:
             raced(deployment)
             before = [answers(deployment, contest) for contest in CONTESTS]
-        yield Original(server.url, file, archive("backup", file, server.url), before)
+        yield Original(server.url, file, archive("create", file, server.url), before)
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_a_restored_server_has_the_same_logs_and_answers_the_same(
     ]
     for contest in CONTESTS:
         assert stored(restored, contest) == stored(original.url, contest)
-    assert archive("backup", tmp_path / "again.gz", restored) == original.said
+    assert archive("create", tmp_path / "again.gz", restored) == original.said
 
     with standings(restored) as deployment:
         assert [answers(deployment, contest) for contest in CONTESTS] == original.answers
@@ -142,7 +142,7 @@ def test_a_backup_brings_a_deployment_to_another_number_of_partitions(
 def test_a_backup_is_consistent_while_events_go_on_coming(restored: str, tmp_path: Path) -> None:
     file = tmp_path / "later.ndjson.gz"
     with standings(restored) as deployment:
-        command = [STANDINGS, "backup", str(file), "--json"]
+        command = [STANDINGS, "backup", "create", str(file), "--json"]
         running = subprocess.Popen(
             command, env={**os.environ, "STANDINGS_REDIS_URL": restored}, stdout=subprocess.PIPE, text=True
         )
@@ -248,7 +248,7 @@ def test_what_is_no_backup_is_refused(redis_url: str, tmp_path: Path) -> None:
     assert "notes.txt" in archive("restore", no_backup, redis_url, expect=78)
     assert "missing.gz" in archive("restore", tmp_path / "missing.gz", redis_url, expect=78)
     assert "no-such-directory" in archive(
-        "backup", tmp_path / "no-such-directory" / "b.gz", redis_url, expect=78
+        "create", tmp_path / "no-such-directory" / "b.gz", redis_url, expect=78
     )
 
 
@@ -257,7 +257,7 @@ def test_a_damaged_log_makes_no_backup(backed_up: Path, restored: str) -> None:
     with Redis.from_url(restored) as client:
         client.xdel("standings:{p00}:c:race:log", "7-0")
 
-    assert "contest race: version 7 is not there" in archive("backup", backed_up, restored, expect=78)
+    assert "contest race: version 7 is not there" in archive("create", backed_up, restored, expect=78)
     assert backed_up.read_bytes() == before
     assert list(backed_up.parent.iterdir()) == [backed_up]
 
@@ -282,7 +282,7 @@ def _killed_after(writes: int, file: Path, url: str, client: "Redis") -> None:
     """Starts a restore, and kills it when the server has seen so many changes of its."""
     start = int(client.info("persistence")["rdb_changes_since_last_save"])
     running = subprocess.Popen(
-        [STANDINGS, "restore", str(file)],
+        [STANDINGS, "backup", "restore", str(file)],
         env={**os.environ, "STANDINGS_REDIS_URL": url},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -295,3 +295,18 @@ def _killed_after(writes: int, file: Path, url: str, client: "Redis") -> None:
     eventually(far_enough)
     running.send_signal(signal.SIGKILL)
     running.wait(10)
+
+
+@pytest.mark.parametrize("old", [("backup", "b.gz"), ("verify", "b.gz"), ("restore", "b.gz")])
+def test_the_old_forms_work_and_name_the_new_ones(tmp_path: Path, old: tuple[str, str]) -> None:
+    done = subprocess.run(
+        [STANDINGS, old[0], str(tmp_path / old[1])],
+        env={**os.environ, "STANDINGS_REDIS_URL": "redis://127.0.0.1:1/0", "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 3  # it went as far as the server, which is not there
+    assert f"standings backup {'create' if old[0] == 'backup' else old[0]} FILE" in done.stderr

@@ -104,27 +104,6 @@ def rebuild(
     raise typer.Exit(code)
 
 
-File = Annotated[Path, typer.Argument(help="such as standings-2026-11-23.ndjson.gz")]
-
-
-@app.command()
-def backup(file: File, json: Json = False) -> None:
-    """Write every contest's log to one compressed file, configured by STANDINGS_… variables."""
-    _archive("backup", file, json)
-
-
-@app.command()
-def restore(file: File, json: Json = False) -> None:
-    """Bring a backup into an empty server, configured by STANDINGS_… variables; the scorers do the rest."""
-    _archive("restore", file, json)
-
-
-@app.command()
-def verify(file: File, json: Json = False) -> None:
-    """Compare a backup with a live server, configured by STANDINGS_… variables; exit code 1 if a log differs."""
-    _archive("verify", file, json)
-
-
 @app.command()
 def archive(contests: Annotated[list[str], typer.Argument(metavar="CONTEST…")], json: Json = False) -> None:
     """Move contests' old versions out of Redis to the directory of STANDINGS_ARCHIVE; they are answered as before."""
@@ -135,15 +114,4 @@ def archive(contests: Annotated[list[str], typer.Argument(metavar="CONTEST…")]
     with archives.progress("archive") as seen:
         code = archive_main(contests, seen, moved.extend)
     archives.show_moved(moved, json)
-    raise typer.Exit(code)
-
-
-def _archive(verb: str, file: Path, json: bool) -> None:
-    from services.backups.app import main
-    from services.cli import archives
-
-    with archives.progress(verb) as seen:
-        found: list[dict[str, object]] = []
-        code = main(verb, file, seen, found.extend)
-    archives.show(verb, found, json)
     raise typer.Exit(code)

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from services.ingest.commands import COMMAND, Command
+from services.ingest.commands import COMMAND, COMMANDS, Command
 from shared.domain.errors import Invalid
 from shared.http.problems import invalid
 from shared.values.text import MOST_OF_A_VALUE, shown
@@ -33,7 +33,7 @@ def command_of(said: dict[str, Any]) -> Command:
     try:
         return COMMAND.validate_python(said)
     except ValidationError as error:
-        raise invalid(error) from None
+        raise invalid(error, COMMANDS) from None
 
 
 def _json(text: bytes, field: str) -> Any:

@@ -3,11 +3,24 @@
 The `…Facts` models are what a request says; a command adds what its address says.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, model_validator
 
-from shared.domain.events import LONGEST_TEXT, MOST_MEMBERS, Endorser, Source
+from shared.domain.events import (
+    LONGEST_TEXT,
+    MOST_MEMBERS,
+    Announced,
+    CandidateEntered,
+    CandidateWithdrew,
+    ContestOpened,
+    Corrected,
+    Endorser,
+    Event,
+    Retracted,
+    Source,
+    Struck,
+)
 from shared.domain.ids import EVENT_ID, SLUG
 from shared.values.objects import Said
 
@@ -17,6 +30,7 @@ EventId = Annotated[str, StringConstraints(pattern=EVENT_ID)]
 Time = Annotated[str, StringConstraints(max_length=40)]
 Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
+Kinds = tuple[type[Event], ...]
 Members = Annotated[int, Field(ge=0, le=MOST_MEMBERS, strict=True)]
 
 
@@ -153,62 +167,76 @@ class SwitchFacts(EndorsementFacts):
     new_endorsement: Slug | None = None
 
 
-class Open(OpenFacts):
+class _Records:
+    """A command; `records` are the kinds of the events that follow from it, whatever the contest's state."""
+
+    records: ClassVar[Kinds]
+
+    def follows(self) -> Kinds:
+        """The kinds of the events that follow from this one, in their order."""
+        return self.records
+
+
+class Open(OpenFacts, _Records):
     command: Literal["open"]
+    records: ClassVar[Kinds] = (ContestOpened,)
+
+    def follows(self) -> Kinds:
+        return (*self.records, *[CandidateEntered] * len(self.candidates))
 
 
-class Enter(EnterFacts):
+class Enter(EnterFacts, _Records):
     command: Literal["enter"]
     contest: Slug
+    records: ClassVar[Kinds] = (CandidateEntered,)
 
 
-class Withdraw(WithdrawFacts):
+class Withdraw(WithdrawFacts, _Records):
     command: Literal["withdraw"]
     contest: Slug
     candidate: Slug
+    records: ClassVar[Kinds] = (CandidateWithdrew,)
 
 
-class Announce(AnnounceFacts):
+class Announce(AnnounceFacts, _Records):
     command: Literal["announce"]
     contest: Slug
+    records: ClassVar[Kinds] = (Announced,)
+
+    def follows(self) -> Kinds:
+        return self.records if self.retracted_at is None else (*self.records, Retracted)
 
 
-class Retract(RetractFacts):
+class Retract(RetractFacts, _Records):
     command: Literal["retract"]
     contest: Slug
     endorsement: Slug
+    records: ClassVar[Kinds] = (Retracted,)
 
 
-class Correct(CorrectFacts):
+class Correct(CorrectFacts, _Records):
     command: Literal["correct"]
     contest: Slug
     endorsement: Slug
+    records: ClassVar[Kinds] = (Corrected,)
 
 
-class Strike(StrikeFacts):
+class Strike(StrikeFacts, _Records):
     command: Literal["strike"]
     contest: Slug
     endorsement: Slug
+    records: ClassVar[Kinds] = (Struck,)
 
 
-class Switch(SwitchFacts):
+class Switch(SwitchFacts, _Records):
     command: Literal["switch"]
     contest: Slug
     endorsement: Slug
+    records: ClassVar[Kinds] = (Retracted, Announced)
 
 
 Command = Open | Enter | Withdraw | Announce | Retract | Correct | Strike | Switch
 COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
-
-
-def events_of(command: Command) -> int:
-    """How many events follow from a command, whatever the contest's state."""
-    match command:
-        case Open():
-            return 1 + len(command.candidates)
-        case Switch():
-            return 2
-        case Announce():
-            return 1 if command.retracted_at is None else 2
-        case _:
-            return 1
+COMMANDS = frozenset(
+    name for kind in get_args(Command) for name in get_args(kind.model_fields["command"].annotation)
+)

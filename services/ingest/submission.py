@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from services.ingest.commands import Announce, Command, Open, Switch, events_of
+from services.ingest.commands import Announce, Command, Switch
 from services.ingest.decide import decide, endorsement_id, known_time
 from services.ingest.wording import refuse_odd
 from shared.domain.book import Book, NotLoaded
 from shared.domain.errors import EventIdReused, Refused
 from shared.domain.events import ContestEvent, Event, Recorded
-from shared.storage.codec import public_type, type_of
+from shared.storage.codec import public_name
 from shared.storage.log import NewEvent
 
 # Where a command expects the contest to stand is no part of what it says.
@@ -68,7 +68,7 @@ def decided(sheet: Sheet, book: Book, now: int, appended: list[NewEvent]) -> Tak
     for id_, event in zip(sheet.event_ids, events, strict=True):
         book.take(Recorded(book.version + 1, id_, known_at, event))
         appended.append(NewEvent(id_, event, sheet.digest, given))
-        numbered.append((id_, public_type(type_of(event)), book.version))
+        numbered.append((id_, public_name(type(event)), book.version))
     return Taken(command.contest, sheet.id, tuple(numbered), subject_of(events[-1]), given)
 
 
@@ -78,8 +78,10 @@ def as_before(sheet: Sheet, known: dict[str, tuple[int, str]]) -> Outcome:
         version, digest = known.get(id_, (0, ""))
         if digest != sheet.digest:
             return EventIdReused(id_, version)
-    kinds = _kinds(sheet.command)
-    events = tuple((id_, kinds[i], known[id_][0]) for i, id_ in enumerate(sheet.event_ids))
+    kinds = sheet.command.follows()
+    events = tuple(
+        (id_, public_name(kind), known[id_][0]) for id_, kind in zip(sheet.event_ids, kinds, strict=True)
+    )
     return Taken(sheet.command.contest, sheet.id, events, _about(sheet), None)
 
 
@@ -99,29 +101,8 @@ def stamped(outcome: Outcome, known_at: int) -> Outcome:
 
 def _event_ids(own: str, command: Command) -> list[str]:
     """The ids of a command's events: its own, then numbered ones."""
-    events = events_of(command)
+    events = len(command.follows())
     return [own] if events == 1 else [own, *(f"{own}/{n}" for n in range(2, events + 1))]
-
-
-def _kinds(command: Command) -> list[str]:
-    match command:
-        case Open():
-            return ["contest.opened", *["candidate.entered"] * len(command.candidates)]
-        case Switch():
-            return ["endorsement.retracted", "endorsement.announced"]
-        case Announce():
-            return ["endorsement.announced", "endorsement.retracted"]
-        case _:
-            return [_KIND[command.command]]
-
-
-_KIND = {
-    "enter": "candidate.entered",
-    "withdraw": "candidate.withdrew",
-    "retract": "endorsement.retracted",
-    "correct": "endorsement.corrected",
-    "strike": "endorsement.struck",
-}
 
 
 def subject_of(event: Event) -> str | None:

@@ -1,7 +1,7 @@
 """Refusals and failures as RFC 9457 problems: one table for every service that speaks HTTP."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -78,10 +78,10 @@ def written(members: dict[str, Any]) -> bytes:
         return orjson.dumps(plain(members))
 
 
-def invalid(error: ValidationError | RequestValidationError) -> errors.Invalid:
-    """The first thing that is wrong with a body or a parameter."""
+def invalid(error: ValidationError | RequestValidationError, kinds: Collection[str] = ()) -> errors.Invalid:
+    """The first thing that is wrong with a body or a parameter; `kinds` are the tags of a union that it is one of."""
     found = error.errors()
-    field, value, why = _told(found[0])
+    field, value, why = _told(found[0], kinds)
     return errors.Invalid(
         field,
         value,
@@ -91,14 +91,16 @@ def invalid(error: ValidationError | RequestValidationError) -> errors.Invalid:
     )
 
 
-def _told(first: Any) -> tuple[str, object, str]:
+def _told(first: Any, kinds: Collection[str]) -> tuple[str, object, str]:
     """The field, the value and the reason of one error that pydantic found."""
     if first["type"] == "json_invalid":
         return "body", None, f"not JSON: {first['ctx']['error']} at character {first['loc'][-1]}"
     if first["type"].startswith("union_tag"):
         name = first["ctx"]["discriminator"].strip("'")
         return name, first["input"].get(name), first["msg"]
-    where = first["loc"][1:] if first["loc"] and first["loc"][0] in _NOT_A_FIELD else first["loc"]
+    where = first["loc"]
+    if where and (where[0] in _FROM or where[0] in kinds):
+        where = where[1:]
     value = first.get("input")
     why = str(first["msg"]).removeprefix("Value error, ")
     if first["type"] == "string_unicode" and isinstance(value, str):
@@ -106,22 +108,8 @@ def _told(first: Any) -> tuple[str, object, str]:
     return ".".join(str(part) for part in where) or "body", value, why
 
 
-# What an error's place begins with where it is no field: where the value came from, or which command it is.
-_NOT_A_FIELD = frozenset(
-    (
-        "body",
-        "query",
-        "path",
-        "open",
-        "enter",
-        "withdraw",
-        "announce",
-        "retract",
-        "correct",
-        "strike",
-        "switch",
-    )
-)
+# Where a value came from, which an error's place begins with.
+_FROM = frozenset({"body", "query", "path"})
 _WAYS_OUT = {
     "extra_forbidden": "leave this field out: it is not known here",
     "missing": "give this field",

@@ -61,6 +61,11 @@ def public_type(stored: str) -> str:
     return stored.rpartition(".v")[0]
 
 
+def public_name(kind: type[Event]) -> str:
+    """The name of a kind of events without its schema."""
+    return public_type(_TYPES[kind])
+
+
 def encode_event(event: Event) -> bytes:
     """An event's facts as JSON."""
     if isinstance(event, Corrected):

@@ -25,15 +25,11 @@ from shared.http import problems
 from shared.http.door import Door
 from shared.http.health import add_health
 from shared.http.server import serve
-from shared.projection.projections import Projections
+from shared.projection.deployment import Deployment
 from shared.runtime.process import run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.tasks import beside
-from shared.storage.archive import Archive
-from shared.storage.connections import connect
-from shared.storage.log import Log
 from shared.storage.policy_store import policies_of, refuse_changed
-from shared.storage.preflight import check, wait_for
 
 # Of what the API may hold; answers and boards have as much.
 _ARCHIVE_SHARE = _HUB_SHARE = 1 / 16
@@ -44,12 +40,11 @@ class Api:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.redis = connect(settings)
         account = Account(settings.api_memory_mb << 20)
-        archive = Archive(settings.archive, int(account.most_bytes * _ARCHIVE_SHARE))
-        log = Log(self.redis, settings.partitions, archive=archive)
+        self.deployment = Deployment(settings, int(account.most_bytes * _ARCHIVE_SHARE))
+        self.redis = self.deployment.redis
         self.hub = Hub(int(account.most_bytes * _HUB_SHARE))
-        self.contests = Contests(log, Projections(self.redis, log), account, self.hub)
+        self.contests = Contests(self.deployment.log, self.deployment.projections, account, self.hub)
         self.policies = policies_of(settings)
         answers = Answers(self.contests, self.policies, lambda: time.time_ns() // 1000)
         app = FastAPI(
@@ -63,7 +58,7 @@ class Api:
         subscriptions = Subscriptions(self.hub, self.contests, Past(self.contests, list(self.policies)))
         seats = Seats(settings.subscribers)
         app.include_router(change_routes(subscriptions, settings.subscription_seconds, seats))
-        account.add(archive)
+        account.add(self.deployment.archive)
         account.add(self.hub)
         self.thin_path = ThinPath(AnyOrigin(app), answers)
         self.app = Door(self.thin_path, settings)
@@ -71,8 +66,7 @@ class Api:
     @asynccontextmanager
     async def work(self) -> AsyncIterator[None]:
         """Follows the changes inside the block, once the server answers and is fit. Raises `RefusesToStart`."""
-        await wait_for(self.redis)
-        await check(self.redis, self.settings)
+        await self.deployment.wait()
         await refuse_changed(self.policies, self.redis)
         try:
             async with beside(self.contests.follow()):

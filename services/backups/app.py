@@ -5,21 +5,15 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from redis.asyncio import Redis
-
 from services.backups.backup import Backups, Differs, Occupied
 from services.backups.files import Unusable
 from services.backups.mover import Mover, NotSettled
 from shared.domain.errors import UnreadableEvent
 from shared.domain.times import format_instant
-from shared.projection.projections import Projections
+from shared.projection.deployment import Deployment
 from shared.runtime.process import run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.startup import RefusesToStart
-from shared.storage.archive import Archive
-from shared.storage.connections import connect
-from shared.storage.log import Log
-from shared.storage.preflight import check
 
 log = logging.getLogger("standings")
 
@@ -31,11 +25,9 @@ class Archiver:
     """Backs up, restores and verifies one deployment."""
 
     def __init__(self, settings: Settings, seen: Seen) -> None:
-        self.settings = settings
-        self.redis: Redis = connect(settings)
+        self.deployment = Deployment(settings)
         now = format_instant(time.time_ns() // 1000)
-        self.log = Log(self.redis, settings.partitions, archive=Archive(settings.archive))
-        self.backups = Backups(self.log, now, seen)
+        self.backups = Backups(self.deployment.log, now, seen)
 
 
 def create_app(settings: Settings, seen: Seen) -> Archiver:
@@ -54,7 +46,7 @@ def main(verb: str, file: Path, seen: Seen, report: Callable[[list[dict[str, obj
     async def work() -> None:
         archiver = create_app(settings, seen)
         try:
-            await check(archiver.redis, settings)
+            await archiver.deployment.check()
             verbs = {"backup": archiver.backups.backup, "restore": archiver.backups.restore}
             report(await verbs.get(verb, archiver.backups.verify)(file))
         except Differs as differs:
@@ -63,7 +55,7 @@ def main(verb: str, file: Path, seen: Seen, report: Callable[[list[dict[str, obj
         except (Unusable, Occupied, UnreadableEvent, OSError) as error:
             raise RefusesToStart(str(error)) from None
         finally:
-            await archiver.redis.aclose()
+            await archiver.deployment.close()
 
     code = run(work(), settings.log_level)
     return FAILED if failed else code
@@ -84,8 +76,8 @@ def archive_main(
             raise RefusesToStart("set STANDINGS_ARCHIVE to a directory that every service sees")
         archiver = create_app(settings, seen)
         try:
-            await check(archiver.redis, settings)
-            mover = Mover(archiver.log, Projections(archiver.redis, archiver.log), settings.archive, seen)
+            await archiver.deployment.check()
+            mover = Mover(archiver.deployment.log, archiver.deployment.projections, settings.archive, seen)
             for contest in contests:
                 try:
                     record = await mover.archive(contest)
@@ -95,6 +87,6 @@ def archive_main(
                 else:
                     report([{"contest": contest, **record._asdict()}])
         finally:
-            await archiver.redis.aclose()
+            await archiver.deployment.close()
 
     return run(work(), settings.log_level) or (PARTLY if left else 0)

@@ -16,16 +16,13 @@ from shared.http import problems
 from shared.http.door import Door
 from shared.http.health import add_health
 from shared.http.server import serve
-from shared.projection.projections import Projections
+from shared.projection.deployment import Deployment
 from shared.runtime.process import run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.tasks import beside
-from shared.storage.archive import Archive
 from shared.storage.backlog import Backlog
 from shared.storage.broker import broker, keep_reading
-from shared.storage.connections import connect
-from shared.storage.log import Log, replicas_of
-from shared.storage.preflight import check, check_replicas, wait_for
+from shared.storage.preflight import check_replicas
 
 
 class Ingest:
@@ -33,11 +30,11 @@ class Ingest:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.redis = connect(settings)
-        log = Log(self.redis, settings.partitions, replicas_of(settings), Archive(settings.archive))
+        self.deployment = Deployment(settings)
+        self.redis, log = self.deployment.redis, self.deployment.log
         desk = Desk(
             log,
-            Projections(self.redis, log),
+            self.deployment.projections,
             lambda: time.time_ns() // 1000,
             lambda: str(uuid.uuid4()),
             settings.most_unfolded,
@@ -52,8 +49,7 @@ class Ingest:
     @asynccontextmanager
     async def work(self) -> AsyncIterator[None]:
         """Reads the inbox inside the block, once the server answers and is fit. Raises `RefusesToStart`."""
-        await wait_for(self.redis)
-        await check(self.redis, self.settings)
+        await self.deployment.wait()
         await check_replicas(self.redis, self.settings)
         await self.inbox.prepare()
         stream = broker(self.settings)

@@ -19,18 +19,15 @@ from services.scorer.folder import Folder, Unfoldable
 from services.scorer.rebuild import BeingRebuilt, Rebuild
 from services.scorer.rounds import Rounds
 from shared.domain.times import format_instant
-from shared.projection.projections import OtherFold, Projections, Stale
+from shared.projection.deployment import Deployment
+from shared.projection.projections import OtherFold, Stale
 from shared.runtime.process import Ending, run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.startup import RefusesToStart
 from shared.runtime.tasks import beside, end, side_by_side
-from shared.storage.archive import Archive
 from shared.storage.backlog import Backlog
 from shared.storage.broker import as_it_came, broker, keep_reading
-from shared.storage.connections import connect
-from shared.storage.log import Log, replicas_of
 from shared.storage.policy_store import policies_of, refuse_changed
-from shared.storage.preflight import check, wait_for
 from shared.storage.redis_keys import SCORERS, PartitionKeys
 from shared.storage.streams import create_group
 
@@ -45,9 +42,9 @@ class Scorer:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.redis = connect(settings)
-        self.events = Log(self.redis, settings.partitions, replicas_of(settings), Archive(settings.archive))
-        self.projections = Projections(self.redis, self.events)
+        self.deployment = Deployment(settings)
+        self.redis, self.events = self.deployment.redis, self.deployment.log
+        self.projections = self.deployment.projections
         self.policies = policies_of(settings)
         self.folder = Folder(
             self.events,
@@ -64,8 +61,7 @@ class Scorer:
     async def serve(self) -> None:
         """Folds until signalled. Raises `RefusesToStart`."""
         ending = Ending()
-        await wait_for(self.redis)
-        await check(self.redis, self.settings)
+        await self.deployment.wait()
         await refuse_changed(self.policies, self.redis)
         await self._create_groups()
         stream = self._stream()
@@ -159,7 +155,7 @@ def rebuild_main(contest: str | None, dry_run: bool, report: Callable[[dict[str,
 
     async def work() -> None:
         scorer = create_app(settings)
-        await check(scorer.redis, settings)
+        await scorer.deployment.check()
         contests = await scorer.events.contests()
         if contest is not None and contest not in contests:
             raise RefusesToStart(f"contest {contest!r} is not open: there is nothing to rebuild")
@@ -190,7 +186,7 @@ def examine_main(
 
     async def work() -> None:
         scorer = create_app(settings)
-        await check(scorer.redis, settings)
+        await scorer.deployment.check()
         random = Random()  # noqa: S311 - a sample, and no secret
         there = await scorer.events.contests()
         if unknown := sorted(set(contests) - set(there)):

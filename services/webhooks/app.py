@@ -21,13 +21,10 @@ from shared.http import problems
 from shared.http.door import Door
 from shared.http.health import add_health
 from shared.http.server import serve
+from shared.projection.deployment import Deployment
 from shared.runtime.process import run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.tasks import beside
-from shared.storage.archive import Archive
-from shared.storage.connections import connect
-from shared.storage.log import Log
-from shared.storage.preflight import check, wait_for
 
 _API_TIMEOUT_SECONDS = 30
 
@@ -37,13 +34,13 @@ class Webhooks:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.redis = connect(settings)
+        self.deployment = Deployment(settings)
+        self.redis = self.deployment.redis
         self.http = httpx.AsyncClient(timeout=_API_TIMEOUT_SECONDS, trust_env=False)
         addresses = Addresses(look_up, settings.webhooks_development, time.monotonic)
         self.sender = Sender(addresses, settings.webhook_timeout_seconds)
         store = Store(self.redis, f"{socket.gethostname()}-{os.getpid()}")
-        log = Log(self.redis, settings.partitions, archive=Archive(settings.archive))
-        source = Source(settings.api_url, self.http, log)
+        source = Source(settings.api_url, self.http, self.deployment.log)
         self.deliveries = Deliveries(store, source, self.sender, settings.webhook_retry_seconds, time.time)
         registry = Registry(store, source, self.sender, self.deliveries, addresses, lambda: datetime.now(UTC))
         app = FastAPI(title="Standings: webhooks", version="1", description="Sends changes to receivers.")
@@ -55,8 +52,7 @@ class Webhooks:
     @asynccontextmanager
     async def work(self) -> AsyncIterator[None]:
         """Delivers inside the block, once the server answers and is fit. Raises `RefusesToStart`."""
-        await wait_for(self.redis)
-        await check(self.redis, self.settings)
+        await self.deployment.wait()
         try:
             async with beside(self.deliveries.run()):
                 yield

@@ -21,8 +21,8 @@ from shared.runtime.kept import Kept
 from shared.storage.archive_files import Index, Piece, Written, entries_of, index_of
 from shared.storage.streams import Entry
 
-# Of indexes and of pieces that were read, each.
-_KEPT_BYTES: Final = 32 << 20
+# Of what was read: half of it for indexes, half for pieces.
+KEPT_BYTES: Final = 64 << 20
 # What Python's objects take, nearly: of an entry beside its values, and of a piece in an index.
 _ENTRY_BYTES, _PIECE_BYTES = 700, 500
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -71,7 +71,7 @@ def record_of(contest: str, stored: bytes | None) -> Record | None:
 class Archive:
     """The directory of archived entries, as every service sees it; None if this deployment has none."""
 
-    def __init__(self, directory: Path | None, kept_bytes: int = 2 * _KEPT_BYTES) -> None:
+    def __init__(self, directory: Path | None, kept_bytes: int = KEPT_BYTES) -> None:
         """Keeps so many bytes of what it read."""
         self.directory = directory
         self._indexes: Kept[tuple[str, Record], Index] = Kept(kept_bytes // 2)

@@ -26,7 +26,7 @@ def restored(content: bytes, url: str, directory: Path) -> None:
         try:
             await archiver.backups.restore(file)
         finally:
-            await archiver.redis.aclose()
+            await archiver.deployment.close()
 
     asyncio.run(restore())
 

@@ -39,6 +39,7 @@ from services.ingest.inbox import Inbox
 from services.ingest.submission import Taken
 from shared.domain.times import format_instant
 from shared.http.bodies import COMMAND, Body
+from shared.http.parameters import KNOWN_ONLY
 from shared.http.room import Room
 from shared.storage.backlog import Backlog, all_unfolded
 
@@ -54,7 +55,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 
 def routes(desk: Desk, inbox: Inbox, backlog: Backlog) -> APIRouter:  # noqa: C901 - a list of routes, not a decision
     """Every route of ingest."""
-    router = APIRouter(prefix="/v1", responses=_ANSWERS)
+    router = APIRouter(prefix="/v1", responses=_ANSWERS, dependencies=[KNOWN_ONLY])
     answers = Room(MOST_HELD_IN_ALL)
     bodies = Room(batch.MOST_WHOLE_BYTES_IN_ALL)
 

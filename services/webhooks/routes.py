@@ -9,6 +9,7 @@ from services.webhooks.hooks import Hook, Slug
 from services.webhooks.records import DeadLetter, Retry
 from services.webhooks.registry import Change, Registration, Registry, Rotation
 from services.webhooks.store import Unreadable
+from shared.http.parameters import KNOWN_ONLY
 
 HookId = Annotated[str, Path(pattern=r"^wh_[0-9a-f]{24}$", examples=["wh_0123456789abcdef01234567"])]
 ContestId = Annotated[Slug, Path()]
@@ -25,7 +26,9 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 
 def routes(registry: Registry) -> APIRouter:  # noqa: C901 - a list of routes, not a decision
     """Every route of webhooks."""
-    router = APIRouter(prefix="/v1/webhooks", responses=_ANSWERS, tags=["webhooks"])
+    router = APIRouter(
+        prefix="/v1/webhooks", responses=_ANSWERS, tags=["webhooks"], dependencies=[KNOWN_ONLY]
+    )
     store = registry.store
 
     @router.post("", status_code=201)

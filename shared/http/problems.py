@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from shared.domain import errors
 from shared.domain.errors import Refused
 from shared.http import refusals
+from shared.http.parameters import KNOWN_ONLY
 from shared.http.unavailable import OF_ONE_CONTEST, OF_THE_STORAGE, meanings, problem_of_failure
 from shared.values.text import MOST_OF_A_VALUE, plain, sentence, shown, unfit_in_lines
 
@@ -162,7 +163,7 @@ def install(app: FastAPI) -> None:
         log.error("%s %s failed", request.method, sentence(request.scope["path"]), exc_info=error)
         return answer(DEFECT)
 
-    app.add_api_route("/problems/{code}", _explained, include_in_schema=False)
+    app.add_api_route("/problems/{code}", _explained, include_in_schema=False, dependencies=[KNOWN_ONLY])
 
 
 async def _explained(code: str) -> dict[str, str]:

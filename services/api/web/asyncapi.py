@@ -16,6 +16,7 @@ from faststream.specification import AsyncAPI
 from pydantic import BaseModel, Field, Json
 
 from services.api.web import examples
+from shared.http.parameters import KNOWN_ONLY
 from shared.storage.redis_keys import CHANGES
 from standings.client import Change
 
@@ -134,7 +135,7 @@ def _kind(field: dict[str, Any], inner: dict[str, Any] | None) -> str:
 
 def asyncapi_routes() -> APIRouter:
     """The document and the page."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, dependencies=[KNOWN_ONLY])
 
     @router.get("/asyncapi.json")
     async def as_json() -> Response:

@@ -34,6 +34,7 @@ from services.api.web.fast_path import StandingsReplies
 from services.api.web.mementos import time_map
 from shared.domain.errors import UnknownEndorsement
 from shared.domain.ids import SLUG
+from shared.http.parameters import KNOWN_ONLY
 from shared.values.text import Parameter
 
 Q = TypeVar("Q", bound=RowsQuestion)
@@ -60,7 +61,9 @@ _ROWS = examples.of(None, *examples.ROWS)
 
 def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list of routes, not a decision
     """Every route of the API."""
-    router = APIRouter(prefix="/v1", responses=REFUSALS, default_response_class=Response)
+    router = APIRouter(
+        prefix="/v1", responses=REFUSALS, default_response_class=Response, dependencies=[KNOWN_ONLY]
+    )
     contests = answers.contests
     listing = Listing(contests)
     standings_replies = StandingsReplies(answers)

@@ -1,0 +1,50 @@
+"""Query parameters that a route does not take: refused, so that a slip is not answered as if it had been heeded."""
+
+from typing import Any, Final
+
+from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+
+from shared.values.objects import MOST_KEYS
+
+# Health checks have none: a prober may add what it likes. Commands have none: those taken once are taken again.
+_ASKING = frozenset(("GET", "HEAD"))
+
+
+async def _known_only(request: Request) -> None:
+    if not request.scope["query_string"] or request.method not in _ASKING:
+        return
+    known = _known(request.scope["route"])
+    if known is None:
+        return
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        raise RequestValidationError(
+            [_refusal(name, request.query_params[name]) for name in unknown[:MOST_KEYS]]
+        )
+
+
+KNOWN_ONLY: Final[Any] = Depends(_known_only)
+"""The dependency of a router that takes no parameters but those of its routes."""
+
+
+def _known(route: Any) -> frozenset[str] | None:
+    """The names that a route takes; None where it takes a model, which refuses others itself."""
+    fields = route.dependant.query_params
+    if any(_is_model(one.field_info.annotation) for one in fields):
+        return None
+    return frozenset(one.alias for one in fields)
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _refusal(name: str, value: str) -> dict[str, Any]:
+    return {
+        "type": "extra_forbidden",
+        "loc": ("query", name),
+        "msg": "Extra inputs are not permitted",
+        "input": value,
+    }

@@ -85,7 +85,7 @@ def test_a_deployment_of_four_partitions_works(redis_url: str) -> None:
                 "/v1/contests", contest=name, title="A race", timezone="UTC", candidates=candidates
             )
         for number in range(12):
-            assert deployment.scores(f"race-{number}", min_version=2, wait_ms=20_000) == {"ann": 0}
+            assert deployment.scores(f"race-{number}", min_version=2, wait_ms=10_000) == {"ann": 0}
         assert len(deployment.ask("/v1/contests")["contests"]) == 12
 
     with Redis.from_url(redis_url) as client:

@@ -50,7 +50,7 @@ class Api:
         app = FastAPI(
             title="Standings: api", version="1", description="Who stood where, at any point in time."
         )
-        problems.install(app)
+        problems.install(app, heads=True)
         app.add_exception_handler(Unwritable, _unwritable)
         add_health(app, self.redis)
         app.include_router(routes(answers, Turns()))

@@ -13,12 +13,14 @@ from starlette.exceptions import HTTPException
 from shared.domain import errors
 from shared.domain.errors import Refused
 from shared.http import refusals
+from shared.http.methods import allowed
 from shared.http.parameters import KNOWN_ONLY
 from shared.http.unavailable import OF_ONE_CONTEST, OF_THE_STORAGE, meanings, problem_of_failure
 from shared.values.text import MOST_OF_A_VALUE, plain, sentence, shown, unfit_in_lines
 
 log = logging.getLogger("standings")
 
+_METHOD_NOT_ALLOWED = 405
 PROBLEM = "application/problem+json"
 DEFECT: dict[str, Any] = {
     "type": "about:blank",
@@ -131,8 +133,11 @@ def refused(refusal: Refused, headers: Mapping[str, str] = {}) -> Response:
     return answer(problem_of(refusal), {**headers, **again})
 
 
-def install(app: FastAPI) -> None:
-    """Lets an app answer everything that goes wrong with a problem, and explain each kind at `/problems/{code}`."""
+def install(app: FastAPI, *, heads: bool = False) -> None:
+    """Lets an app answer everything that goes wrong with a problem, and explain each kind at `/problems/{code}`.
+
+    `heads` says that HEAD is answered as GET by what stands before the app.
+    """
 
     @app.exception_handler(Refused)
     async def refuse(_: Request, refusal: Refused) -> Response:
@@ -147,9 +152,9 @@ def install(app: FastAPI) -> None:
         if isinstance(error.__cause__, ValueError | RecursionError):
             return answer(problem_of(_unread(error.__cause__)))
         members = {"type": "about:blank", "title": error.detail, "status": error.status_code}
-        return answer(
-            {**members, "detail": sentence(f"{request.method} {request.scope['path']}: {error.detail}")}
-        )
+        detail = sentence(f"{request.method} {request.scope['path']}: {error.detail}")
+        allow = allowed(request, heads=heads) if error.status_code == _METHOD_NOT_ALLOWED else {}
+        return answer({**members, "detail": detail}, allow)
 
     async def unavailable(_: Request, error: Exception) -> Response:
         log.error("the storage failed: %s", sentence(str(error)))

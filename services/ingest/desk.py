@@ -1,7 +1,11 @@
 """The desk: takes commands for a contest, decides them against what is recorded, and appends what follows.
 
-A contest's book is kept between calls and used only while the log stands where the book does; whoever loses a race
-against another ingest reads what came, and decides again.
+How it works. Commands for one contest are decided one call after the other, under its lock. The book, which says what
+the contest is after its last event, is kept between calls. It may lag behind the log, because another ingest may append
+as well: `append.lua` refuses what was decided against another end of the log (`Moved`), and then the book is made anew
+from the projection and from the events behind it, and the command is decided again. What a decision needs of the state
+and does not find in the book (`NotLoaded`) is loaded, and the decision begins again: deciding is pure, so that costs
+time and nothing else. Event ids are looked up first, so a repeated command is answered as the first time.
 """
 
 import asyncio

@@ -1,7 +1,11 @@
 """Folding what a wake points at.
 
-A wake is only a hint: it may come twice, late or after a crash. The truth is where the projection stands, so a fold
-begins there, and its commit does nothing if another scorer was faster.
+How it works. A wake is only a hint: it may come twice, late or after a crash. The truth is where the projection stands,
+so a fold begins there, and its commit does nothing if another scorer was faster (`Stale`); then the fold begins anew.
+Events are folded in chunks into a book that holds only what they touch; what a fold misses is loaded (`NotLoaded`). A
+chunk is committed while the next one is folded. A turn ends with the log or after `TURN` events: then the wake goes
+behind those that wait, so a long log never keeps other contests from their turn. The fold is kept where it ended.
+An event that cannot be folded parks its contest: every event before it is committed, and the wake stays.
 """
 
 import asyncio

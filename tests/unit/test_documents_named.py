@@ -49,3 +49,12 @@ def headings(document: Path) -> set[str]:
 def test_every_heading_that_is_linked_exists(document: Path) -> None:
     for file, heading in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", document.read_text(encoding="utf-8")):
         assert heading in headings(document.parent / file if file else document), f"{file}#{heading}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_every_module_that_is_named_exists(document: Path) -> None:
+    named = re.findall(r"`([\w/]+\.(?:py|lua))`", document.read_text(encoding="utf-8"))
+    tops = [PROJECT / top for top in ("services", "shared", "standings", "tests", "examples")]
+
+    for name in named if document.name != "CHANGELOG.md" else ():
+        assert (PROJECT / name).is_file() or any(path for top in tops for path in top.rglob(name)), name

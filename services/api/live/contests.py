@@ -1,4 +1,13 @@
-"""The contests that an API process holds in memory, each kept up with its ledger."""
+"""The contests that an API process holds in memory, each kept up with its ledger.
+
+How it works. A contest is read from its ledger when it is first asked for, and held until the account of bytes lets it
+go. Three kinds of tasks run beside the questions. Followers read the changes streams, hand what is published to the
+hub, and note which contests changed. One task brings those contests up: it reads the ledger entries behind the index.
+One looks around every second for what a lost change did not tell: it compares every index with the end of its ledger.
+
+An index is one history in one generation. Where the ledger does not continue the index (a rebuild took over, or the log
+was replaced) the index is dropped and read anew; a question that was under way is asked again of the new one.
+"""
 
 import asyncio
 import contextlib

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 from services.api.answers.answers import Answers
 from services.api.answers.formats import Unwritable
 from services.api.answers.turns import Turns
+from services.api.engine import seen
 from services.api.live.account import Account
 from services.api.live.contests import Contests
 from services.api.live.hub import Hub
@@ -50,7 +51,7 @@ class Api:
         app = FastAPI(
             title="Standings: api", version="1", description="Who stood where, at any point in time."
         )
-        problems.install(app, heads=True)
+        problems.install(app, heads=True, forms=seen.FORMS)
         app.add_exception_handler(Unwritable, _unwritable)
         add_health(app, self.redis)
         app.include_router(routes(answers, Turns()))

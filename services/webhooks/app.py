@@ -14,7 +14,7 @@ from services.webhooks.attempt import Sender
 from services.webhooks.deliveries import Deliveries
 from services.webhooks.lookups import Addresses, look_up
 from services.webhooks.registry import Registry
-from services.webhooks.routes import routes
+from services.webhooks.routes import FORMS, routes
 from services.webhooks.source import Source
 from services.webhooks.store import Store
 from shared.http import problems
@@ -44,7 +44,7 @@ class Webhooks:
         self.deliveries = Deliveries(store, source, self.sender, settings.webhook_retry_seconds, time.time)
         registry = Registry(store, source, self.sender, self.deliveries, addresses, lambda: datetime.now(UTC))
         app = FastAPI(title="Standings: webhooks", version="1", description="Sends changes to receivers.")
-        problems.install(app)
+        problems.install(app, forms=FORMS)
         add_health(app, self.redis)
         app.include_router(routes(registry))
         self.app = Door(app, settings)

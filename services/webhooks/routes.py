@@ -11,11 +11,17 @@ from services.webhooks.registry import Change, Registration, Registry, Rotation
 from services.webhooks.store import Unreadable
 from shared.http.parameters import KNOWN_ONLY
 
-HookId = Annotated[str, Path(pattern=r"^wh_[0-9a-f]{24}$", examples=["wh_0123456789abcdef01234567"])]
+_HOOK, _PLACE = r"^wh_[0-9a-f]{24}$", r"^[a-z0-9._-]{1,120}/[0-9]{1,16}$"
+# The way out for whoever's text does not match one of these.
+FORMS = {
+    _HOOK: "ids of webhooks are in GET /v1/webhooks",
+    _PLACE: "give `next` of the page before, or leave after out",
+}
+HookId = Annotated[str, Path(pattern=_HOOK, examples=["wh_0123456789abcdef01234567"])]
 ContestId = Annotated[Slug, Path()]
 Version = Annotated[int, Path(ge=1, le=2**53)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
-After = Annotated[str | None, Query(pattern=r"^[a-z0-9._-]{1,120}/[0-9]{1,16}$")]
+After = Annotated[str | None, Query(pattern=_PLACE)]
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     404: {"description": "no webhook, or no letter, of this name"},
     409: {"description": "the receiver did not do its part, or the webhook was changed at this moment"},

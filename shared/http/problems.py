@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from shared.domain import errors
 from shared.domain.errors import Refused
+from shared.domain.ids import SLUG
 from shared.http import refusals
 from shared.http.methods import allowed
 from shared.http.parameters import KNOWN_ONLY
@@ -81,16 +82,37 @@ def written(members: dict[str, Any]) -> bytes:
         return orjson.dumps(plain(members))
 
 
-def invalid(error: ValidationError | RequestValidationError, kinds: Collection[str] = ()) -> errors.Invalid:
-    """The first thing that is wrong with a body or a parameter; `kinds` are the tags of a union that it is one of."""
+def invalid(
+    error: ValidationError | RequestValidationError,
+    kinds: Collection[str] = (),
+    forms: Mapping[str, str] = {},
+) -> errors.Invalid:
+    """The first thing that is wrong with a body or a parameter; `kinds` are the tags of a union that it is one of, and
+    `forms` the ways out by the pattern that a text does not match."""
     found = error.errors()
     field, value, why = _told(found[0], kinds)
     return errors.Invalid(
         field,
         value,
         f"{field}: {why}",
-        _WAYS_OUT.get(found[0]["type"], "see /docs for what this field takes"),
+        _way_out(found[0], forms),
         more_errors=len(found) - 1,
+    )
+
+
+def _way_out(first: Any, forms: Mapping[str, str]) -> str:
+    about = first.get("ctx", {})
+    if _is_long_text(first):
+        return f"give {about['max_length']} characters at most"
+    if first["type"] == "string_pattern_mismatch" and (form := (_FORMS | dict(forms)).get(about["pattern"])):
+        return form
+    return _WAYS_OUT.get(first["type"], "see /docs for what this field takes")
+
+
+def _is_long_text(first: Any) -> bool:
+    """Whether a text is too long. Where something of ours looks at it first, pydantic calls its characters items."""
+    return first["type"] == "string_too_long" or (
+        first["type"] == "too_long" and isinstance(first.get("input"), str)
     )
 
 
@@ -106,6 +128,8 @@ def _told(first: Any, kinds: Collection[str]) -> tuple[str, object, str]:
         where = where[1:]
     value = first.get("input")
     why = str(first["msg"]).removeprefix("Value error, ")
+    if _is_long_text(first):
+        why = f"String should have at most {first['ctx']['max_length']} characters"
     if first["type"] == "string_unicode" and isinstance(value, str):
         why = unfit_in_lines(value) or why
     return ".".join(str(part) for part in where) or "body", value, why
@@ -118,8 +142,9 @@ _WAYS_OUT = {
     "missing": "give this field",
     "json_invalid": "send one JSON object",
     "string_unicode": "send whole characters, as UTF-8 or as pairs of escapes",
-    "string_pattern_mismatch": "use a-z, 0-9, dot, underscore and hyphen, beginning with a letter or digit",
 }
+# By the pattern that a text does not match: each form has a way out of its own.
+_FORMS = {SLUG: "use a-z, 0-9, dot, underscore and hyphen, beginning with a letter or digit"}
 
 
 def answer(members: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
@@ -133,10 +158,10 @@ def refused(refusal: Refused, headers: Mapping[str, str] = {}) -> Response:
     return answer(problem_of(refusal), {**headers, **again})
 
 
-def install(app: FastAPI, *, heads: bool = False) -> None:
+def install(app: FastAPI, *, heads: bool = False, forms: Mapping[str, str] = {}) -> None:
     """Lets an app answer everything that goes wrong with a problem, and explain each kind at `/problems/{code}`.
 
-    `heads` says that HEAD is answered as GET by what stands before the app.
+    `heads` says that HEAD is answered as GET by what stands before the app; `forms` are ways out as `invalid` has them.
     """
 
     @app.exception_handler(Refused)
@@ -145,7 +170,7 @@ def install(app: FastAPI, *, heads: bool = False) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def unreadable(_: Request, error: RequestValidationError) -> Response:
-        return answer(problem_of(invalid(error)))
+        return answer(problem_of(invalid(error, forms=forms)))
 
     @app.exception_handler(HTTPException)
     async def other(request: Request, error: HTTPException) -> Response:

@@ -9,6 +9,10 @@ from shared.domain.errors import Gone
 PATTERN: Final = r"^0*[0-9]{1,16}(-[0-9a-f]{16})?$"
 PATTERN_FROM_ONE: Final = r"^0*[1-9][0-9]{0,15}(-[0-9a-f]{16})?$"
 
+_FORM: Final = "give a version as an answer had it: 103, or 103-1f2e3d4c5b6a7988 with its history"
+# The way out for whoever's text does not match one of these.
+FORMS: Final = {PATTERN: _FORM, PATTERN_FROM_ONE: _FORM}
+
 
 class Reset(Gone):
     """The log has another history by now than the one that is asked about."""

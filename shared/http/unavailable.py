@@ -6,6 +6,7 @@ from redis import exceptions
 
 from shared.domain.errors import UnreadableEvent
 from shared.projection.parking import Held
+from shared.storage.archive import ArchiveMissing
 from shared.storage.damage import Damaged, of_wrong_type
 from shared.storage.history import Inconsistent
 from shared.storage.log import NotReplicated
@@ -32,6 +33,7 @@ class _Failure(NamedTuple):
     title: str
     meaning: str
     retry_after_seconds: int
+    way_out: str = "try again later; a command with an id of its own can be repeated safely"
 
 
 _OTHER = _Failure("", "storage-unavailable", "Storage unavailable", "the Redis server does not answer", 1)
@@ -61,6 +63,15 @@ _UNREADABLE = _Failure(
     "the contest's log has an event that this release cannot read",
     60,
 )
+_ARCHIVE_MISSING = _Failure(
+    "",
+    "archive-missing",
+    "Archive missing",
+    "the directory of the contest's archived versions is not there",
+    60,
+    "bring the directory back where STANDINGS_ARCHIVE names it, or start the service with STANDINGS_ARCHIVE set to "
+    "where it is; a command with an id of its own can be repeated safely then",
+)
 _INCONSISTENT = _Failure(
     "",
     "history-differs",
@@ -82,7 +93,6 @@ _BEHIND = _Failure(
     "the scorers are too far behind this contest's log",
     5,
 )
-_WAY_OUT = "try again later; a command with an id of its own can be repeated safely"
 
 
 def problem_of_failure(
@@ -95,7 +105,7 @@ def problem_of_failure(
         "title": found.title,
         "status": 503,
         "detail": sentence(f"{found.meaning}, so nothing is acknowledged: {error}"),
-        "way_out": _WAY_OUT,
+        "way_out": found.way_out,
     }
     return members, {"Retry-After": str(found.retry_after_seconds)}
 
@@ -105,6 +115,8 @@ def _failure(error: Exception) -> _Failure:
         return _DAMAGED
     if isinstance(error, Inconsistent):
         return _INCONSISTENT
+    if isinstance(error, ArchiveMissing):
+        return _ARCHIVE_MISSING
     if isinstance(error, UnreadableEvent):
         return _UNREADABLE
     if isinstance(error, FallenBehind):
@@ -130,5 +142,14 @@ _KINDS: dict[type[Exception], str] = {
 
 def meanings() -> dict[str, tuple[str, str]]:
     """Title and meaning by code."""
-    kinds = (*_FAILURES, _NOT_REPLICATED, _UNREADABLE, _INCONSISTENT, _DAMAGED, _BEHIND, _OTHER)
+    kinds = (
+        *_FAILURES,
+        _NOT_REPLICATED,
+        _UNREADABLE,
+        _ARCHIVE_MISSING,
+        _INCONSISTENT,
+        _DAMAGED,
+        _BEHIND,
+        _OTHER,
+    )
     return {one.code: (one.title, one.meaning) for one in kinds}

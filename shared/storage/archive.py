@@ -4,6 +4,7 @@ In Redis stays a record of the file, and everything from the archived version on
 but it lies where others may write too, so what is read is held against the record.
 """
 
+import os
 import re
 import zlib
 from bisect import bisect_right
@@ -30,6 +31,10 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 class Unarchived(UnreadableEvent):
     """Archived entries cannot be read here; says why and the way out."""
+
+
+class ArchiveMissing(Unarchived):
+    """There is no directory of archived entries here, whatever is in its files."""
 
 
 class Record(NamedTuple):
@@ -104,13 +109,18 @@ class Archive:
     @contextmanager
     def _explained(self, contest: str, record: Record) -> Iterator[None]:
         if self.directory is None:
-            raise Unarchived(
+            raise ArchiveMissing(
                 f"contest {contest}: versions up to {record.version} are archived in {record.file}: set "
                 "STANDINGS_ARCHIVE to the directory that it is in"
             )
         try:
             yield
         except (OSError, ValueError, LookupError, zlib.error) as error:
+            if not os.path.isdir(self.directory):  # noqa: PTH112 - a Path's raises where it may not look
+                raise ArchiveMissing(
+                    f"contest {contest}: versions up to {record.version} are archived in {record.file}, and "
+                    f"STANDINGS_ARCHIVE, {self.directory}, is no directory that this service sees"
+                ) from error
             raise Unarchived(
                 f"contest {contest}: versions up to {record.version} cannot be read from {record.file}: {error}: "
                 "bring the file back from a copy"

@@ -113,6 +113,7 @@ def test_a_service_that_does_not_see_the_files_says_where_they_should_be(
     with standings(redis_url, scorers=1) as deployment:
         answer = deployment.api.get("/v1/contests/race/standings")
         assert answer.status_code == 503
+        assert answer.json()["type"] == "/problems/archive-missing"
         (file,) = tmp_path.iterdir()
         assert f"archived in {file.name}: set STANDINGS_ARCHIVE" in answer.json()["detail"]
         assert deployment.api.get("/v1/contests/other-race/standings").status_code == 200

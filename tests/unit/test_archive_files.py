@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
+from shared.http.unavailable import problem_of_failure
 from shared.storage import archive_files
-from shared.storage.archive import Archive, Record, Unarchived, record_of
+from shared.storage.archive import Archive, ArchiveMissing, Record, Unarchived, record_of
 from shared.storage.archive_files import LEDGER, LOG, STREAMS
 from tests import archives
 from tests.archives import CONTEST, VERSIONS, entries, packed_entries, written, written_first
@@ -33,6 +34,37 @@ def why_not(directory: Path, record: Record, contest: str = CONTEST) -> str:
     assert record.file in str(found.value)
     assert str(found.value).isprintable()
     return str(found.value)
+
+
+def test_a_directory_that_is_gone_is_told_with_the_way_out_and_not_as_an_event(tmp_path: Path) -> None:
+    directory = tmp_path / "archive"
+    directory.mkdir()
+    record = written(directory)
+    directory.rename(tmp_path / "elsewhere")
+    (tmp_path / "file").touch()
+
+    for gone in (directory, tmp_path / "file", None):
+        with pytest.raises(ArchiveMissing) as found:
+            Archive(gone).read(CONTEST, record, LOG, 0, None)
+        members, headers = problem_of_failure(found.value)
+
+        assert (members["type"], members["status"]) == ("/problems/archive-missing", 503)
+        assert record.file in members["detail"]
+        assert gone is None or str(gone) in members["detail"]
+        assert "STANDINGS_ARCHIVE" in members["detail"]
+        assert "STANDINGS_ARCHIVE" in members["way_out"]
+        assert "Retry-After" in headers
+
+
+def test_a_file_that_is_gone_from_its_directory_is_the_files_fault(tmp_path: Path) -> None:
+    record = written(tmp_path)
+    (tmp_path / record.file).unlink()
+
+    with pytest.raises(Unarchived) as found:
+        everything(tmp_path, record)
+
+    assert not isinstance(found.value, ArchiveMissing)
+    assert problem_of_failure(found.value)[0]["type"] == "/problems/unreadable-event"
 
 
 @pytest.mark.parametrize("write", [written, written_first])

@@ -1,7 +1,7 @@
 """Importing files: reading them, finding out what is new, and sending it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -75,12 +75,12 @@ class Import:
 
     def tables(self, files: Iterable[Path], form: Format) -> list[Imported]:
         """Imports CSV or NDJSON files of our own. Raises `Failed`."""
-        read = [(file, *self._read(file, form)) for file in files]
-        self._refuse_bad((file, bad) for file, _, bad in read)
+        read = [(file, self._read(file, form)) for file in files]
+        self._refuse_bad((file, one.bad) for file, one in read)
         self.ready()
-        return [self._send(file, commands, len(bad)) for file, commands, bad in read]
+        return [self._send(file, one.commands, len(one.bad), one.lines) for file, one in read]
 
-    def _read(self, file: Path, form: Format) -> tuple[list[dict[str, Any]], list[BadRow]]:
+    def _read(self, file: Path, form: Format) -> table.Read:
         said = {"contest": self.contest, "recorded_by": self.recorded_by}
         if form == "csv":
             return _read(file, table.read_csv, _text(file), **said)
@@ -115,21 +115,30 @@ class Import:
         known = self.client.whole(path, "endorsements", asked)
         return known["endorsements"], [candidate["candidate"] for candidate in contest["candidates"]]
 
-    def _send(self, file: Path, commands: list[dict[str, Any]], skipped: int) -> Imported:
+    def _send(
+        self, file: Path, commands: list[dict[str, Any]], skipped: int, lines: Sequence[int] = ()
+    ) -> Imported:
+        """Sends the commands, of which `lines` are the file's; a snapshot's are of no one line."""
         kinds = Counter(str(command["command"]) for command in commands)
         done = Imported(whole(str(file)), dict(kinds), skipped=skipped)
         if not commands:
             return done
         with _bar(whole(file.name), len(commands)) as progress:
+            begin = 0
             for chunk in self._batches(commands):
-                answers = self.client.batch(
-                    self.contest, chunk, "abort" if self.on_error == "abort" else "continue"
-                )
-                self._count(done, answers)
+                here = lines[begin : begin + len(chunk)]
+                self._count(done, self._sent(done.file, chunk, here), begin, here)
+                begin += len(chunk)
                 progress.advance(progress.task_ids[0], len(chunk))
         if done.version:
             self.client.ask(f"/v1/contests/{self.contest}", min_version=done.version, wait_ms=10_000)
         return done
+
+    def _sent(self, file: str, chunk: list[dict[str, Any]], lines: Sequence[int]) -> list[dict[str, Any]]:
+        try:
+            return self.client.batch(self.contest, chunk, "abort" if self.on_error == "abort" else "continue")
+        except Failed as failed:
+            raise _in_file(failed, file, lines) from None
 
     def _batches(self, commands: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         fits = sum(len(orjson.dumps(command)) + 1 for command in commands) <= _WHOLE_BYTES
@@ -138,14 +147,26 @@ class Import:
         else:
             yield from _chunks(commands)
 
-    def _count(self, done: Imported, answers: list[dict[str, Any]]) -> None:
+    def _count(self, done: Imported, answers: list[dict[str, Any]], begin: int, lines: Sequence[int]) -> None:
         for answer in answers[:-1]:
             if "problem" in answer:
-                warn(f"{done.file}: command {answer['line']}: {answer['problem']['detail']}")
+                number = answer["line"]
+                where = f":{lines[number - 1]}" if lines else f": command {begin + number}"
+                warn(f"{done.file}{where}: {answer['problem']['detail']}")
         summary = answers[-1]["summary"]
         done.taken += summary["taken"]
         done.refused += summary["refused"]
         done.version = max(done.version, summary["version"])
+
+
+def _in_file(failed: Failed, file: str, lines: Sequence[int]) -> Failed:
+    """The same of the file, where a batch of some of its lines was refused: its lines, not the batch's."""
+    refusals = failed.problem.get("refusals")
+    if not refusals or not lines:
+        return failed
+    named = [{**one, "line": lines[one["line"] - 1]} for one in refusals]
+    detail = f"{file}: {failed.problem.get('detail', '')}"
+    return Failed({**failed.problem, "detail": detail, "refusals": named}, failed.code)
 
 
 def _dated(files: list[Path], known_at: list[str]) -> list[tuple[str, Path]]:

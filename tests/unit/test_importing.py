@@ -1,14 +1,14 @@
 """An import of a file that cannot be read is a sentence and an exit code, and nothing was sent before it was read."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 import pytest
 from typer.testing import CliRunner
 
 from services.cli import imports
-from services.cli.client import Client
+from services.cli.client import Client, Failed
 from services.cli.importers import fivethirtyeight, rows
 from services.cli.importers.rows import BadRow, TooManyBadRows
 from services.cli.importers.table import COLUMNS, read_csv, read_ndjson
@@ -85,9 +85,9 @@ def test_a_header_of_many_columns_is_refused_once(read: Any) -> None:
     known = sorted(COLUMNS | set(fivethirtyeight.COLUMNS))
 
     for columns in (["at"] * 50_000, [f"c{n}" for n in range(101)]):
-        _, bad = read(",".join(columns) + "\n")
+        bad = read(",".join(columns) + "\n")[1]
         assert [row.reason for row in bad] == [f"the header has {len(columns)} columns, and 100 is the most"]
-    _, bad = read(",".join((known * 5)[:100]) + "\n")
+    bad = read(",".join((known * 5)[:100]) + "\n")[1]
     assert "the header has this column twice" in {row.reason for row in bad}
 
 
@@ -146,6 +146,69 @@ def test_a_batch_is_no_larger_than_ingest_takes(
 
 
 def test_a_bad_row_tells_what_it_is_whatever_it_holds() -> None:
-    _, bad = read_csv('command\n"' + "x" * 131_073 + '"\n', **SAID)
+    bad = read_csv('command\n"' + "x" * 131_073 + '"\n', **SAID).bad
 
     assert bad == [BadRow(2, "", "", "this is not CSV: field larger than field limit (131072)")]
+
+
+class Refusing(Client):
+    """A client whose ingest refuses every command about endorsement `no`, and numbers the lines of each batch."""
+
+    def batch(self, contest: str, commands: list[dict[str, Any]], on_refusal: str) -> list[dict[str, Any]]:
+        wrong = [number for number, one in enumerate(commands, 1) if one["endorsement"] == "no"]
+        refusals = [{"line": number, "problem": {"detail": f"{contest}: there is none"}} for number in wrong]
+        if on_refusal == "abort" and wrong:
+            raise Failed({"title": "Batch refused", "detail": "not taken", "refusals": refusals}, 1)
+        counts = {"taken": len(commands) - len(wrong), "refused": len(wrong), "version": 0}
+        return [*refusals, {"summary": counts}]
+
+
+# Line 3 is blank, and the note of line 4 goes on in line 5.
+SPREAD = 'command,endorsement,note,source_title\nstrike,a,n,t\n\nstrike,b,"n\nn",t\nstrike,no,n,t\n'
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "line"),
+    [
+        ("csv", SPREAD, 6),
+        ("ndjson", '{"command":"strike","endorsement":"a"}\n\n{"command":"strike","endorsement":"no"}\n', 3),
+    ],
+)
+def test_a_refused_command_is_told_with_its_line_in_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: Literal["csv", "ndjson"], text: str, line: int
+) -> None:
+    file = tmp_path / "own"
+    file.write_text(text)
+
+    (done,) = Import(Refusing("", ""), "race", "history", "skip", "a test").tables([file], form)
+    told = "".join(capsys.readouterr().err.split())
+
+    assert done.refused == 1
+    assert f"{file}:{line}:race:thereisnone" in told
+    with pytest.raises(Failed) as failed:
+        Import(Refusing("", ""), "race", "history", "abort", "a test").tables([file], form)
+    assert [one["line"] for one in failed.value.problem["refusals"]] == [line]
+    assert failed.value.problem["detail"] == f"{file}: not taken"
+
+
+@pytest.mark.parametrize("on_error", ["skip", "abort"])
+def test_a_refused_command_of_a_later_batch_is_told_with_its_line_in_the_file(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    on_error: Literal["abort", "skip"],
+) -> None:
+    monkeypatch.setattr(imports, "_CHUNK", 2)
+    monkeypatch.setattr(imports, "_WHOLE", 2)
+    file = tmp_path / "own"
+    lines = [f'{{"command":"strike","endorsement":"{name}"}}' for name in ("a", "b", "c", "no")]
+    file.write_text("\n".join(lines))
+    importing = Import(Refusing("", ""), "race", "history", on_error, "a test")
+
+    if on_error == "skip":
+        importing.tables([file], "ndjson")
+        assert f"{file}:4:race:thereisnone" in "".join(capsys.readouterr().err.split())
+    else:
+        with pytest.raises(Failed) as failed:
+            importing.tables([file], "ndjson")
+        assert [one["line"] for one in failed.value.problem["refusals"]] == [4]

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from io import BytesIO
 from math import isfinite
+from typing import NamedTuple
 
 import orjson
 
@@ -95,6 +96,14 @@ _FORMS = {
 COLUMNS = _OF_EVERY.union(*(form.columns for form in _FORMS.values()))
 
 
+class Read(NamedTuple):
+    """The commands of a file, what is wrong with other lines, and the line on which each command begins."""
+
+    commands: list[Command]
+    bad: list[BadRow]
+    lines: list[int]
+
+
 @dataclass(slots=True)
 class _Table:
     """What was read so far, for one contest."""
@@ -103,22 +112,28 @@ class _Table:
     recorded_by: str
     commands: list[Command] = field(default_factory=list)
     bad: list[BadRow] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
 
-    def add(self, command: Command) -> None:
+    def add(self, command: Command, line: int) -> None:
         """With what the line left out: who records it, and an id made of the contest and the content."""
         command.setdefault("recorded_by", self.recorded_by)
         command.setdefault("id", f"table:{digest([self.contest, command])}")
         self.commands.append(command)
+        self.lines.append(line)
+
+    def read(self) -> Read:
+        """All of it."""
+        return Read(self.commands, self.bad, self.lines)
 
 
-def read_csv(text: str, *, contest: str, recorded_by: str) -> tuple[list[Command], list[BadRow]]:
-    """The commands of a CSV text, and what is wrong with the lines that cannot be read. Raises `TooManyBadRows`."""
+def read_csv(text: str, *, contest: str, recorded_by: str) -> Read:
+    """The commands of a CSV text. Raises `TooManyBadRows`."""
     rest = records(text)
     header = next(rest, BadRow(1, "", "", "the file is empty"))
     if isinstance(header, BadRow):
-        return [], [header]
+        return Read([], [header], [])
     if bad := _wrong_header(header):
-        return [], bad
+        return Read([], bad, [])
     table = _Table(contest, recorded_by)
     for record in rest:
         cells = record if isinstance(record, BadRow) else named(record, header.cells)
@@ -127,12 +142,12 @@ def read_csv(text: str, *, contest: str, recorded_by: str) -> tuple[list[Command
         elif wrong := _wrong_cells(cells, record.line):
             table.bad += wrong
         else:
-            table.add(_command(cells))
+            table.add(_command(cells), record.line)
         refuse_too_many(table.bad)
-    return table.commands, table.bad
+    return table.read()
 
 
-def read_ndjson(data: bytes, *, contest: str, recorded_by: str) -> tuple[list[Command], list[BadRow]]:
+def read_ndjson(data: bytes, *, contest: str, recorded_by: str) -> Read:
     """The commands of NDJSON; their own fields are for ingest to check. Raises `TooManyBadRows`."""
     table = _Table(contest, recorded_by)
     for number, line in enumerate(BytesIO(data.removeprefix(b"\xef\xbb\xbf")), start=1):
@@ -143,8 +158,8 @@ def read_ndjson(data: bytes, *, contest: str, recorded_by: str) -> tuple[list[Co
             table.bad.append(command)
             refuse_too_many(table.bad)
         else:
-            table.add(command)
-    return table.commands, table.bad
+            table.add(command, number)
+    return table.read()
 
 
 def _wrong_header(header: Record) -> list[BadRow]:

@@ -9,11 +9,10 @@ time and nothing else. Event ids are looked up first, so a repeated command is a
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, cast
 
+from services.ingest.books import MOST_OF_ONE, Books, Kept
 from services.ingest.commands import Command
 from services.ingest.submission import (
     Outcome,
@@ -38,8 +37,6 @@ from shared.storage.history import digest_of
 from shared.storage.log import Log, Moved, NewEvent
 from shared.storage.streams import version_of
 
-_CONTESTS_KEPT = 1000
-_ENDORSEMENTS_KEPT = 200_000
 _LOOKS, _LOOK_EVERY_SECONDS = 50, 0.1
 
 
@@ -49,18 +46,6 @@ class BatchRefused(Exception):
     def __init__(self, refusals: list[tuple[int, Refused]]) -> None:
         super().__init__("batch refused")
         self.refusals = refusals
-
-
-@dataclass
-class _Contest:
-    """What the desk remembers of one contest: its book at the log's end and the digest of the entry there ('' if there
-    is none), of which generation, and how far the scorers were."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    book: Book | None = None
-    last: str = ""
-    generation: int = 1
-    folded: int = 0
 
 
 class Desk:
@@ -82,7 +67,7 @@ class Desk:
         self.clock = clock
         self.new_id = new_id
         self.most_unfolded = most_unfolded
-        self._contests: OrderedDict[str, _Contest] = OrderedDict()
+        self.books = Books()
 
     async def take(self, command: Command) -> Taken:
         """Takes one command. Raises `Refused`."""
@@ -103,19 +88,27 @@ class Desk:
         appended. Waits for scorers that are far behind; raises `FallenBehind` if they stay so.
         """
         sheets = [sheet_of(command, self.new_id) for command in commands]
-        kept = self._kept(contest)
+        kept = self.books.of(contest)
         await self._scorers_to_come_near(contest, kept)
         async with kept.lock:
-            while True:
-                try:
-                    return await self._attempt(contest, kept, sheets, whole)
-                except Moved:
-                    kept.book = None
-                except BaseException:
-                    kept.book = None
-                    raise
+            try:
+                return await self._until_taken(contest, kept, sheets, whole)
+            finally:
+                self.books.count(contest, kept)
 
-    async def _scorers_to_come_near(self, contest: str, kept: _Contest) -> None:
+    async def _until_taken(
+        self, contest: str, kept: Kept, sheets: Sequence[Sheet], whole: bool
+    ) -> list[Outcome]:
+        while True:
+            try:
+                return await self._attempt(contest, kept, sheets, whole)
+            except Moved:
+                kept.book = None
+            except BaseException:
+                kept.book = None
+                raise
+
+    async def _scorers_to_come_near(self, contest: str, kept: Kept) -> None:
         """What is not folded is read whenever a book is: it must not grow without bounds."""
         for _ in range(_LOOKS):
             stands = kept.book.version if kept.book else await self.log.version(contest)
@@ -127,19 +120,8 @@ class Desk:
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
         raise FallenBehind(contest, stands, kept.folded)
 
-    def _kept(self, contest: str) -> _Contest:
-        kept = self._contests.setdefault(contest, _Contest())
-        self._contests.move_to_end(contest)
-        if len(self._contests) > _CONTESTS_KEPT:
-            oldest = next(iter(self._contests))
-            if not self._contests[oldest].lock.locked():
-                del self._contests[oldest]
-        return kept
-
-    async def _attempt(
-        self, contest: str, kept: _Contest, sheets: Sequence[Sheet], whole: bool
-    ) -> list[Outcome]:
-        if kept.book is None or len(kept.book.endorsements) > _ENDORSEMENTS_KEPT:
+    async def _attempt(self, contest: str, kept: Kept, sheets: Sequence[Sheet], whole: bool) -> list[Outcome]:
+        if kept.book is None or len(kept.book.endorsements) > MOST_OF_ONE:
             kept.book = await self._read(contest, kept)
         book = kept.book
         began = book.version
@@ -164,7 +146,7 @@ class Desk:
         book.known_at = max(book.known_at, appended.known_at)
         return [stamped(outcome, appended.known_at) for outcome in outcomes]
 
-    async def _read(self, contest: str, kept: _Contest) -> Book:
+    async def _read(self, contest: str, kept: Kept) -> Book:
         """The book at the log's end: the projection, and what came after it."""
         while True:
             await self.projections.parking.refuse_held(contest)
@@ -178,7 +160,7 @@ class Desk:
             ):
                 return book
 
-    async def _tail(self, contest: str, kept: _Contest, began: int) -> list[Recorded]:
+    async def _tail(self, contest: str, kept: Kept, began: int) -> list[Recorded]:
         """What the log has behind the projection. It is noted which entry it ends with."""
         # With the one that was folded last.
         entries = await self.log.entries(contest, max(began - 1, 0))
@@ -186,7 +168,7 @@ class Desk:
         return [decode_entry(*entry) for entry in entries if version_of(entry[0]) > began]
 
     async def _catch_up(
-        self, contest: str, kept: _Contest, book: Book, began: int, tail: Sequence[Recorded]
+        self, contest: str, kept: Kept, book: Book, began: int, tail: Sequence[Recorded]
     ) -> bool:
         for recorded in tail:
             while True:
@@ -202,11 +184,11 @@ class Desk:
                     ) from error
         return True
 
-    async def _fill(self, contest: str, kept: _Contest, book: Book, began: int, needs: NotLoaded) -> bool:
+    async def _fill(self, contest: str, kept: Kept, book: Book, began: int, needs: NotLoaded) -> bool:
         """Loads into a book that is being read; False if the projection moved on meanwhile."""
         return (await self.projections.load(contest, kept.generation, book, needs)).version == began
 
-    async def _load(self, contest: str, kept: _Contest, began: int, needs: NotLoaded) -> None:
+    async def _load(self, contest: str, kept: Kept, began: int, needs: NotLoaded) -> None:
         """Loads into a book that stands at the log's end. Raises `Moved` if it no longer does.
 
         What the book lacks was not touched since the projection stood at or before the book, so it still reads so.
@@ -238,7 +220,7 @@ class Desk:
         return {id_: noted[id_] for id_ in noted if id_ in leading}
 
     async def _decide(
-        self, contest: str, kept: _Contest, sheets: Sequence[Sheet], known: dict[str, tuple[int, str]]
+        self, contest: str, kept: Kept, sheets: Sequence[Sheet], known: dict[str, tuple[int, str]]
     ) -> tuple[list[Outcome], list[NewEvent]]:
         book = cast(Book, kept.book)
         began, now = book.version, self.clock()

@@ -66,7 +66,7 @@ class Checks:
             log.error("contest %s: a check found this wrong with its %s", contest, one)
         if any(one.holds for one in found.findings):
             await self._hold(found)
-        else:
+        elif not found.findings:  # one that ended early has not seen everything
             await self.parking.release(contest)
         return found
 
@@ -76,11 +76,12 @@ class Checks:
         drawn = cast(bytes | None, await cast(Any, self.events.redis.srandmember(shared.contests)))
         parked = cast(bytes | None, await cast(Any, self.events.redis.hrandfield(shared.parked)))
         if drawn is not None:
-            await self.check(drawn.decode())
+            await self.check(drawn.decode(errors="replace"))
         if parked is not None and parked != drawn:
-            noted = await self.parking.of(parked.decode())
+            contest = parked.decode(errors="replace")
+            noted = await self.parking.of(contest)
             if noted is not None and noted.held:
-                await self.check(parked.decode())
+                await self.check(contest)
 
     async def _hold(self, found: Examined) -> None:
         first = next(one for one in found.findings if one.holds)

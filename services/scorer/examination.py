@@ -100,6 +100,7 @@ class _Examination:
         self.chain: str | None = ""
         self.history = ""
         self.rebuild = f"`standings rebuild {contest}`"
+        self.has_ids = True
 
     def examined(self) -> Examined:
         """What was found so far."""
@@ -109,6 +110,7 @@ class _Examination:
     async def run(self) -> None:
         """Compares everything, or until there are enough findings."""
         try:
+            await self._look_at_types()
             await self.by.projections.refuse_other_fold(self.contest, self.generation)
             folded = await self.by.projections.version(self.contest, self.generation)
             await self._draw_moments(folded)
@@ -127,6 +129,27 @@ class _Examination:
     def _find(self, where: str, found: str, way_out: str) -> None:
         self.findings.append(Finding(where, found, way_out))
         if len(self.findings) == MOST_FINDINGS:
+            raise _Enough
+
+    async def _look_at_types(self) -> None:
+        """Whether what lies under each key is of the type that it should be; what is not cannot be read."""
+        keys = self.by.log.keys(self.contest)
+        expected = (
+            (keys.log, b"stream", LOG, _BRING_BACK),
+            (keys.ids, b"hash", IDS, _BRING_BACK),
+            (keys.archived, b"string", LOG, _BRING_BACK),
+            (keys.ledger(self.generation), b"stream", LEDGER, self.rebuild),
+            (keys.state(self.generation), b"hash", STATE, self.rebuild),
+        )
+        async with self.by.log.redis.pipeline(transaction=False) as pipe:
+            for key, *_ in expected:
+                pipe.type(key)
+            types = await pipe.execute()
+        wrong = [one for one, found in zip(expected, types, strict=True) if found not in (one[1], b"none")]
+        for key, kind, where, way_out in wrong:
+            self._find(where, f"under {key} lies something else than a {kind.decode()}", way_out)
+        self.has_ids = all(where != IDS for _, _, where, _ in wrong)
+        if any(where != IDS for _, _, where, _ in wrong):
             raise _Enough
 
     async def _draw_moments(self, upto: int) -> None:
@@ -201,6 +224,8 @@ class _Examination:
 
     async def _compare_ids(self, logged: Sequence[Entry]) -> None:
         """Whether each event's id leads to it."""
+        if not self.has_ids:
+            return
         ids = [fields.get(b"id", b"") for _, fields in logged]
         keys = self.by.log.keys(self.contest)
         with named(self.contest):

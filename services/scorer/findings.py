@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from shared.domain.book import Folded
+from shared.domain.errors import UnreadableEvent, UnreadableTime
 from shared.domain.times import start_of
 from shared.storage.codec import decode_contest, decode_endorsement, decode_entry
 from shared.storage.streams import Entry
@@ -79,4 +80,7 @@ def a_time_of(entry: Entry) -> int:
     """When what the event tells of began, or when it became known. Raises `UnreadableEvent`."""
     recorded = decode_entry(*entry)
     announced_at = getattr(recorded.event, "announced_at", None)
-    return start_of(announced_at, "UTC") if isinstance(announced_at, str) else recorded.known_at
+    try:
+        return start_of(announced_at, "UTC") if isinstance(announced_at, str) else recorded.known_at
+    except UnreadableTime as error:
+        raise UnreadableEvent(f"version {recorded.version}: {error}") from None

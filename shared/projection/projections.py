@@ -1,8 +1,9 @@
 """The projection: ledger and state of each contest, as the scorer commits them and others read them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 import orjson
 from redis.asyncio import Redis
@@ -17,6 +18,10 @@ from shared.storage.history import NOTHING, OtherHistory, Torn, digest_of
 from shared.storage.log import Log
 from shared.storage.redis_keys import SCORERS, ContestKeys
 from shared.storage.streams import Entry, last_of, last_version, version_of
+
+# As generations and folds are numbered.
+_NUMBER: Final = re.compile(rb"[1-9][0-9]{0,14}")
+_BRING_BACK: Final = "bring the key back from a replica or a copy"
 
 
 class Stale(Exception):
@@ -88,8 +93,9 @@ class Projections:
 
     async def generation(self, contest: str) -> int:
         """The number of the generation that answers. Raises `Inconsistent` where something else stands for it."""
-        with named(contest):
-            return _number(contest, await self.redis.get(self.log.keys(contest).generation))
+        with named(contest, _BRING_BACK):
+            stored = cast(bytes | None, await self.redis.get(self.log.keys(contest).generation))
+            return _number(contest, stored)
 
     async def version(self, contest: str, generation: int) -> int:
         """Where the generation's ledger stands."""
@@ -101,7 +107,7 @@ class Projections:
         keys = self.log.keys(contest)
         with named(contest):
             found = await cast(Any, self.redis.hget(keys.state(generation), FOLD_NUMBER))
-        if found is not None and not found.isdigit():
+        if found is not None and not _NUMBER.fullmatch(found):
             raise Damaged(
                 contest, await self.version(contest, generation), "'fold' of its state is no number"
             )
@@ -242,16 +248,14 @@ class Projections:
         return Committed(result[1], result[2])
 
 
-def _number(contest: str, generation: bytes | str | None) -> int:
-    try:
-        return int(generation) if generation else 1
-    except ValueError:
-        raise Damaged(
-            contest,
-            0,
-            f"the number of its generation reads {generation!r:.50}",
-            "bring the key back from a replica or a copy",
-        ) from None
+def _number(contest: str, generation: bytes | None) -> int:
+    """The generation of this number as it is written, by no other way to write it: `commit.lua` compares the text."""
+    if generation is None:
+        return 1
+    if not _NUMBER.fullmatch(generation):
+        found = f"the number of its generation reads {generation!r:.50}"
+        raise Damaged(contest, 0, found, _BRING_BACK)
+    return int(generation)
 
 
 def _commit_keys(keys: ContestKeys, generation: int) -> list[str]:

@@ -21,11 +21,12 @@ def of_wrong_type(error: Exception) -> bool:
 
 
 @contextmanager
-def named(contest: str) -> Iterator[None]:
+def named(contest: str, way_out: str = "") -> Iterator[None]:
     """Says of which contest it is that something else lies under a key than should. Raises `Damaged`."""
     try:
         yield
     except ResponseError as error:
         if not of_wrong_type(error):
             raise
-        raise Damaged(contest, 0, f"something else lies under a key of it ({error!s:.300})") from error
+        found = f"something else lies under a key of it ({error!s:.300})"
+        raise Damaged(contest, 0, found, way_out) from error

@@ -4,7 +4,7 @@ import asyncio
 import tracemalloc
 from collections.abc import Awaitable, Callable
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -177,6 +177,89 @@ def test_a_contest_that_is_well_again_is_released_by_a_check(redis_url: str) -> 
         await redis.hset(STATE, "e:e1", whole)
         await checks(bench).check(CONTEST)
         assert await bench.projections.parking.of(CONTEST) is None
+
+    on(redis_url, work)
+
+
+async def of_another_type(redis: Any, key: str) -> None:
+    await redis.unlink(key)
+    await redis.set(key, "something else")
+
+
+@pytest.mark.parametrize(("key", "told"), [(LOG, "log"), (IDS, "ids"), (LEDGER, "ledger"), (STATE, "state")])
+def test_a_key_of_another_type_is_found_and_named(redis_url: str, key: str, told: str) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench)
+        await of_another_type(bench.log.redis, key)
+        found = await checks(bench).check(CONTEST)
+        assert found is not None
+        assert [str(one).split(" lies ")[0] for one in found.findings] == [f"{told}: under {key}"]
+        held = await bench.projections.parking.of(CONTEST)
+        # A rebuild is no way out of what is wrong with a log, so it is not waited for.
+        assert (held is not None) == (told in ("ledger", "state"))
+
+    on(redis_url, work)
+
+
+async def an_event_that_began_at_no_time(redis: Any) -> None:
+    stored = (await redis.xrange(LOG, "5-0", "5-0"))[0][1][b"data"]
+    data = orjson.dumps({**orjson.loads(stored), "announced_at": "soon"})
+    await rewritten(LOG, 5, data=data)(redis)
+
+
+MADE_ODD: dict[str, tuple[str, Damage]] = {
+    "fold": ("'fold' of its state is no number", lambda redis: redis.hset(STATE, "fold", "9" * 5000)),
+    "time": ("version 5 cannot be folded", an_event_that_began_at_no_time),
+}
+
+
+@pytest.mark.parametrize("name", MADE_ODD)
+def test_no_value_ends_the_checks(redis_url: str, name: str) -> None:
+    told, damage = MADE_ODD[name]
+
+    async def work(bench: Bench) -> None:
+        await folded(bench)
+        await damage(bench.log.redis)
+        for seed in range(10):  # moments are drawn from the odd event too
+            found = await Examiner(bench.log, bench.projections, Random(seed)).examine(CONTEST)
+            assert any(told in str(one) for one in found.findings), found.findings
+
+    on(redis_url, work)
+
+
+def test_a_name_that_is_not_text_does_not_end_the_checks(redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        redis: Any = bench.log.redis
+        await redis.sadd("standings:{p00}:contests", b"\xff")
+        await redis.hset("standings:{p00}:parked", b"\xff", b"{}")
+        await checks(bench)._check_some()
+
+    on(redis_url, work)
+
+
+@pytest.mark.parametrize("number", ["0", "-1", " 1", "+1", "01", "1_0", "", "9" * 5000])
+def test_a_generation_that_is_numbered_in_no_usual_way_ends_a_fold(redis_url: str, number: str) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench)
+        await bench.new_desk().take(announcement("e8", "p8", id="id-8"))
+        await cast(Any, bench.log.redis).set(f"standings:{{p00}}:c:{CONTEST}:generation", number)
+        async with asyncio.timeout(20):
+            with pytest.raises(Unfoldable, match="bring the key back"):
+                await Bench(bench.log).folder.drain(CONTEST)
+
+    on(redis_url, work)
+
+
+def test_a_check_that_ends_early_releases_nothing(redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench)
+        await an_older_endorsement(bench.log.redis)
+        await checks(bench).check(CONTEST)
+        await DAMAGES["log gap"][1](bench.log.redis)
+        await checks(bench).check(CONTEST)
+        parked = await bench.projections.parking.of(CONTEST)
+        assert parked is not None
+        assert parked.held
 
     on(redis_url, work)
 

@@ -17,7 +17,7 @@ from services.ingest.commands import (
     Switch,
     Withdraw,
 )
-from services.ingest.rules import active, has_candidate, in_order, may_begin, no_overlap, standing
+from services.ingest.rules import active, has_candidate, in_order, may_begin, may_enter, no_overlap, standing
 from shared.domain import errors
 from shared.domain.book import Book
 from shared.domain.contest import Contest
@@ -161,8 +161,7 @@ def _refuse_twins(candidates: Iterable[NewCandidate]) -> None:
 
 
 def _enter(command: Enter, contest: Contest, moment: Moment) -> Event:
-    if command.candidate in contest.candidates:
-        raise errors.CandidateAlreadyEntered(command.candidate, contest.id)
+    may_enter(contest, command.candidate)
     return _entered(command, command, moment)
 
 

@@ -1,11 +1,16 @@
 """What must hold before a command's events are recorded. Each returns if it does, and raises `Refused`. Pure."""
 
+from typing import Final
+
 from shared.domain import errors
 from shared.domain.book import Book
 from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Announced
 from shared.domain.times import end_of, start_of
+
+# Ten times what `open` takes. Contests that have more were recorded before this bound, and go on.
+MOST_CANDIDATES: Final = 5000
 
 
 def standing(endorsement: str, book: Book, contest: str) -> Endorsement:
@@ -30,6 +35,14 @@ def has_candidate(contest: Contest, candidate: str) -> None:
     """The candidate is the contest's."""
     if candidate not in contest.candidates:
         raise errors.UnknownCandidate(candidate, contest.id, list(contest.candidates))
+
+
+def may_enter(contest: Contest, candidate: str) -> None:
+    """The candidate is not the contest's yet, and there is room for one more."""
+    if candidate in contest.candidates:
+        raise errors.CandidateAlreadyEntered(candidate, contest.id)
+    if len(contest.candidates) >= MOST_CANDIDATES:
+        raise errors.TooManyCandidates(candidate, contest.id, len(contest.candidates), MOST_CANDIDATES)
 
 
 def in_order(field: str, ends: str, begins: str, zone: str) -> None:

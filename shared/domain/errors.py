@@ -184,6 +184,21 @@ class CandidateAlreadyEntered(Conflict):
         )
 
 
+class TooManyCandidates(Conflict):
+    """The contest has as many candidates as it may have."""
+
+    code = "too-many-candidates"
+    title = "Too many candidates"
+
+    def __init__(self, candidate: str, contest: str, has: int, most: int) -> None:
+        super().__init__(
+            "candidate",
+            candidate,
+            f"contest {contest!r} has {has:,} candidates; it takes no more when it has {most:,}",
+            "open another contest for others",
+        )
+
+
 class AlreadyWithdrawn(Conflict):
     """The candidate withdrew before."""
 

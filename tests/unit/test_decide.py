@@ -7,9 +7,10 @@ import pytest
 
 from services.ingest.commands import Command
 from services.ingest.decide import decide, endorsement_id
+from services.ingest.rules import MOST_CANDIDATES
 from shared.domain import errors
 from shared.domain.book import Book, NotLoaded
-from shared.domain.events import Announced, Endorser, Event, Source
+from shared.domain.events import Announced, Endorser, Event, Recorded, Source
 from shared.domain.times import format_instant, start_of
 from tests.builders import (
     CONTEST,
@@ -393,6 +394,43 @@ def test_entering_twice_is_refused() -> None:
     refusal = refused(when=command("enter", candidate="ann", name="Ann"))
 
     assert_refused(refusal, errors.CandidateAlreadyEntered, "candidate", "ann")
+
+
+def with_candidates(number: int) -> History:
+    """An open contest that has so many candidates, however it came to them."""
+    history = History(opening())
+    ann = history.book.opened().candidates["ann"]
+    more = {f"c{at}": replace(ann, id=f"c{at}") for at in range(number - 1)}
+    history.book.contest = replace(history.book.opened(), candidates={"ann": ann, **more})
+    return history
+
+
+def test_a_contest_takes_candidates_up_to_the_most_it_may_have() -> None:
+    history = with_candidates(MOST_CANDIDATES - 1)
+
+    history.take(command("enter", candidate="di", name="Di"))
+    with pytest.raises(errors.Refused) as refusal:
+        history.take(command("enter", candidate="eve", name="Eve"))
+
+    assert_refused(refusal.value, errors.TooManyCandidates, "candidate", "eve")
+    assert f"{MOST_CANDIDATES:,}" in refusal.value.detail
+    assert refusal.value.way_out
+
+
+def test_who_is_in_a_full_contest_is_told_so() -> None:
+    with pytest.raises(errors.CandidateAlreadyEntered):
+        with_candidates(MOST_CANDIDATES).take(command("enter", candidate="ann", name="Ann"))
+
+
+def test_a_contest_that_was_recorded_with_more_candidates_goes_on() -> None:
+    history = with_candidates(MOST_CANDIDATES)
+    for candidate in ("one-more", "another"):
+        version = history.book.version + 1
+        history.book.take(Recorded(version, f"event-{version}", history.book.known_at, entered(candidate)))
+
+    assert len(history.book.opened().candidates) == MOST_CANDIDATES + 2
+    assert history.take(announcement(candidate="another"))
+    assert history.take(command("withdraw", candidate="another", withdrew_at="2020-06-10"))
 
 
 def test_withdrawing_twice_is_refused() -> None:

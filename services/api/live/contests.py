@@ -66,9 +66,10 @@ class NotThereYet(Busy):
 
 @dataclass
 class _Held:
-    """A contest in memory. `moved` is told of every step."""
+    """A contest in memory, of which so many bytes are `counted`. `moved` is told of every step."""
 
     index: Index
+    counted: int = 0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     moved: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -236,6 +237,7 @@ class Contests:
                     await self._or_drop(contest, self.refresh(contest))
             for contest, held in self._held.items():
                 self.hub.look(contest, held.index.version)
+                self._count(held)  # questions lay more of an index out
             self._drop_unused()
 
     async def _differing(self) -> list[str]:
@@ -260,7 +262,7 @@ class Contests:
         except UnknownContest:
             pass  # and it was dropped
         except UnreadableEvent as error:
-            self._held.pop(contest, None)
+            self._let_go(contest)
             log.error("the ledger of contest %s cannot be read: %r", contest, error)
 
     async def _hold(self, contest: str) -> _Held:
@@ -268,16 +270,26 @@ class Contests:
         if index.version == 0 and await self.events.version(contest) == 0:
             raise UnknownContest(contest)
         held = self._held.setdefault(contest, _Held(index))
+        self._count(held)
         self._drop_unused()
         return held
 
+    def _count(self, held: _Held) -> None:
+        """Counts what a contest in memory takes by now; of the others, nothing is looked at."""
+        nbytes = held.index.nbytes
+        self.account.indexes += nbytes - held.counted
+        held.counted = nbytes
+
+    def _let_go(self, contest: str) -> None:
+        if held := self._held.pop(contest, None):
+            self.account.indexes -= held.counted
+
     def _drop_unused(self) -> None:
         account = self.account
-        account.indexes = sum(held.index.nbytes for held in self._held.values())
         account.make_room()
         while account.indexes > account.most_bytes and len(self._held) > 1:
-            name, dropped = self._held.popitem(last=False)
-            account.indexes -= dropped.index.nbytes
+            name = next(iter(self._held))
+            self._let_go(name)
             log.info("contest %s is dropped from memory: the others take %d MB", name, account.indexes >> 20)
 
     async def _wait(self, contest: str, held: _Held, min_version: int, wait_ms: int) -> None:
@@ -302,10 +314,12 @@ class Contests:
             except Overtaken:
                 await self._replace(contest, held)
             except Damaged:
-                self._held.pop(contest, None)
+                self._let_go(contest)
                 raise
         if held.index is not before or held.index.version != version:
             await self._tell(held)
+        if self._held.get(contest) is held:  # and was not dropped meanwhile
+            self._count(held)
         self._drop_unused()
 
     async def _replace(self, contest: str, held: _Held) -> None:
@@ -330,7 +344,7 @@ class Contests:
         was, held.index = held.index.history, fresh
         self.hub.reset(contest, was, fresh.version, fresh.history)
         if fresh.version == 0 and await self.events.version(contest) == 0:
-            self._held.pop(contest, None)
+            self._let_go(contest)
             raise UnknownContest(contest)
 
     async def _tell(self, held: _Held) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 
 from redis.exceptions import ResponseError
 
-from shared.storage.log import Log
+from shared.storage.log import Log, contest_names
 from shared.storage.redis_keys import SCORERS, ContestKeys, PartitionKeys
 from shared.storage.streams import Entry, order_of
 
@@ -48,7 +48,7 @@ class Backlog:
         while True:
             cursor, names = await cast(Any, self.redis.sscan(key, cursor, count=SLICE))
             for first in range(0, len(names), SLICE):
-                yield [name.decode() for name in names[first : first + SLICE]]
+                yield contest_names(names[first : first + SLICE])
             if not cursor:
                 return
 

@@ -1,7 +1,7 @@
 """The log: a contest's events for good, one Redis stream, entry `<version>-0`."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple, cast
 
@@ -57,6 +57,12 @@ class Replicas(NamedTuple):
 
 class NotReplicated(RedisError):
     """The event is on the primary's disk, but too few replicas said in time that they have it."""
+
+
+def contest_names(members: Iterable[bytes]) -> list[str]:
+    """The ids among the members of the sets of contests; what is not UTF-8 is no id, and names none."""
+    names = (member.decode(errors="replace") for member in members)
+    return [name for name in names if "\ufffd" not in name]
 
 
 def replicas_of(settings: Settings) -> Replicas | None:
@@ -258,4 +264,4 @@ class Log:
         found: set[bytes] = set()
         for partition in range(self.partitions):
             found |= cast(set[bytes], await cast(Any, self.redis.smembers(PartitionKeys(partition).contests)))
-        return sorted(name.decode() for name in found)
+        return sorted(contest_names(found))

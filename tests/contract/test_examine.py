@@ -17,6 +17,7 @@ from services.scorer.refold import Refold
 from shared.domain.events import Endorser, Recorded
 from shared.projection import seals
 from shared.projection.parking import Held
+from shared.storage.backlog import Backlog
 from tests.bench import Bench, on
 from tests.builders import CONTEST, NOW, announced, announcement, command, entered, opened, opening
 
@@ -318,3 +319,46 @@ def test_memory_does_not_grow_with_the_contest() -> None:
         return used
 
     assert used_by(3000) < 1.5 * used_by(1000) + 100_000
+
+
+@pytest.mark.parametrize(("key", "where"), [(LOG, "log"), (IDS, "ids")])
+def test_something_else_under_a_key_that_no_rebuild_makes_is_told_with_its_way_out(
+    redis_url: str, key: str, where: str
+) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench)
+        await bench.log.redis.set(f"{key}:aside", "something else")
+        await bench.log.redis.rename(f"{key}:aside", key)
+        found = await checks(bench).check(CONTEST)
+        assert found is not None
+        assert [one.where for one in found.findings] == [where]
+        assert "backup" in found.findings[0].way_out
+        assert await bench.projections.parking.of(CONTEST) is None
+
+    on(redis_url, work)
+
+
+def test_a_note_that_holds_a_contest_and_cannot_be_read_holds_it_for_everybody(redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench)
+        taken = await bench.new_desk().take(announcement("e8", "p8", id="id-8"))
+        await cast(Any, bench.log.redis.hset("standings:{p00}:parked", CONTEST, b'{"held":true}'))
+        with pytest.raises(Unfoldable):
+            async with asyncio.timeout(20):
+                await bench.folder.drain(CONTEST)
+        await checks(bench).check(CONTEST)
+        assert await bench.folder.drain(CONTEST) == taken.version
+
+    on(redis_url, work)
+
+
+def test_what_is_no_contest_among_the_contests_stops_no_check_and_no_list(redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.log.redis.sadd("standings:{p00}:contests", b"\xff\xfe")
+        await checks(bench)._check_some()
+        await folded(bench)
+        assert await bench.log.contests() == [CONTEST]
+        listed = [name async for part in Backlog(bench.log).slices(0) for name in part]
+        assert listed == [CONTEST]
+
+    on(redis_url, work)

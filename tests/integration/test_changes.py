@@ -367,16 +367,6 @@ def test_a_change_that_is_lost_on_its_way_comes_from_the_ledger(redis_url: str) 
             assert next(changes).number == str(version + 1)
 
 
-def test_an_api_that_cannot_follow_the_changes_ends_to_be_started_again(
-    redis_url: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    with Redis.from_url(redis_url) as client, service("api", redis_url) as api:
-        client.xadd(CHANGES, {"written": "by nobody of ours"})
-
-        assert api.process.wait(20) == 1
-    assert "KeyError: b'contest'" in capfd.readouterr().err
-
-
 def test_subscribers_that_leave_are_forgotten(redis_url: str) -> None:
     with standings(redis_url) as deployment:
         opened(deployment)
@@ -431,3 +421,21 @@ def test_every_change_is_as_the_asyncapi_document_says(deployment: Standings, si
             "properties"
         ].keys()
         assert list(valid.iter_errors(orjson.loads(fields[b"event"]))) == []
+
+
+def test_what_is_no_change_in_the_stream_keeps_no_change_from_anybody(redis_url: str) -> None:
+    with standings(redis_url) as deployment, Redis.from_url(redis_url) as client:
+        opened(deployment)
+        deployment.ask("/v1/contests/race", min_version=2, wait_ms=10_000)
+        place = deployment.ask("/v1/changes", after="0-0")["next"]
+        with listening(followed(deployment), "/v1/changes") as changes:
+            client.xadd(CHANGES, {"by": "somebody else"})
+            client.xadd(CHANGES, {"contest": b"\xff", "version": "x", "event": "{"})
+            version = batch(deployment, 0, 3)
+            assert [next(changes).data["data"]["version"] for _ in range(3)] == [
+                version - 2,
+                version - 1,
+                version,
+            ]
+        after = deployment.ask("/v1/changes", after=place)["changes"]
+        assert [one["data"]["version"] for one in after] == [version - 2, version - 1, version]

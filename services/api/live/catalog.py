@@ -14,6 +14,7 @@ from services.api.live.contests import Contests
 from shared.domain.contest import Contest
 from shared.domain.errors import UnreadableEvent
 from shared.projection.parking import Parked
+from shared.storage.log import contest_names
 from shared.storage.redis_keys import PartitionKeys
 
 log = logging.getLogger("standings")
@@ -92,7 +93,8 @@ class Names:
     async def _scan(self) -> AsyncIterator[str]:
         for key in self._keys:
             async for name in self._redis.sscan_iter(key, count=1000):
-                yield cast(bytes, name).decode()
+                for known in contest_names([cast(bytes, name)]):
+                    yield known
 
 
 class Listing:

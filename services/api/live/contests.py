@@ -187,7 +187,7 @@ class Contests:
         for stream, entries in answer:
             last[stream.decode()] = entries[-1][0].decode()
             self.hub.publish(stream.decode(), entries)
-            self._changed |= {fields[b"contest"].decode() for _, fields in entries}
+            self._changed |= {fields.get(b"contest", b"").decode(errors="replace") for _, fields in entries}
         self._some_changed.set()
 
     async def _keep_up(self) -> None:

@@ -5,6 +5,7 @@ misses none, however the changes reached this process.
 """
 
 import asyncio
+import logging
 import sys
 from collections import OrderedDict, deque
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ import orjson
 
 from shared.changes.cloud_event import reset_event
 from shared.storage.streams import Entry
+
+log = logging.getLogger("standings")
 
 # So many changes are kept at most, and so many bytes of them where nobody says otherwise.
 _KEPT = 10_000
@@ -83,18 +86,25 @@ class Change:
         )
 
 
-def change_of(entry: Entry, cursor: str) -> Change:
-    """The change in an entry of a changes stream, behind which the stream of all contests stands at `cursor`."""
-    fields = entry[1]
+def change_of(entry: Entry, cursor: str) -> Change | None:
+    """The change in an entry of a changes stream, behind which the stream of all contests stands at `cursor`.
+
+    None where it is none: somebody else wrote into the stream, and the changes behind it are told all the same.
+    """
+    entry_id, fields = entry
     history, follows = fields.get(b"history"), fields.get(b"follows")
-    return Change(
-        fields[b"contest"].decode(),
-        int(fields[b"version"]),
-        fields[b"event"],
-        cursor,
-        history=None if history is None else history.decode(),
-        follows=None if follows is None else follows.decode(),
-    )
+    try:
+        return Change(
+            fields[b"contest"].decode(),
+            int(fields[b"version"]),
+            fields[b"event"],
+            cursor,
+            history=None if history is None else history.decode(),
+            follows=None if follows is None else follows.decode(),
+        )
+    except (KeyError, ValueError):
+        log.error("entry %s of a changes stream is no change, and is passed over", entry_id.decode())
+        return None
 
 
 def reset_of(contest: str, version: int, history: str | None, cursor: str = "") -> Change:
@@ -234,6 +244,8 @@ class Hub:
             before = self.cursor
             self._cursors[stream] = entry[0].decode()
             change = change_of(entry, self.cursor)
+            if change is None:
+                continue
             if self._histories.breaks(change):
                 self._tell_all(reset_of(change.contest, change.version, change.history, before))
             if channel := self._contests.get(change.contest):

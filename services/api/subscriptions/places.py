@@ -150,9 +150,10 @@ class Stretch:
         for stream, end in upto.items():
             while position(self._places[stream]) < position(end):
                 entries = await self._entries(stream, end, min(most, self._stride.count))
-                if entries:
-                    return self._changes(stream, entries)
-                self._places[stream] = end
+                if not entries:
+                    self._places[stream] = end
+                elif found := self._changes(stream, entries):
+                    return found
         return []
 
     async def _entries(self, stream: str, end: str, count: int) -> list[Entry]:
@@ -170,6 +171,9 @@ class Stretch:
         for entry in entries:
             before = self.cursor
             change = change_of(entry, ",".join({**self._places, stream: entry[0].decode()}.values()))
+            if change is None:
+                self._places[stream] = entry[0].decode()
+                continue
             if self._histories.breaks(change):
                 changes.append(reset_of(change.contest, change.version, change.history, before))
                 break  # and it is read again

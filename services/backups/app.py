@@ -11,7 +11,7 @@ from services.backups.mover import Mover, NotSettled
 from shared.domain.errors import UnreadableEvent
 from shared.domain.times import format_instant
 from shared.projection.deployment import Deployment
-from shared.runtime.process import run, settings_from_environment
+from shared.runtime.process import INTERRUPTED, run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.startup import RefusesToStart
 
@@ -57,7 +57,7 @@ def main(verb: str, file: Path, seen: Seen, report: Callable[[list[dict[str, obj
         finally:
             await archiver.deployment.close()
 
-    code = run(work(), settings.log_level)
+    code = run(work(), settings.log_level, INTERRUPTED)
     return FAILED if failed else code
 
 
@@ -89,4 +89,4 @@ def archive_main(
         finally:
             await archiver.deployment.close()
 
-    return run(work(), settings.log_level) or (PARTLY if left else 0)
+    return run(work(), settings.log_level, INTERRUPTED) or (PARTLY if left else 0)

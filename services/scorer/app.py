@@ -21,7 +21,7 @@ from services.scorer.rounds import Rounds
 from shared.domain.times import format_instant
 from shared.projection.deployment import Deployment
 from shared.projection.projections import OtherFold, Stale
-from shared.runtime.process import Ending, run, settings_from_environment
+from shared.runtime.process import INTERRUPTED, Ending, run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.startup import RefusesToStart
 from shared.runtime.tasks import beside, end, side_by_side
@@ -171,7 +171,7 @@ def rebuild_main(contest: str | None, dry_run: bool, report: Callable[[dict[str,
                 report(done.certificate(now))
         await scorer.redis.aclose()
 
-    return run(work(), settings.log_level) or (4 if left else 0)
+    return run(work(), settings.log_level, INTERRUPTED) or (4 if left else 0)
 
 
 def examine_main(
@@ -199,7 +199,7 @@ def examine_main(
             report(await _examined(examiner, contest))
         await scorer.redis.aclose()
 
-    return run(work(), settings.log_level)
+    return run(work(), settings.log_level, INTERRUPTED)
 
 
 async def _examined(examiner: Examiner, contest: str) -> dict[str, Any]:

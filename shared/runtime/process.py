@@ -18,6 +18,8 @@ from shared.runtime.startup import RefusesToStart
 
 NOT_REACHED = 3
 REFUSES_TO_START = 78  # EX_CONFIG of sysexits.h
+# As a shell says of what Ctrl-C ended.
+INTERRUPTED = 130
 
 
 def settings_from_environment() -> Settings:
@@ -31,9 +33,10 @@ def settings_from_environment() -> Settings:
         sys.exit(REFUSES_TO_START)
 
 
-def run(service: Coroutine[Any, Any, None], level: str) -> int:
+def run(service: Coroutine[Any, Any, None], level: str, interrupted: int = 0) -> int:
     """Runs a service to its end; the exit code. A server or setting that is not fit is one sentence and 78,
-    a server that is not reached one sentence and 3.
+    a server that is not reached one sentence and 3. `interrupted` is the code where a signal ends it: a service does
+    as it was told, and work that has an end of its own is not done (`INTERRUPTED`).
     """
     said = LogLines(writer(STANDARD_ERROR))
     logging.basicConfig(level=level, format="%(levelname)s %(message)s", handlers=[LogLinesHandler(said)])
@@ -52,7 +55,7 @@ def run(service: Coroutine[Any, Any, None], level: str) -> int:
         last_words(f"the Redis server does not answer: {error}")
         return NOT_REACHED
     except (KeyboardInterrupt, asyncio.CancelledError):
-        pass
+        return interrupted
     finally:
         said.flush()
     return 0

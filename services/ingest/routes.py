@@ -36,20 +36,27 @@ from services.ingest.commands import (
 )
 from services.ingest.desk import Desk
 from services.ingest.inbox import Inbox
+from services.ingest.schemas import CommandTaken
 from services.ingest.submission import Taken
 from shared.domain.times import format_instant
 from shared.http.bodies import COMMAND, Body
 from shared.http.parameters import KNOWN_ONLY
+from shared.http.problem_schema import problems_of
 from shared.http.room import Room
 from shared.storage.backlog import Backlog, all_unfolded
 
 ContestId = Annotated[Slug, Path(examples=["us-president-2020-dem"])]
 EndorsementId = Annotated[Slug, Path()]
-_ANSWERS: dict[int | str, dict[str, Any]] = {
-    404: {"description": "the contest, candidate or endorsement is not known"},
-    409: {"description": "it contradicts what is recorded"},
-    422: {"description": "a field is not of its form"},
-    503: {"description": "the storage does not answer; nothing is acknowledged"},
+_ANSWERS = problems_of(
+    {
+        404: "the contest, candidate or endorsement is not known",
+        409: "it contradicts what is recorded",
+        422: "a field is not of its form",
+        503: "the storage does not answer; nothing is acknowledged",
+    }
+)
+_TAKEN: dict[int | str, dict[str, Any]] = {
+    201: {"model": CommandTaken, "description": "what followed from it, recorded"}
 }
 
 
@@ -62,44 +69,49 @@ def routes(desk: Desk, inbox: Inbox, backlog: Backlog) -> APIRouter:  # noqa: C9
     async def take(command: Command) -> Response:
         return Response(orjson.dumps(view(await desk.take(command))), 201, media_type="application/json")
 
-    @router.post("/contests", status_code=201, tags=["contests"])
+    @router.post("/contests", status_code=201, tags=["contests"], responses=_TAKEN)
     async def open_contest(facts: OpenFacts) -> Response:
         """Opens a contest, with candidates if they are given."""
         return await take(Open(command="open", **said(facts)))
 
-    @router.post("/contests/{contest}/candidates", status_code=201, tags=["contests"])
+    @router.post("/contests/{contest}/candidates", status_code=201, tags=["contests"], responses=_TAKEN)
     async def enter(contest: ContestId, facts: EnterFacts) -> Response:
         """Adds a candidate."""
         return await take(Enter(command="enter", contest=contest, **said(facts)))
 
-    @router.post("/contests/{contest}/candidates/{candidate}/withdrawal", status_code=201, tags=["contests"])
+    @router.post(
+        "/contests/{contest}/candidates/{candidate}/withdrawal",
+        status_code=201,
+        tags=["contests"],
+        responses=_TAKEN,
+    )
     async def withdraw(contest: ContestId, candidate: Slug, facts: WithdrawFacts) -> Response:
         """The candidate withdrew."""
         return await take(Withdraw(command="withdraw", contest=contest, candidate=candidate, **said(facts)))
 
-    @router.post("/contests/{contest}/endorsements", status_code=201, tags=["endorsements"])
+    @router.post("/contests/{contest}/endorsements", status_code=201, tags=["endorsements"], responses=_TAKEN)
     async def announce(contest: ContestId, facts: AnnounceFacts) -> Response:
         """An endorsement began."""
         return await take(Announce(command="announce", contest=contest, **said(facts)))
 
     about = "/contests/{contest}/endorsements/{endorsement}"
 
-    @router.post(about + "/retraction", status_code=201, tags=["endorsements"])
+    @router.post(about + "/retraction", status_code=201, tags=["endorsements"], responses=_TAKEN)
     async def retract(contest: ContestId, endorsement: EndorsementId, facts: RetractFacts) -> Response:
         """The endorser took it back."""
         return await take(Retract(command="retract", contest=contest, endorsement=endorsement, **said(facts)))
 
-    @router.post(about + "/correction", status_code=201, tags=["endorsements"])
+    @router.post(about + "/correction", status_code=201, tags=["endorsements"], responses=_TAKEN)
     async def correct(contest: ContestId, endorsement: EndorsementId, facts: CorrectFacts) -> Response:
         """A fact was recorded wrongly: from now on read it so."""
         return await take(Correct(command="correct", contest=contest, endorsement=endorsement, **said(facts)))
 
-    @router.post(about + "/strike", status_code=201, tags=["endorsements"])
+    @router.post(about + "/strike", status_code=201, tags=["endorsements"], responses=_TAKEN)
     async def strike(contest: ContestId, endorsement: EndorsementId, facts: StrikeFacts) -> Response:
         """Recorded in error: it never was."""
         return await take(Strike(command="strike", contest=contest, endorsement=endorsement, **said(facts)))
 
-    @router.post(about + "/switch", status_code=201, tags=["endorsements"])
+    @router.post(about + "/switch", status_code=201, tags=["endorsements"], responses=_TAKEN)
     async def switch(contest: ContestId, endorsement: EndorsementId, facts: SwitchFacts) -> Response:
         """The endorser goes over to another candidate: a retraction and an announcement, together."""
         return await take(Switch(command="switch", contest=contest, endorsement=endorsement, **said(facts)))

@@ -10,6 +10,7 @@ from services.webhooks.records import DeadLetter, Retry
 from services.webhooks.registry import Change, Registration, Registry, Rotation
 from services.webhooks.store import Unreadable
 from shared.http.parameters import KNOWN_ONLY
+from shared.http.problem_schema import problems_of
 
 _HOOK, _PLACE = r"^wh_[0-9a-f]{24}$", r"^[a-z0-9._-]{1,120}/[0-9]{1,16}$"
 # The way out for whoever's text does not match one of these.
@@ -22,12 +23,14 @@ ContestId = Annotated[Slug, Path()]
 Version = Annotated[int, Path(ge=1, le=2**53)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 After = Annotated[str | None, Query(pattern=_PLACE)]
-_ANSWERS: dict[int | str, dict[str, Any]] = {
-    404: {"description": "no webhook, or no letter, of this name"},
-    409: {"description": "the receiver did not do its part, or the webhook was changed at this moment"},
-    422: {"description": "a field is not of its form, or the address is not one to send to"},
-    503: {"description": "the storage does not answer"},
-}
+_ANSWERS = problems_of(
+    {
+        404: "no webhook, or no letter, of this name",
+        409: "the receiver did not do its part, or the webhook was changed at this moment",
+        422: "a field is not of its form, or the address is not one to send to",
+        503: "the storage does not answer",
+    }
+)
 
 
 def routes(registry: Registry) -> APIRouter:  # noqa: C901 - a list of routes, not a decision

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from shared.http.problem_schema import problems_of
+
 CONTESTS = {
     "contests": [
         {
@@ -170,9 +172,6 @@ ROWS = ("text/csv; charset=utf-8", "application/x-ndjson", "application/vnd.apac
 
 def refusals(**meanings: str) -> dict[int | str, dict[str, Any]]:
     """The description of problems by status: `_404="not known"`."""
-    schema = {"type": "object", "required": ["type", "title", "status", "detail"]}
-    content = {"application/problem+json": {"schema": schema, "example": PROBLEM}}
-    return {
-        int(status.removeprefix("_")): {"description": meaning, "content": content}
-        for status, meaning in meanings.items()
-    }
+    return problems_of(
+        {int(status.removeprefix("_")): meaning for status, meaning in meanings.items()}, PROBLEM
+    )

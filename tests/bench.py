@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from redis import Redis
 
+from services.ingest.decision.submission import Taken
 from services.ingest.desk import Desk
-from services.ingest.submission import Taken
 from services.scorer.folder import Folder
 from shared.domain.policies import Policies
 from shared.projection.projections import Projections

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from services.ingest.commands import COMMAND, Command
-from services.ingest.decide import decide, known_time
+from services.ingest.decision.commands import COMMAND, Command
+from services.ingest.decision.decide import decide, known_time
 from shared.domain.book import Book
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import (

@@ -9,11 +9,11 @@ from fastapi import Response
 from starlette.requests import ClientDisconnect
 
 from services.ingest.answer_stream import MOST_HELD, Streamed
-from services.ingest.command_text import command_of, object_of
-from services.ingest.commands import Command
+from services.ingest.decision.command_text import command_of, object_of
+from services.ingest.decision.commands import Command
+from services.ingest.decision.submission import Outcome
 from services.ingest.desk import BatchRefused, Desk
 from services.ingest.lines import Line, lines_of, throw_away
-from services.ingest.submission import Outcome
 from shared.domain.errors import Conflict, Invalid, Refused
 from shared.http.problems import DEFECT, problem_of, written
 from shared.http.room import Room, Share

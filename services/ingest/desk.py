@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from services.ingest.books import MOST_OF_ONE, Books, Kept
-from services.ingest.commands import Command
-from services.ingest.submission import (
+from services.ingest.decision.commands import Command
+from services.ingest.decision.submission import (
     Outcome,
     Sheet,
     Taken,

@@ -14,8 +14,8 @@ from faststream.redis import RedisBroker, RedisStreamMessage, StreamSub
 from faststream.redis.parser import BinaryMessageFormatV1
 from redis.asyncio import Redis
 
-from services.ingest.command_text import LONGEST_MESSAGE, command_of, object_of
-from services.ingest.commands import Command
+from services.ingest.decision.command_text import LONGEST_MESSAGE, command_of, object_of
+from services.ingest.decision.commands import Command
 from services.ingest.desk import Desk
 from shared.domain.errors import NotFound, Refused
 from shared.http.problems import DEFECT, problem_of, written

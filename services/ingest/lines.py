@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from services.ingest.command_text import LONGEST
+from services.ingest.decision.command_text import LONGEST
 from shared.domain.errors import Refused
 
 log = logging.getLogger("standings")

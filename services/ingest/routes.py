@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from services.ingest import batch
 from services.ingest.answer_stream import MOST_HELD_IN_ALL
-from services.ingest.commands import (
+from services.ingest.decision.commands import (
     Announce,
     AnnounceFacts,
     Command,
@@ -34,10 +34,10 @@ from services.ingest.commands import (
     Withdraw,
     WithdrawFacts,
 )
+from services.ingest.decision.submission import Taken
 from services.ingest.desk import Desk
 from services.ingest.inbox import Inbox
 from services.ingest.schemas import CommandTaken
-from services.ingest.submission import Taken
 from shared.domain.times import format_instant
 from shared.http.bodies import COMMAND, Body
 from shared.http.parameters import KNOWN_ONLY

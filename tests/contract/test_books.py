@@ -3,7 +3,7 @@
 import pytest
 
 from services.ingest import books
-from services.ingest.submission import Taken
+from services.ingest.decision.submission import Taken
 from tests.bench import Bench, on
 from tests.builders import announcement, command, opening
 

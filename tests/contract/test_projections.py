@@ -6,8 +6,8 @@ from typing import Any, cast
 import orjson
 import pytest
 
+from services.ingest.decision.submission import Taken
 from services.ingest.desk import BatchRefused
-from services.ingest.submission import Taken
 from services.scorer import folder
 from services.scorer.folder import Folder, Unfoldable
 from services.scorer.rebuild import Rebuild

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from redis import Redis
 
-from services.ingest.command_text import LONGEST_MESSAGE
+from services.ingest.decision.command_text import LONGEST_MESSAGE
 from tests.running import NDJSON, Standings, service
 from tests.servers import eventually
 

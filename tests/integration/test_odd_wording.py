@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 import pytest
 
-from services.ingest.commands import COMMAND
-from services.ingest.decide import decide
-from services.ingest.submission import sheet_of
+from services.ingest.decision.commands import COMMAND
+from services.ingest.decision.decide import decide
+from services.ingest.decision.submission import sheet_of
 from shared.domain.book import Book
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect

@@ -11,9 +11,9 @@ from redis import exceptions
 from starlette.requests import ClientDisconnect
 
 from services.ingest import answer_stream, batch
-from services.ingest.commands import Command
+from services.ingest.decision.commands import Command
+from services.ingest.decision.submission import Outcome, Taken
 from services.ingest.desk import Desk
-from services.ingest.submission import Outcome, Taken
 from shared.domain.errors import Invalid, UnknownContest
 from shared.http.refusals import TooManyBodies
 from shared.http.room import Room

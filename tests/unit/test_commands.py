@@ -4,9 +4,9 @@ from typing import get_args
 
 import pytest
 
-from services.ingest.command_text import command_of
-from services.ingest.commands import COMMANDS, Command
-from services.ingest.submission import Taken, as_before, decided, now_known, sheet_of
+from services.ingest.decision.command_text import command_of
+from services.ingest.decision.commands import COMMANDS, Command
+from services.ingest.decision.submission import Taken, as_before, decided, now_known, sheet_of
 from shared.domain.errors import Invalid
 from shared.domain.events import Event
 from shared.storage.log import NewEvent

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from services.ingest.commands import Command
-from services.ingest.decide import decide, endorsement_id
-from services.ingest.rules import MOST_CANDIDATES
+from services.ingest.decision.commands import Command
+from services.ingest.decision.decide import decide, endorsement_id
+from services.ingest.decision.rules import MOST_CANDIDATES
 from shared.domain import errors
 from shared.domain.book import Book, NotLoaded
 from shared.domain.events import Announced, Endorser, Event, Recorded, Source

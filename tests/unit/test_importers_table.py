@@ -6,7 +6,7 @@ import pytest
 
 from services.cli.importers.rows import BadRow
 from services.cli.importers.table import COLUMNS, Command, read_csv, read_ndjson
-from services.ingest.commands import COMMAND, Announce
+from services.ingest.decision.commands import COMMAND, Announce
 
 HEADER = (
     "command,id,known_at,endorsement,endorser,endorser_name,endorser_kind,position,party,place,candidate,"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect
 
 from services.ingest import lines
-from services.ingest.command_text import LONGEST
+from services.ingest.decision.command_text import LONGEST
 from services.ingest.lines import Line, lines_of, throw_away
 from shared.http.refusals import BodyTooSlow
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from services.ingest.commands import COMMAND
+from services.ingest.decision.commands import COMMAND
 from shared.values.objects import MOST_KEYS, Said
 
 

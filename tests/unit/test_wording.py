@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.ingest.submission import as_before, decided, sheet_of
-from services.ingest.wording import refuse_odd
+from services.ingest.decision.submission import as_before, decided, sheet_of
+from services.ingest.decision.wording import refuse_odd
 from shared.domain.book import Book
 from shared.domain.errors import Invalid, UnreadableTime
 from shared.domain.events import Recorded

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from services.ingest.commands import COMMAND, COMMANDS, Command
+from services.ingest.decision.commands import COMMAND, COMMANDS, Command
 from shared.domain.errors import Invalid
 from shared.http.problems import invalid
 from shared.values.text import MOST_OF_A_VALUE, shown

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import NamedTuple, TypedDict, assert_never
 
-from services.ingest.commands import (
+from services.ingest.decision.commands import (
     Announce,
     Command,
     Correct,
@@ -17,7 +17,15 @@ from services.ingest.commands import (
     Switch,
     Withdraw,
 )
-from services.ingest.rules import active, has_candidate, in_order, may_begin, may_enter, no_overlap, standing
+from services.ingest.decision.rules import (
+    active,
+    has_candidate,
+    in_order,
+    may_begin,
+    may_enter,
+    no_overlap,
+    standing,
+)
 from shared.domain import errors
 from shared.domain.book import Book
 from shared.domain.contest import Contest

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from services.ingest.commands import Announce, Command, Switch
-from services.ingest.decide import decide, endorsement_id, known_time
-from services.ingest.wording import refuse_odd
+from services.ingest.decision.commands import Announce, Command, Switch
+from services.ingest.decision.decide import decide, endorsement_id, known_time
+from services.ingest.decision.wording import refuse_odd
 from shared.domain.book import Book, NotLoaded
 from shared.domain.errors import EventIdReused, Refused
 from shared.domain.events import ContestEvent, Event, Recorded

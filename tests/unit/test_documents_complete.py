@@ -1,15 +1,19 @@
-"""The documentation names all that there is: settings with their defaults, and problems with their status."""
+"""The documentation names all that there is: settings, problems, routes and verbs."""
 
 import importlib
 import pkgutil
 import re
 import tomllib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import typer
+from fastapi import FastAPI
 
 import services
 from services.api.app import FormatNotInstalled
+from services.cli.main import app as verbs_of_the_command_line
 from shared.domain.errors import Conflict, Refused
 from shared.domain.policy_texts import read_policies
 from shared.http.problems import status_of
@@ -17,7 +21,10 @@ from shared.http.refusals import Busy
 from shared.http.unavailable import meanings
 from shared.runtime.settings import Settings
 from tests.servers import PROJECT
+from tests.unit.test_parameters import SERVICES
 
+DOCUMENTS = "".join(path.read_text(encoding="utf-8") for path in sorted((PROJECT / "docs").glob("*.md")))
+CLI = (PROJECT / "docs" / "cli.md").read_text(encoding="utf-8")
 SETTINGS = (PROJECT / "docs" / "settings.md").read_text(encoding="utf-8")
 PROBLEMS = (PROJECT / "docs" / "problems.md").read_text(encoding="utf-8")
 # What others are kinds of, and what is answered with another status than its kind.
@@ -51,6 +58,30 @@ def default_of(name: str) -> str:
 
 def test_every_setting_is_documented_with_its_default() -> None:
     assert documented_settings() == {name: default_of(name) for name in Settings.model_fields}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_route_is_documented(service: str) -> None:
+    app: Any = SERVICES[service](Settings()).app
+    while not isinstance(app, FastAPI):
+        app = app.app
+    paths = [
+        path.replace("{policy}/", "{policy}@{n}/")
+        for path in app.openapi()["paths"]
+        if path.startswith("/v1")
+    ]
+
+    assert paths
+    # A table may say once what all of its paths begin with.
+    told = {path: path in DOCUMENTS or path.removeprefix("/v1/webhooks") in DOCUMENTS for path in paths}
+    assert [path for path, documented in told.items() if not documented] == []
+
+
+def test_every_verb_is_documented() -> None:
+    verbs = typer.main.get_command(verbs_of_the_command_line).commands.items()  # type: ignore[attr-defined]
+
+    assert len(verbs) > 20
+    assert [name for name, verb in verbs if not verb.hidden and f"`{name}" not in CLI] == []
 
 
 def subclasses(kind: type[Refused]) -> Iterator[type[Refused]]:

@@ -17,6 +17,7 @@ from services.scorer.checks import Checks
 from services.scorer.examination import Examiner
 from services.scorer.folder import Folder, Unfoldable
 from services.scorer.rebuild import BeingRebuilt, Rebuild
+from services.scorer.refold import NoRoom
 from services.scorer.rounds import Rounds
 from shared.domain.times import format_instant
 from shared.projection.deployment import Deployment
@@ -206,7 +207,7 @@ async def _examined(examiner: Examiner, contest: str) -> dict[str, Any]:
     """What was found of a contest, in plain values."""
     try:
         found = await examiner.examine(contest)
-    except (Stale, OtherFold) as error:
+    except (Stale, OtherFold, NoRoom) as error:
         said = str(error) or "it was rebuilt or restored all the time: examine it again"
         return {"contest": contest, "version": 0, "findings": [f"not examined: {said}"], "moments": []}
     moments = [

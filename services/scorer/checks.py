@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from services.scorer.examination import Examiner
 from services.scorer.findings import Examined
+from services.scorer.refold import NoRoom
 from shared.domain.errors import UnreadableEvent
 from shared.projection.parking import Parked
 from shared.projection.projections import OtherFold, Projections, Stale
@@ -59,7 +60,7 @@ class Checks:
                 found = await self.examiner.examine(contest)
         except (Stale, OtherFold):
             return None
-        except UnreadableEvent as error:
+        except (UnreadableEvent, NoRoom) as error:
             log.error("contest %s cannot be checked: %s", contest, error)
             return None
         for one in found.findings:

@@ -21,7 +21,7 @@ from services.scorer.findings import (
     a_time_of,
     same,
 )
-from services.scorer.refold import Refold
+from services.scorer.refold import NoRoom, Refold
 from shared.domain.book import Book, NotLoaded
 from shared.domain.errors import UnreadableEvent
 from shared.projection.commits import Told, entry_of, linked
@@ -70,8 +70,8 @@ class Examiner:
     async def examine(self, contest: str) -> Examined:
         """What is wrong with a contest. One that goes on meanwhile is followed.
 
-        Raises `OtherFold`, and `Stale` if it does not hold still for long enough: it is rebuilt again and again, or its
-        log was replaced.
+        Raises `OtherFold`, `NoRoom`, and `Stale` if it does not hold still for long enough: it is rebuilt again and
+        again, or its log was replaced.
         """
         for _ in range(_TRIES):
             try:
@@ -186,7 +186,9 @@ class _Examination:
             recorded = decode_entry(*entry)
             folded = self.refold.fold(recorded)
             expected = entry_of(folded)
-        except Exception as error:
+        except NoRoom:
+            raise
+        except Exception as error:  # whatever the fold does of an event that cannot follow
             self._find(LOG, f"version {version} cannot be folded: {error!s:.300}", _BRING_BACK)
             raise _Enough from error
         self.history = history_after(self.history, recorded.digest)
@@ -289,8 +291,12 @@ class _Examination:
 
     async def _read_rest(self) -> None:
         """Whether what is not folded yet can be read, and is numbered."""
-        version, more = self.refold.book.version, True
-        while more:
+        version = self.refold.book.version
+        upto, more = (
+            await self.by.log.version(self.contest),
+            True,
+        )  # what comes meanwhile is for the next check
+        while more and version < upto:
             logged = await self.by.log.entries(self.contest, version, self.by.chunk)
             more = len(logged) == self.by.chunk
             for entry in logged:

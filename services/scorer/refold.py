@@ -1,7 +1,9 @@
 """A fold of a log from its first event, in memory that does not grow with the contest."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from shared.domain.book import Book, Folded, NotLoaded, Pair
 from shared.domain.endorsement import Endorsement
@@ -14,10 +16,23 @@ CREATE TABLE pairs (endorser TEXT, candidate TEXT, ids TEXT, PRIMARY KEY (endors
 """
 
 
+class NoRoom(Exception):
+    """What was folded cannot be put away or read again: the disk of temporary files is full, or fails."""
+
+
+@contextmanager
+def _on_disk() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise NoRoom(f"the temporary file of a fold, in TMPDIR, fails: {error}") from error
+
+
 class Refold:
     """Folds events one after the other. What they are about lies in a temporary file, as far as it is large.
 
-    `put_away` has to be called now and then: until then what was touched is in memory.
+    `put_away` has to be called now and then: until then what was touched is in memory. Whatever reads or writes that
+    file raises `NoRoom` where it cannot.
     """
 
     def __init__(self) -> None:
@@ -38,26 +53,28 @@ class Refold:
         """Moves what was touched out of memory."""
         states = [(id_, encode_state(one)) for id_, one in self.book.endorsements.items() if one is not None]
         pairs = [(*pair, " ".join(ids)) for pair, ids in self.book.pairs.items() if ids]
-        self._kept.executemany("INSERT OR REPLACE INTO endorsements VALUES (?, ?)", states)
-        self._kept.executemany("INSERT OR REPLACE INTO pairs VALUES (?, ?, ?)", pairs)
+        with _on_disk():
+            self._kept.executemany("INSERT OR REPLACE INTO endorsements VALUES (?, ?)", states)
+            self._kept.executemany("INSERT OR REPLACE INTO pairs VALUES (?, ?, ?)", pairs)
         self.book.endorsements.clear()
         self.book.pairs.clear()
 
     def endorsement(self, id_: str) -> Endorsement | None:
         """An endorsement that was put away, if there is one."""
-        found = self._kept.execute("SELECT state FROM endorsements WHERE id = ?", (id_,)).fetchone()
+        found = self._one("SELECT state FROM endorsements WHERE id = ?", id_)
         return None if found is None else decode_endorsement(found[0])
 
     def pair(self, pair: Pair) -> tuple[str, ...]:
         """The ids of a pair that was put away."""
         query = "SELECT ids FROM pairs WHERE endorser = ? AND candidate = ?"
-        found = self._kept.execute(query, pair).fetchone()
+        found = self._one(query, *pair)
         return () if found is None else tuple(found[0].split(" "))
 
     def endorsements_after(self, id_: str, most: int) -> Sequence[str]:
         """The next ids in their order, at most so many."""
         query = "SELECT id FROM endorsements WHERE id > ? ORDER BY id LIMIT ?"
-        return [one for (one,) in self._kept.execute(query, (id_, most))]
+        with _on_disk():
+            return [one for (one,) in self._kept.execute(query, (id_, most))]
 
     def pairs_after(self, pair: Pair, most: int) -> Sequence[Pair]:
         """The next pairs in their order, at most so many."""
@@ -65,17 +82,24 @@ class Refold:
             "SELECT endorser, candidate FROM pairs WHERE (endorser, candidate) > (?, ?) "
             "ORDER BY endorser, candidate LIMIT ?"
         )
-        return [(endorser, candidate) for endorser, candidate in self._kept.execute(query, (*pair, most))]
+        with _on_disk():
+            return [(endorser, candidate) for endorser, candidate in self._kept.execute(query, (*pair, most))]
 
     @property
     def number(self) -> int:
         """How many endorsements and pairs were put away."""
         query = "SELECT (SELECT count(*) FROM endorsements) + (SELECT count(*) FROM pairs)"
-        return int(self._kept.execute(query).fetchone()[0])
+        found = self._one(query)
+        return 0 if found is None else int(found[0])
 
     def close(self) -> None:
         """Gives up what was put away."""
         self._kept.close()
+
+    def _one(self, query: str, *values: str) -> tuple[Any, ...] | None:
+        with _on_disk():
+            found: tuple[Any, ...] | None = self._kept.execute(query, values).fetchone()
+            return found
 
     def _load(self, needs: NotLoaded) -> None:
         self.book.endorsements |= {id_: self.endorsement(id_) for id_ in needs.endorsements}

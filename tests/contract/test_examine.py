@@ -13,7 +13,7 @@ from services.scorer.checks import Checks
 from services.scorer.examination import MOST_FINDINGS, Examiner
 from services.scorer.folder import Unfoldable
 from services.scorer.rebuild import Rebuild
-from services.scorer.refold import Refold
+from services.scorer.refold import NoRoom, Refold
 from shared.domain.events import Endorser, Recorded
 from shared.projection import seals
 from shared.projection.parking import Held
@@ -360,5 +360,47 @@ def test_what_is_no_contest_among_the_contests_stops_no_check_and_no_list(redis_
         assert await bench.log.contests() == [CONTEST]
         listed = [name async for part in Backlog(bench.log).slices(0) for name in part]
         assert listed == [CONTEST]
+
+    on(redis_url, work)
+
+
+def test_a_full_disk_of_temporary_files_is_no_damage_and_ends_no_check(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(Refold):
+        def __init__(self) -> None:
+            super().__init__()
+            self._kept.execute("PRAGMA max_page_count = 3")
+
+    monkeypatch.setattr("services.scorer.examination.Refold", Full)
+
+    async def work(bench: Bench) -> None:
+        await folded(bench)
+        await bench.endorsements(10, 60)
+        await bench.folder.drain(CONTEST)
+        with pytest.raises(NoRoom, match="full"):
+            await examiner(bench).examine(CONTEST)
+        assert await checks(bench).check(CONTEST) is None
+        assert await bench.projections.parking.of(CONTEST) is None
+
+    on(redis_url, work)
+
+
+def test_a_log_that_grows_as_fast_as_it_is_read_is_not_read_for_ever(redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench)
+        numbers = iter(range(100, 10_000))
+
+        async def meanwhile() -> None:
+            for _ in range(3):
+                n = next(numbers)
+                await bench.endorsements(n, n)
+
+        await bench.endorsements(10, 12)
+        async with asyncio.timeout(30):
+            found = await Examiner(bench.log, bench.projections, Random(7), meanwhile, chunk=3).examine(
+                CONTEST
+            )
+        assert found.findings == []
 
     on(redis_url, work)

@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     name: (sys.executable, "-m", "services.cli", name) for name in ("ingest", "scorer", "api")
 }
 _SAY_WHAT_IS_AWAITED_EVERY_SECONDS = 10.0
+_LOOK_FOR_SIGNALS_EVERY_SECONDS = 0.2
 
 
 class Stopped(Exception):
@@ -93,8 +94,11 @@ class Supervisor:
 
     def wait(self) -> int:
         """The exit code, once asked to stop or once a service says that it cannot run."""
-        if self._ending is None:
-            self._ending = self._endings.get()
+        while self._ending is None:
+            # Not for ever: a signal that comes as this begins to wait, or that another thread is given, does not wake
+            # it, and Python runs the signal's handler only here.
+            with suppress(queue.Empty):
+                self._ending = self._endings.get(timeout=_LOOK_FOR_SIGNALS_EVERY_SECONDS)
         return self._ending
 
     def _redis(self, stack: ExitStack) -> tuple[str, Guard]:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,15 @@ from services.local import embedded
 from services.local.embedded import embedded_valkey, locked
 from services.local.guard import left_over
 from services.local.processes import Backoff, Child, Command, Guard, Log, stop
-from services.local.supervisor import HOST, CannotStart, Stopped, Supervisor, is_ready, run
+from services.local.supervisor import (
+    HOST,
+    CannotStart,
+    Stopped,
+    Supervisor,
+    is_ready,
+    run,
+    stopped_by_signals,
+)
 from tests.servers import PROJECT, eventually
 
 SCORER = "import os, signal; print('pid', os.getpid()); signal.pause()"
@@ -275,6 +284,24 @@ def test_it_can_be_asked_to_stop_before_it_is_ready(tmp_path: Path) -> None:
     with pytest.raises(Stopped) as stopped, asked.started():
         pass
     assert stopped.value.code == 0
+
+
+def test_a_signal_that_another_thread_is_given_ends_it_too(tmp_path: Path) -> None:
+    """Such a signal does not wake the main thread, which alone runs its handler."""
+    asked, main = supervisor(tmp_path, []), threading.get_ident()
+
+    def wakes_only_this_thread() -> None:
+        eventually(lambda: sys._current_frames()[main].f_code is Supervisor.wait.__code__)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    unheard = threading.Timer(10, asked._carry_on, ("api", os.EX_CONFIG))
+    with stopped_by_signals(asked):
+        threading.Thread(target=wakes_only_this_thread).start()
+        unheard.start()
+        code = asked.wait()
+    unheard.cancel()
+
+    assert code == 0
 
 
 @ENDINGS

@@ -16,6 +16,8 @@ FORGED = (
     '"x"', '""', "1.5", "1.0", "-1", "-1e5", "1e400", "true", "false", "null", "[]", "[[[[]]]]", "{}", '{"a": 1}',
     str(2**53 + 1), str(2**63), str(2**64), str(10**30), str(-(10**30)), "9" * 200, "NaN", "Infinity", '"\\ud800"',
 )  # fmt: skip
+# Of these, what may be a place in a changes stream.
+AHEAD = {str(2**53 + 1), str(2**63)}
 
 
 def encoded(text: bytes) -> str:
@@ -94,8 +96,15 @@ def test_a_place_in_the_changes_that_is_none_is_refused(deployment: Standings) -
         "\N{ARABIC-INDIC DIGIT ZERO}-0",
         "0-0 ",
     ]
-    for place in places:
+    for place in set(places) - AHEAD:
         refused(deployment, "/v1/changes", after=place, limit=1)
+
+
+@pytest.mark.usefixtures("simulated_race")
+def test_a_place_behind_the_last_change_is_of_a_stream_that_lost_its_end(deployment: Standings) -> None:
+    for place in (*AHEAD, f"{2**64 - 1}-{2**64 - 1}"):
+        told = deployment.api.get("/v1/changes", params={"after": place})
+        assert (told.status_code, told.json()["type"]) == (410, "/problems/reset"), place
 
 
 @pytest.mark.usefixtures("simulated_race")

@@ -1,6 +1,7 @@
 """What the log no longer has is not answered any more, and everybody who was told of it is told so."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -304,6 +305,52 @@ def test_a_place_in_a_lost_stream_of_all_changes_is_gone(running: Standings) -> 
     with APIClient(str(running.api.base_url)) as client, pytest.raises(Reset) as reset:
         next(client.all_changes(after=place))
     assert reset.value.contest is None
+
+
+@pytest.mark.parametrize("ahead", [False, True], ids=["in time", "by a clock that was ahead"])
+def test_who_follows_all_contests_of_an_api_that_saw_no_change_of_them_is_told_that_they_are_lost(
+    running: Standings, ahead: bool
+) -> None:
+    """Also where the ids of the new stream's entries lie before those that were read."""
+    with Redis.from_url(running.redis_url) as client:
+        if ahead:
+            client.xadd("standings:{p00}:changes", {"no": "change"}, id="99999999999999-0")
+    open_race(running, "p1", "p2")
+    with (
+        service("api", running.redis_url) as api,
+        httpx.Client(base_url=api.url, timeout=30) as to_api,
+        httpx.stream("GET", f"{api.url}/v1/changes", params={"format": "sse"}, timeout=30) as every,
+    ):
+        of_all = told_by(every)
+        place = to_api.get("/v1/changes").json()["next"]
+        forget_everything(running)
+        open_race(running, "q1", "q2", candidate="bob")
+
+        ended = next(of_all)
+        assert (ended.event, ended.json()["reason"]) == ("end", "reset")
+        told = to_api.get("/v1/changes", headers={"Last-Event-ID": place})
+        assert (told.status_code, told.json()["type"]) == (410, "/problems/reset")
+
+        with httpx.stream("GET", f"{api.url}/v1/changes", params={"format": "sse"}, timeout=30) as fresh:
+            version = endorsed(running, "q3")
+            change = next(told_by(fresh))
+        assert (change.event, change.json()["data"]["version"]) == ("change", version)
+
+
+def test_whoever_waits_for_changes_of_all_contests_is_told_that_they_are_lost(running: Standings) -> None:
+    open_race(running, "p1")
+    place = running.ask("/v1/changes", after="0-0", wait_ms=10_000)["next"]
+    with ThreadPoolExecutor(1) as beside:
+        waiting = beside.submit(running.api.get, "/v1/changes", params={"after": place, "wait_ms": 20_000})
+        forget_everything(running)
+        open_race(running, "q1", candidate="bob")
+        first = waiting.result()
+
+    eventually(lambda: running.api.get("/v1/changes", params={"after": place}).status_code == 410)
+    if first.status_code == 200:  # it was asked before the server was emptied
+        assert (first.json()["changes"], first.json()["next"]) == ([], place)
+    else:
+        assert first.json()["type"] == "/problems/reset"
 
 
 def test_webhooks_begin_anew_with_the_new_history(running: Standings) -> None:

@@ -1,6 +1,9 @@
 """What a channel hands to subscribers, and when it lets them look in the ledger."""
 
+import pytest
+
 from services.api.live.hub import Change, Channel, Hub
+from shared.storage.streams import Entry
 
 
 def filled(*versions: int) -> Channel:
@@ -79,3 +82,45 @@ def test_changes_are_given_up_to_so_many_bytes_and_at_least_one() -> None:
     assert [one.version for one in channel.since(1, 10, 250)] == [1, 2]
     assert [one.version for one in channel.since(3, 10, 1)] == [3]
     assert [one.version for one in channel.since(1, 3, 10_000)] == [1, 2, 3]
+
+
+def entry(version: int, history: str, follows: str) -> Entry:
+    fields = {
+        "contest": "race",
+        "version": str(version),
+        "event": "{}",
+        "history": history,
+        "follows": follows,
+    }
+    return b"%d-0" % version, {name.encode(): value.encode() for name, value in fields.items()}
+
+
+def resets(hub: Hub) -> int:
+    return sum(one.is_reset for one in hub.all.changes)
+
+
+def test_each_of_two_resets_that_follow_each_other_is_told_once() -> None:
+    hub = Hub()
+    hub.publish("s", [entry(1, "a1", ""), entry(2, "a2", "a1")])
+    hub.publish("s", [entry(1, "b1", "")])
+    hub.reset("race", "a2", 1, "b1")
+    assert resets(hub) == 1
+    hub.publish("s", [entry(1, "c1", "")])
+    hub.reset("race", "b1", 1, "c1")
+    assert resets(hub) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (entry(3, "a3", "a2"), 0),
+        (entry(2, "a2", "a1"), 0),
+        (entry(9, "a9", "a8"), 0),
+        (entry(3, "b3", "b2"), 1),
+        (entry(1, "b1", ""), 1),
+    ],
+)
+def test_a_first_change_is_compared_with_what_is_answered(change: Entry, told: int) -> None:
+    hub, answered = Hub(), ["", "a1", "a2"]
+    hub.publish("s", [change], lambda _, version: answered[version] if version < 3 else None)
+    assert resets(hub) == told

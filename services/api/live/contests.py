@@ -21,6 +21,7 @@ from services.api.engine.index import Index
 from services.api.live.account import Account
 from services.api.live.hub import Hub
 from services.api.live.ledgers import CHUNK, Ledgers, Overtaken, ends_as, read
+from services.api.live.positions import is_replaced
 from shared.domain.endorsement import Endorsement
 from shared.domain.errors import Refused, UnknownContest, UnreadableEvent
 from shared.domain.events import Recorded
@@ -178,15 +179,32 @@ class Contests:
         while True:
             try:
                 answer = await self.events.redis.xread(cast(Any, last), block=_POLL_MS, count=_READ_AT_ONCE)
-                self._follow(cast(list[tuple[bytes, list[Entry]]], answer or []), last)
+                came = cast(list[tuple[bytes, list[Entry]]], answer or [])
+                await self._notice_replaced([stream.decode() for stream, _ in came] or list(last), last)
+                self._follow(came, last)
             except FAILURES as error:
                 log.warning("cannot follow the changes, trying again: %s", error)
                 await asyncio.sleep(_POLL_MS / 1000)
 
+    async def _notice_replaced(self, streams: Sequence[str], last: dict[str, str]) -> None:
+        """Finds streams that no longer have what was read last: a server was emptied, or lost its latest changes."""
+        redis = self.events.redis
+        found = await asyncio.gather(*(is_replaced(redis, stream, last[stream]) for stream in streams))
+        if replaced := [stream for stream, is_so in zip(streams, found, strict=True) if is_so]:
+            log.warning("changes streams were lost or replaced, and are read anew: %s", ", ".join(replaced))
+            last |= {stream: await last_id(redis, stream) for stream in replaced}
+            self.hub.begin_anew({stream: last[stream] for stream in replaced})
+            await self._refresh_differing()
+
+    def _answered(self, contest: str, version: int) -> str | None:
+        """The history at a version of a contest in memory, as far as it is answered."""
+        index = self.held(contest)
+        return index.history_at(version) if index is not None and 0 <= version <= index.version else None
+
     def _follow(self, answer: list[tuple[bytes, list[Entry]]], last: dict[str, str]) -> None:
         for stream, entries in answer:
             last[stream.decode()] = entries[-1][0].decode()
-            self.hub.publish(stream.decode(), entries)
+            self.hub.publish(stream.decode(), entries, self._answered)
             self._changed |= {fields.get(b"contest", b"").decode(errors="replace") for _, fields in entries}
         self._some_changed.set()
 
@@ -233,12 +251,15 @@ class Contests:
         while True:
             await asyncio.sleep(_LOOK_AROUND_SECONDS)
             with contextlib.suppress(*FAILURES):  # the followers say so
-                for contest in await self._differing():
-                    await self._or_drop(contest, self.refresh(contest))
+                await self._refresh_differing()
             for contest, held in self._held.items():
                 self.hub.look(contest, held.index.version)
                 self._count(held)  # questions lay more of an index out
             self._drop_unused()
+
+    async def _refresh_differing(self) -> None:
+        for contest in await self._differing():
+            await self._or_drop(contest, self.refresh(contest))
 
     async def _differing(self) -> list[str]:
         """The contests in memory that do not end as their ledger does."""

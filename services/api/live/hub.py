@@ -8,7 +8,7 @@ import asyncio
 import logging
 import sys
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cached_property
 from typing import NamedTuple
@@ -113,6 +113,14 @@ def reset_of(contest: str, version: int, history: str | None, cursor: str = "") 
     return Change(contest, version, event, cursor, history=history, is_reset=True)
 
 
+# The history of a contest at a version, None where it is not known.
+Answered = Callable[[str, int], str | None]
+
+
+def _nothing(contest: str, version: int) -> str | None:  # noqa: ARG001 - as `Answered`
+    return None
+
+
 class Histories:
     """The history that each contest's latest change ended: of so many contests, those that changed last."""
 
@@ -120,18 +128,36 @@ class Histories:
         self._most = most
         self._last: OrderedDict[str, str] = OrderedDict()
 
-    def breaks(self, change: Change) -> bool:
-        """Whether a change does not go on from the one before; afterwards it is the one before."""
+    def breaks(self, change: Change, answered: Answered = _nothing) -> bool:
+        """Whether a change does not go on from the one before; afterwards it is the one before.
+
+        Where none is known, what is `answered` tells.
+        """
         last = self._last.pop(change.contest, None)
         if change.history is not None:
             self._last[change.contest] = change.history
             if len(self._last) > self._most:
                 self._last.popitem(last=False)
+        if last is None:
+            return not _goes_on(change, answered)
         return not change.may_follow(last) and change.history != last
 
     def forget(self, contest: str, history: str) -> bool:
         """Whether it is not known that the contest has another history than this; afterwards nothing is."""
-        return self._last.pop(contest, history) == history
+        if self._last.get(contest, history) != history:
+            return False  # and what is known is of the other one
+        self._last.pop(contest, None)
+        return True
+
+
+def _goes_on(change: Change, answered: Answered) -> bool:
+    """Whether a change is of the history that is answered, as far as is known."""
+    if change.history is None:
+        return True
+    same, before = answered(change.contest, change.version), answered(change.contest, change.version - 1)
+    if same is not None:
+        return same == change.history
+    return change.may_follow(before)
 
 
 class Channel:
@@ -222,6 +248,8 @@ class Hub:
         self._contests: dict[str, Channel] = {}
         self._cursors: dict[str, str] = {}
         self._histories = Histories(_HISTORIES_KEPT)
+        # How many changes streams were lost or replaced: who follows all of them then comes again and is told.
+        self.lost = 0
 
     def stand(self, cursors: Mapping[str, str]) -> None:
         """Where each partition's changes stream stood when this process began to follow it."""
@@ -238,15 +266,22 @@ class Hub:
         """Where the stream of all contests stands: the last entry of each partition's."""
         return ",".join(self._cursors.values())
 
-    def publish(self, stream: str, entries: list[Entry]) -> None:
-        """Changes that came, in the stream's order."""
+    def begin_anew(self, cursors: Mapping[str, str]) -> None:
+        """Some streams were lost or replaced, and stand at these places by now."""
+        self._cursors |= cursors
+        self._histories = Histories(_HISTORIES_KEPT)
+        self.lost += len(cursors)
+        self.all.wake()
+
+    def publish(self, stream: str, entries: list[Entry], answered: Answered = _nothing) -> None:
+        """Changes that came, in the stream's order; `answered` says what is answered of their contests."""
         for entry in entries:
             before = self.cursor
             self._cursors[stream] = entry[0].decode()
             change = change_of(entry, self.cursor)
             if change is None:
                 continue
-            if self._histories.breaks(change):
+            if self._histories.breaks(change, answered):
                 self._tell_all(reset_of(change.contest, change.version, change.history, before))
             if channel := self._contests.get(change.contest):
                 channel.add(change.version, change)

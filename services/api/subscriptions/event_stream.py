@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from services.api.live.hub import Change, Hub
 from services.api.subscriptions.seats import Seats
-from services.api.subscriptions.subscriptions import Feed, FellBehind, Wanted
+from services.api.subscriptions.subscriptions import Feed, FellBehind, StreamLost, Wanted
 from shared.runtime.tasks import end
 
 log = logging.getLogger("standings")
@@ -102,6 +102,11 @@ class EventStream(Response):
             left = self._until - time.monotonic()
             try:
                 found = await self._feed.next(max(min(KEEP_ALIVE_SECONDS, left), 0))
+            except StreamLost:
+                yield _end(
+                    "reset", "the stream of all changes was lost or replaced; go on with Last-Event-ID"
+                )
+                return
             except FellBehind:
                 yield _end("too-slow", "you read too slowly; go on with Last-Event-ID")
                 return

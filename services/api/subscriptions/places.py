@@ -1,39 +1,18 @@
 """Places in the changes streams, and reading what lies between one of them and where live changes begin."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, cast
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
 
 from services.api.live.hub import Change, Histories, change_of, reset_of
+from services.api.live.positions import BEFORE_ALL, look, lost, position, was_replaced
 from services.api.live.stride import Stride
 from shared.domain.errors import Gone, Invalid
 from shared.storage.streams import Entry
 
-# Source: Redis, Streams: an entry's id is two 64-bit numbers, the second one 0 where it is left out.
-_PLACE = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?")
-_END_OF_NUMBERS = 2**64
-
 # Of contests, while a stretch is read.
 _HISTORIES_KEPT = 1000
-
-Position = tuple[int, int]
-
-
-def position(place: str) -> Position:
-    """A place as numbers. Raises `ValueError`."""
-    found = _PLACE.fullmatch(place)
-    if found is None:
-        raise ValueError(place)
-    at = int(found[1]), int(found[2] or 0)
-    if max(at) >= _END_OF_NUMBERS:
-        raise ValueError(place)
-    return at
-
-
-_BEFORE_ALL = 0, 0
 
 
 class StreamReset(Gone):
@@ -77,17 +56,14 @@ class Cursor:
     def refuse(self, stream: str, info: Mapping[str, Any] | None, there: bool) -> None:
         """Returns if its stream goes on behind it without a gap; `there` says whether an entry has this place.
 
-        Raises `Gone`, `Reset` if it is of a stream that was lost, and `Invalid` if the stream ends before.
+        Raises `Gone`, and `StreamReset` if it is of a stream that was lost; one that ends before it lost its end.
         """
         place = self.places[stream]
-        if info is None and position(place) > _BEFORE_ALL:
-            raise StreamReset(self.field, self.text, place)
-        last = "0-0" if info is None else info["last-generated-id"].decode()
-        if position(place) > position(last):
-            raise self._invalid(f"{place} lies behind the last change, {last}")
+        if there:
+            return
         if (oldest := lost(place, info)) is not None:
             raise gone(self.field, self.text, place, oldest)
-        if not there and place != last and position(place) > _BEFORE_ALL:
+        if was_replaced(place, info):
             raise StreamReset(self.field, self.text, place)
 
 
@@ -102,33 +78,8 @@ def gone(field: str, cursor: str, place: str, oldest: str) -> Gone:
     )
 
 
-def lost(place: str, info: Mapping[str, Any] | None) -> str | None:
-    """The oldest place that is kept, if something behind this one may not be."""
-    if info is None:
-        return None
-    first = info["first-entry"]
-    trimmed = info["entries-added"] > info["length"]
-    oldest: str = (first[0] if first else info["last-generated-id"]).decode()
-    return oldest if trimmed and position(place) < position(oldest) else None
-
-
-async def look(redis: Redis, stream: str) -> Mapping[str, Any] | None:
-    """What the server says of a stream; None if there is none."""
-    try:
-        return cast(Mapping[str, Any], await redis.xinfo_stream(stream))
-    except ResponseError as error:
-        if "no such key" in str(error):
-            return None
-        raise
-
-
-async def is_there(redis: Redis, stream: str, place: str) -> bool:
-    """Whether a stream has an entry at a place."""
-    return bool(await redis.xrange(stream, place, place))
-
-
 class Lost(Exception):
-    """What comes next was dropped from the stream while it was read."""
+    """What comes next was dropped from the stream, or lost with it, while it was read."""
 
 
 class Stretch:
@@ -162,7 +113,8 @@ class Stretch:
         found = cast(list[Entry], await self._redis.xrange(stream, place, end, count + 1))
         if found and found[0][0] == place.encode():
             return found[1:]
-        if lost(place, await look(self._redis, stream)) is not None:
+        info = await look(self._redis, stream)
+        if lost(place, info) is not None or was_replaced(place, info):
             raise Lost
         return found[:count]
 

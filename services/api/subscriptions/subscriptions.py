@@ -14,8 +14,9 @@ from services.api.engine.seen import Seen, seen_at
 from services.api.live.contests import Contests, NotThereYet
 from services.api.live.hub import Change, Hub, ScoreMove, reset_of
 from services.api.live.ledgers import Overtaken
+from services.api.live.positions import is_there, look, position
 from services.api.live.stride import PIECE_BYTES, Stride
-from services.api.subscriptions.places import Cursor, Lost, Stretch, is_there, look, position
+from services.api.subscriptions.places import Cursor, Lost, Stretch
 from services.api.subscriptions.replay import Past
 from shared.domain.errors import Invalid, UnknownContest
 from shared.storage.history import NOTHING
@@ -34,6 +35,10 @@ _BEFORE_ALL = Seen(0, NOTHING)
 
 class FellBehind(Exception):
     """The reader is too slow: what comes next is not at hand any more."""
+
+
+class StreamLost(FellBehind):
+    """A changes stream was lost or replaced: whether the reader's place still holds is told when it comes again."""
 
 
 class Patience:
@@ -172,6 +177,7 @@ class AllFeed:
         self._hub = hub
         self._behind = None if after is None else Stretch(redis, after)
         self._cursor = hub.cursor if self._behind is None else self._behind.cursor
+        self._lost = hub.lost
         self._stand()
 
     def _stand(self) -> None:
@@ -184,7 +190,7 @@ class AllFeed:
         return self._cursor
 
     async def next(self, within_seconds: float, most: int = AT_ONCE) -> list[Change]:
-        """The next changes; none if there were none in time. Raises `FellBehind`."""
+        """The next changes; none if there were none in time. Raises `FellBehind` and `StreamLost`."""
         found = await self._earlier(most) or await self._live(within_seconds, most)
         if found:
             self._cursor = found[-1].cursor
@@ -197,6 +203,7 @@ class AllFeed:
                 found = await self._behind.next(self._upto, most)
             except Lost:
                 raise FellBehind from None
+            self._refuse_lost()
             if found:
                 return found
             if self._hub.all.keeps(self._next):
@@ -205,10 +212,15 @@ class AllFeed:
                 self._stand()  # so much came meanwhile that it is in the streams only by now
         return []
 
+    def _refuse_lost(self) -> None:
+        if self._hub.lost != self._lost:
+            raise StreamLost
+
     async def _live(self, within_seconds: float, most: int) -> list[Change]:
         channel = self._hub.all
         if self._next == channel.end and not self._hub.closing:
             await Patience(within_seconds).wait(channel.moved)
+        self._refuse_lost()
         found = _upto_reset(channel.since(self._next, most, PIECE_BYTES))
         if not found and self._next < channel.end:
             raise FellBehind

@@ -18,6 +18,7 @@ from services.api.subscriptions.subscriptions import (
     Feed,
     FellBehind,
     Patience,
+    StreamLost,
     Subscriptions,
     Wanted,
     wanted,
@@ -128,7 +129,10 @@ async def _that_fit(feed: Feed, fits: Wanted, question: AllChangesQuestion) -> l
     fitting: list[Change] = []
     looked_at = nbytes = 0
     while len(fitting) < question.limit and looked_at < MOST_LOOKED_AT and nbytes < MOST_BYTES:
-        found = await feed.next(0 if fitting else patience.left, question.limit - len(fitting))
+        try:
+            found = await feed.next(0 if fitting else patience.left, question.limit - len(fitting))
+        except StreamLost:
+            break  # whoever asks behind this answer is told
         if not found:
             break
         looked_at += len(found)

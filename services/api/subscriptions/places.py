@@ -6,7 +6,7 @@ from typing import Any, cast
 from redis.asyncio import Redis
 
 from services.api.live.hub import Change, Histories, change_of, reset_of
-from services.api.live.positions import BEFORE_ALL, look, lost, position, was_replaced
+from services.api.live.positions import look, lost, position, was_replaced
 from services.api.live.stride import Stride
 from shared.domain.errors import Gone, Invalid
 from shared.storage.streams import Entry

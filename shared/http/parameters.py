@@ -8,15 +8,16 @@ from pydantic import BaseModel
 
 from shared.values.objects import MOST_KEYS
 
-# Health checks have none: a prober may add what it likes. Commands have none: those taken once are taken again.
+# Health checks have none: a prober may add what it likes.
 _ASKING = frozenset(("GET", "HEAD"))
 
 
 async def _known_only(request: Request) -> None:
-    if not request.scope["query_string"] or request.method not in _ASKING:
+    if not request.scope["query_string"]:
         return
     known = _known(request.scope["route"])
-    if known is None:
+    # Most commands take none, and heed none: one that was taken once, with whatever it had, is taken again.
+    if known is None or (not known and request.method not in _ASKING):
         return
     unknown = [name for name in request.query_params if name not in known]
     if unknown:

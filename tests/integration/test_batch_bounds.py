@@ -39,6 +39,15 @@ def send(running: Service, body: bytes, on_refusal: str = "continue") -> httpx.R
     return httpx.post(path, content=body, headers=HEADERS, timeout=60)
 
 
+def test_a_slip_in_the_name_of_a_batchs_parameter_is_refused_before_a_line_is_taken(ingest: Service) -> None:
+    path = f"{ingest.url}/v1/contests/race/batch?on_refusl=abort"
+
+    answer = httpx.post(path, content=line("ann"), headers=HEADERS)
+
+    assert (answer.status_code, answer.json()["field"]) == (422, "on_refusl")
+    assert orjson.loads(send(ingest, line("ann")).content.splitlines()[0])["version"] == 2
+
+
 # Scaled down so that it hurts nobody where the bound is missing: that was 4.4 kB of memory for each of these lines.
 @pytest.mark.parametrize("bad", [b"1\n", b"{}\n", b'{"command":"enter"}\n', b"\n", b"[[[[[[[[\n"])
 def test_many_short_lines_that_are_refused_cost_little_and_are_answered_shortly(

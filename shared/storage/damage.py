@@ -7,6 +7,9 @@ from redis.exceptions import ResponseError
 
 from shared.storage.history import Inconsistent
 
+# A rebuild makes a projection's keys anew, and not those of a log.
+_WAY_OUT = "`standings doctor --deep {contest}` says which; if it is no log's, `standings rebuild {contest}`"
+
 
 class Damaged(Inconsistent):
     """Something of a projection is not what was written, or cannot be read. `found` says what, in a few words."""
@@ -29,4 +32,4 @@ def named(contest: str, way_out: str = "") -> Iterator[None]:
         if not of_wrong_type(error):
             raise
         found = f"something else lies under a key of it ({error!s:.300})"
-        raise Damaged(contest, 0, found, way_out) from error
+        raise Damaged(contest, 0, found, way_out or _WAY_OUT.format(contest=contest)) from error

@@ -202,6 +202,20 @@ def test_a_key_of_another_type_is_found_and_named(redis_url: str, key: str, told
     on(redis_url, work)
 
 
+@pytest.mark.parametrize("key", [LOG, LEDGER, STATE])
+def test_a_contest_with_a_key_of_another_type_parks_and_says_who_tells_which(
+    redis_url: str, key: str
+) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench)
+        await of_another_type(bench.log.redis, key)
+        async with asyncio.timeout(20):
+            with pytest.raises(Unfoldable, match=f"key.*standings doctor --deep {CONTEST}"):
+                await Bench(bench.log).folder.drain(CONTEST)
+
+    on(redis_url, work)
+
+
 async def an_event_that_began_at_no_time(redis: Any) -> None:
     stored = (await redis.xrange(LOG, "5-0", "5-0"))[0][1][b"data"]
     data = orjson.dumps({**orjson.loads(stored), "announced_at": "soon"})

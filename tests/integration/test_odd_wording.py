@@ -106,7 +106,10 @@ def test_a_citation_of_a_time_with_a_line_end_in_it_is_answered(deployment: Stan
     answer = deployment.api.get(path)
 
     assert answer.status_code == 200
-    assert answer.links["latest-version"]["url"] == f"{path.replace('%0a', '%0A')}/corrections"
+    corrections = answer.links["latest-version"]["url"]
+    assert corrections == f"{path.replace('%0a', '%0A')}/corrections"
+    cited = deployment.api.get(corrections).json()["cited"]
+    assert deployment.api.get(cited).content == answer.content
 
 
 def test_the_parameter_in_which_a_plus_came_as_a_space_is_still_understood(

@@ -76,7 +76,7 @@ class Citations:
         return Document(
             {
                 "contest": contest.id,
-                "cited": f"/v1/contests/{contest.id}/standings/{seen}/{policy}/{valid_at}",
+                "cited": f"/v1/contests/{contest.id}/standings/{seen}/{_in_address(policy, valid_at)}",
                 "corrected_at": None
                 if corrected_by is None
                 else format_instant(index.known_at(corrected_by)),
@@ -102,7 +102,7 @@ class Citations:
     def _since(self, index: Index, board: Board, version: int, policy: str, valid_at: str) -> Headers:
         instant = end_of(valid_at, board.contest.timezone, "valid_at")
         corrected_by = _corrected_by(index, board, instant, version)
-        asked = quote(f"{policy}/{valid_at}", safe="/@:+")
+        asked = _in_address(policy, valid_at)
         path = f"/v1/contests/{index.contest_id}/standings"
         # The canonical address also says of which history the version is.
         links = (
@@ -113,6 +113,10 @@ class Citations:
         if corrected_by is not None:
             found.append((b"standings-corrected-at", format_instant(index.known_at(corrected_by)).encode()))
         return found
+
+
+def _in_address(policy: str, valid_at: str) -> str:
+    return quote(f"{policy}/{valid_at}", safe="/@:+")
 
 
 def _corrected_by(index: Index, board: Board, valid_at: int, version: int) -> int | None:

@@ -47,6 +47,7 @@ class Api:
         self.hub = Hub(int(account.most_bytes * _HUB_SHARE))
         self.contests = Contests(self.deployment.log, self.deployment.projections, account, self.hub)
         self.policies = policies_of(settings)
+        turns = Turns()
         answers = Answers(self.contests, self.policies, lambda: time.time_ns() // 1000)
         app = FastAPI(
             title="Standings: api", version="1", description="Who stood where, at any point in time."
@@ -54,14 +55,14 @@ class Api:
         problems.install(app, heads=True, forms=seen.FORMS)
         app.add_exception_handler(Unwritable, _unwritable)
         add_health(app, self.redis)
-        app.include_router(routes(answers, Turns()))
+        app.include_router(routes(answers, turns))
         app.include_router(asyncapi_routes())
         subscriptions = Subscriptions(self.hub, self.contests, Past(self.contests, list(self.policies)))
         seats = Seats(settings.subscribers)
         app.include_router(change_routes(subscriptions, settings.subscription_seconds, seats))
         account.add(self.deployment.archive)
         account.add(self.hub)
-        self.thin_path = ThinPath(AnyOrigin(app), answers)
+        self.thin_path = ThinPath(AnyOrigin(app), answers, turns)
         self.app = Door(self.thin_path, settings)
 
     @asynccontextmanager

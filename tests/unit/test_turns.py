@@ -5,13 +5,22 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from starlette.types import Message
+from starlette.types import Message, Scope
 
 from services.api.answers import turns
+from services.api.answers.answers import Answers
 from services.api.answers.turns import Crowded, Turns
+from services.api.engine.index import Index, LedgerEntry
+from services.api.live.account import Account
+from services.api.live.contests import Contests, _Held
 from services.api.web import responses
+from services.api.web.fast_path import ThinPath
 from services.api.web.replies import Wants
 from services.api.web.responses import LargeResponse
+from shared.domain.contest import Candidate, Contest
+from shared.domain.policies import FIVETHIRTYEIGHT_2020, HEADCOUNT, Policies
+from shared.domain.postings import Posting
+from shared.storage.codec import encode_state
 
 
 def test_in_a_round_of_the_loop_one_piece_of_work_is_done() -> None:
@@ -34,6 +43,55 @@ def test_in_a_round_of_the_loop_one_piece_of_work_is_done() -> None:
 
     done = asyncio.run(rounds())
     assert len(set(done)) == len(done) == 12
+
+
+WIDE = 500
+DAY = 86_400_000_000
+
+
+def _wide() -> Index:
+    """A contest of 500 candidates with three categories each: more cells than are answered at once."""
+    candidates = {f"c{n}": Candidate(f"c{n}", f"C {n}", "", "1970-01-01") for n in range(WIDE)}
+    index = Index("wide", 1)
+    contest = Contest("wide", "Wide", "UTC", "server", "1970-01-01", candidates)
+    index.append(LedgerEntry(1, DAY, (), encode_state(contest), None))
+    for n in range(3 * WIDE):
+        posting = Posting((n + 1) * DAY, f"c{n % WIDE}", f"k{n // WIDE}", 1, 0)
+        index.append(LedgerEntry(n + 2, (n + 2) * DAY, ((posting, (1, 0)),), None, None))
+    return index
+
+
+def test_fresh_standings_of_a_wide_contest_are_made_one_in_a_round_of_the_loop() -> None:
+    anything: Any = None
+    contests = Contests(anything, anything, Account(1 << 30), anything)
+    contests._held["wide"] = _Held(_wide())
+    answers = Answers(contests, Policies([HEADCOUNT, FIVETHIRTYEIGHT_2020]), lambda: 4000 * DAY)
+    path = ThinPath(anything, answers, Turns())
+
+    async def rounds() -> list[int]:
+        at, answered = 0, list[int]()
+
+        async def count() -> None:
+            nonlocal at
+            while len(answered) < 5:
+                at += 1
+                await asyncio.sleep(0)
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                assert message["status"] == 200
+                answered.append(at)
+
+        def question(day: int) -> Scope:
+            query = f"version=1000&valid_at=1972-01-0{day}".encode()
+            scope = {"type": "http", "method": "GET", "path": "/v1/contests/wide/standings"}
+            return {**scope, "headers": [], "query_string": query}
+
+        await asyncio.gather(count(), *(path(question(day), anything, send) for day in range(1, 6)))
+        return answered
+
+    answered = asyncio.run(rounds())
+    assert len(set(answered)) == len(answered) == 5
 
 
 def test_questions_are_worked_out_in_turn_and_one_that_waits_too_long_is_told_so(

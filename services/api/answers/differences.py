@@ -2,23 +2,27 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from services.api.answers import records, views
 from services.api.answers.answers import Answers, candidates_asked
 from services.api.answers.formats import Document, Row
-from services.api.answers.moments import moment
+from services.api.answers.moments import Moment, moment
 from services.api.answers.questions import DiffQuestion, RevisionsQuestion
+from services.api.answers.turns import Turns
 from services.api.engine import attribution
 from services.api.engine.attribution import Effect
+from services.api.engine.boards import Board
 from services.api.engine.index import Index
 
 
 class Differences:
     """Answers questions about differences."""
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, turns: Turns) -> None:
         self.answers = answers
+        self.turns = turns
 
     async def diff(self, index: Index, question: DiffQuestion) -> Document:
         """Who gained and who lost between two moments, and which events did it."""
@@ -32,13 +36,7 @@ class Differences:
         board = self.answers.board(index, contest, question, policy)
         only = candidates_asked(question, contest)
         lines = [
-            {
-                one["candidate"]: one
-                for one in board.table(index.at(at.valid_at.instant, at.version), at.valid_at.instant, only)[
-                    1
-                ]
-            }
-            for at in (before, after)
+            await self.turns.take(partial(_by_candidate, index, board, at, only)) for at in (before, after)
         ]
         effects = await asyncio.to_thread(
             attribution.between,
@@ -98,6 +96,15 @@ class Differences:
             "revisions",
             views.times(at),
         )
+
+
+def _by_candidate(
+    index: Index, board: Board, at: Moment, only: frozenset[str] | None
+) -> dict[str, dict[str, Any]]:
+    """The lines of the standings at a moment."""
+    counted = index.at(at.valid_at.instant, at.version)
+    lines = board.table(counted, at.valid_at.instant, only)[1]
+    return {line["candidate"]: line for line in lines}
 
 
 def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:

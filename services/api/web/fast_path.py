@@ -10,6 +10,7 @@ from services.api.answers.answers import Answers
 from services.api.answers.formats import Document
 from services.api.answers.moments import Moment, moment
 from services.api.answers.questions import StandingsQuestion
+from services.api.answers.turns import Turns
 from services.api.engine.index import Index
 from services.api.web import replies
 from services.api.web.replies import Headers, Mementos, Reply, Wants, Written
@@ -19,6 +20,8 @@ from shared.runtime.kept import Kept
 
 # Of what the API may hold.
 _KEPT_SHARE = 1 / 16
+# Cells of a contest, of which standings take milliseconds to make: one piece of work in a round of the loop.
+_MANY_CELLS = 1000
 # What a kept reply takes beside its texts: of Python's objects, nearly.
 _REPLY_BYTES = 1500
 _BEGIN, _END = "/v1/contests/", "/standings"
@@ -97,9 +100,10 @@ class ThinPath:
     of the ordinary (another format, a refusal, a contest or version to be waited for) is left to the app behind.
     """
 
-    def __init__(self, app: ASGIApp, answers: Answers) -> None:
+    def __init__(self, app: ASGIApp, answers: Answers, turns: Turns) -> None:
         self.app = app
         self.answers = answers
+        self.turns = turns
         self.standings = StandingsReplies(answers)
         self._kept: Kept[tuple[str, bytes], _Lasting] = answers.contests.account.kept(_KEPT_SHARE)
 
@@ -108,14 +112,14 @@ class ThinPath:
             if scope["method"] == "HEAD":
                 scope = {**scope, "method": "GET", "head": True}
                 send = _without_body(send)
-            found = self._answer(scope)
+            found = await self._answer(scope)
             if found is not None:
                 await send({"type": "http.response.start", "status": found.status, "headers": found.headers})
                 await send({"type": "http.response.body", "body": found.body})
                 return
         await self.app(scope, receive, send)
 
-    def _answer(self, scope: Scope) -> Reply | None:
+    async def _answer(self, scope: Scope) -> Reply | None:
         path: str = scope["path"]
         if scope["method"] != "GET" or not path.startswith(_BEGIN) or not path.endswith(_END):
             return None
@@ -132,6 +136,8 @@ class ThinPath:
         query: bytes = scope["query_string"]
         kept = self._kept.get((contest, query))
         if kept is None or kept.version != index.version or kept.serial != index.serial:
+            if len(index.cells.names) > _MANY_CELLS:
+                return await self.turns.take(lambda: self._fresh(index, (contest, query), wants))
             return self._fresh(index, (contest, query), wants)
         return replies.reply(kept.written, wants, self._now() if kept.present else None)
 

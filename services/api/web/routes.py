@@ -67,7 +67,7 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
     contests = answers.contests
     listing = Listing(contests)
     standings_replies = StandingsReplies(answers)
-    citations, over_time, differences = Citations(answers), OverTime(answers), Differences(answers)
+    citations, over_time, differences = Citations(answers), OverTime(answers), Differences(answers, turns)
 
     async def reply(
         request: Request, document: Document, form: Format | None = None, *, raw: bool
@@ -155,7 +155,7 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         """
         index = await contests.at(contest, question.min_version, question.wait_ms)
         wants = replies.wants_of(request.scope["headers"])
-        return responses.response(standings_replies.reply(index, question, wants))
+        return responses.response(await turns.take(lambda: standings_replies.reply(index, question, wants)))
 
     @router.get(
         "/contests/{contest}/standings/{version}/{policy}/{valid_at}", tags=["citing"], responses=_ROWS
@@ -171,8 +171,9 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
         """Standings to cite: the same bytes for ever. `Standings-Corrected-At` says since when they are outdated."""
         index = await contests.at(contest, 0, 0)
         wants = replies.wants_of(request.scope["headers"])
+        asked = seen.read(version)
         return responses.response(
-            citations.reply(index, seen.read(version), policy, valid_at, wants, raw=raw)
+            await turns.take(lambda: citations.reply(index, asked, policy, valid_at, wants, raw=raw))
         )
 
     @router.get(
@@ -190,9 +191,9 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
     ) -> Response:
         """Whether cited standings were corrected since, when, and what they are now."""
         index = await contests.at(contest, 0, 0)
-        return await reply(
-            request, citations.corrections(index, seen.read(version), policy, valid_at), raw=raw
-        )
+        asked = seen.read(version)
+        document = await turns.take(lambda: citations.corrections(index, asked, policy, valid_at))
+        return await reply(request, document, raw=raw)
 
     @router.get(
         "/contests/{contest}/timeline",
@@ -283,6 +284,7 @@ def routes(answers: Answers, turns: Turns) -> APIRouter:  # noqa: C901 - a list 
     async def timemap(contest: ContestId, question: Annotated[TimeMapQuestion, Query()]) -> Response:
         """Every day on which something was learned, as a TimeMap (RFC 7089)."""
         index = await contests.at(contest, question.min_version, question.wait_ms)
-        return Response(time_map(index, question.after), media_type="application/link-format")
+        body = await turns.take(lambda: time_map(index, question.after))
+        return Response(body, media_type="application/link-format")
 
     return router

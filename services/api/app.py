@@ -17,10 +17,10 @@ from services.api.subscriptions.replay import Past
 from services.api.subscriptions.seats import Seats
 from services.api.subscriptions.subscriptions import Subscriptions
 from services.api.web.asyncapi import asyncapi_routes
-from services.api.web.change_routes import change_routes
 from services.api.web.cors import AnyOrigin
 from services.api.web.fast_path import ThinPath
-from services.api.web.routes import routes
+from services.api.web.routes.changes import change_routes
+from services.api.web.routes.tables import table_routes
 from shared.domain.errors import Refused
 from shared.http import problems
 from shared.http.door import Door
@@ -55,7 +55,7 @@ class Api:
         problems.install(app, heads=True, forms=seen.FORMS)
         app.add_exception_handler(Unwritable, _unwritable)
         add_health(app, self.redis)
-        app.include_router(routes(answers, turns))
+        app.include_router(table_routes(answers, turns))
         app.include_router(asyncapi_routes())
         subscriptions = Subscriptions(self.hub, self.contests, Past(self.contests, list(self.policies)))
         seats = Seats(settings.subscribers)

@@ -1,5 +1,6 @@
 """Query parameters that a route does not take: refused, so that a slip is not answered as if it had been heeded."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from fastapi import Depends, Request
@@ -32,10 +33,16 @@ KNOWN_ONLY: Final[Any] = Depends(_known_only)
 
 def _known(route: Any) -> frozenset[str] | None:
     """The names that a route takes; None where it takes a model, which refuses others itself."""
-    fields = route.dependant.query_params
+    fields = list(_query_params(route.dependant))
     if any(_is_model(one.field_info.annotation) for one in fields):
         return None
     return frozenset(one.alias for one in fields)
+
+
+def _query_params(dependant: Any) -> Iterator[Any]:
+    yield from dependant.query_params
+    for inner in dependant.dependencies:
+        yield from _query_params(inner)
 
 
 def _is_model(annotation: Any) -> bool:

@@ -15,7 +15,7 @@ import orjson
 import pytest
 from redis import Redis
 
-from services.api.web.change_routes import MOST_BYTES
+from services.api.web.routes.changes import MOST_BYTES
 from shared.storage.redis_keys import PartitionKeys
 from tests.running import Service, service
 from tests.servers import eventually, missing

@@ -50,14 +50,16 @@ Raw = Annotated[
 Cursor = Annotated[Parameter | None, Field(max_length=400, description="`next` of the page before")]
 
 
-class _Question(Said):
+class AboutContest(Said):
+    """About one contest, at a version that may be waited for."""
+
     model_config = ConfigDict(frozen=True)
 
     min_version: Annotated[int, Field(ge=0, le=2**53, description="wait until this version is there")] = 0
     wait_ms: Annotated[int, Field(ge=0, le=10_000, description="for at most so long")] = 2000
 
 
-class RowsQuestion(_Question):
+class RowsQuestion(AboutContest):
     """About a contest, and answered with rows."""
 
     raw: Raw = False
@@ -167,7 +169,7 @@ class RiskQuestion(PolicyQuestion):
     format: Format = None
 
 
-class TimeMapQuestion(_Question):
+class TimeMapQuestion(AboutContest):
     """The days on which something was learned."""
 
     after: Annotated[int, Field(ge=0, le=2**53, description="the version before the first one wanted")] = 0

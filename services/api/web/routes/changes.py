@@ -24,7 +24,7 @@ from services.api.subscriptions.subscriptions import (
     wanted,
 )
 from services.api.web import acceptance, examples
-from services.api.web.routes import REFUSALS, ContestId
+from services.api.web.routes.parameters import REFUSALS, ContestId
 from shared.domain.errors import Gone, Invalid
 
 _EVENT_STREAM = "text/event-stream"

@@ -1,5 +1,6 @@
 """Subscribers that do not read cost little, and take nothing from those who do."""
 
+import asyncio
 import contextlib
 import signal
 import socket
@@ -14,7 +15,9 @@ import httpx
 import orjson
 import pytest
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 
+from services.api.live.positions import is_there
 from services.api.web.routes.changes import MOST_BYTES
 from shared.storage.redis_keys import PartitionKeys
 from tests.running import Service, service
@@ -159,12 +162,30 @@ def test_one_answer_is_bounded_by_bytes_and_the_next_goes_on(redis_url: str) -> 
 def test_a_short_answer_from_the_beginning_reads_little(redis_url: str) -> None:
     with Redis.from_url(redis_url) as client, service("api", redis_url) as api:
         published(client, 1, 4001)
+        last = client.xrevrange(CHANGES, count=1)[0][0].decode()
+        # It has followed them: that too makes the server send.
+        eventually(lambda: httpx.get(f"{api.url}/v1/changes").json()["next"].split(",")[0] == last)
         before = sent(client)
 
         answer = httpx.get(f"{api.url}/v1/changes", params={"after": "0-0", "limit": 1})
 
         assert [one["id"] for one in answer.json()["changes"]] == ["race/1"]
         assert sent(client) - before < 1 * MB
+
+
+def test_whether_a_place_is_still_there_is_asked_without_reading_what_lies_there(redis_url: str) -> None:
+    async def ask(place: str) -> bool:
+        async with AsyncRedis.from_url(redis_url) as redis:
+            return await is_there(redis, CHANGES, place)
+
+    with Redis.from_url(redis_url) as client:
+        published(client, 1, 2, nbytes=4 * MB)
+        last = client.xrevrange(CHANGES, count=1)[0][0].decode()
+        before = sent(client)
+
+        assert asyncio.run(ask(last))
+        assert not asyncio.run(ask("1-1"))
+        assert sent(client) - before < 0.1 * MB
 
 
 def sent(client: Redis) -> int:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from importlib.resources import files
 from typing import Any, cast
 
 from redis.asyncio import Redis
@@ -10,6 +11,8 @@ from redis.exceptions import ResponseError
 # Source: Redis, Streams: an entry's id is two 64-bit numbers, the second one 0 where it is left out.
 _PLACE = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?")
 _END_OF_NUMBERS = 2**64
+
+_THERE = files("services.api.live").joinpath("there.lua").read_text()
 
 Position = tuple[int, int]
 
@@ -50,7 +53,7 @@ async def look(redis: Redis, stream: str) -> Mapping[str, Any] | None:
 
 async def is_there(redis: Redis, stream: str, place: str) -> bool:
     """Whether a stream has an entry at a place."""
-    return bool(await redis.xrange(stream, place, place))
+    return bool(await redis.register_script(_THERE)(keys=[stream], args=[place]))
 
 
 def was_replaced(place: str, info: Mapping[str, Any] | None) -> bool:

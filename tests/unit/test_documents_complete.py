@@ -124,3 +124,17 @@ def test_the_policies_of_the_documentation_can_be_used() -> None:
     assert set(tomllib.loads(example)["policy"][0]) == {
         *("id", "version", "title", "source", "default", "weights", "member_weights", "available")
     }
+
+
+def test_each_decision_has_a_number_of_its_own_and_stands_in_the_contents() -> None:
+    decisions = (PROJECT / "DECISIONS.md").read_text(encoding="utf-8")
+    contents, *topics = decisions.split("\n## ")
+    numbers = [re.findall(r"^### D(\d+)\. ", topic, re.MULTILINE) for topic in topics]
+    listed = [
+        re.findall(r"D(\d+)", line) for line in contents.replace("\n  ", " ").splitlines() if line[:1] == "*"
+    ]
+    flat = sorted(int(number) for topic in numbers for number in topic)
+
+    assert numbers == listed
+    assert flat == list(range(1, len(flat) + 1))
+    assert len(re.findall(r"^\*\d{4}-\d\d-\d\d\.\* ", decisions, re.MULTILINE)) == len(flat)

@@ -5,7 +5,7 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-# Touched when the environment was last made from pyproject.toml and requirements.lock as they are.
+# Touched when the environment was last made from both pyproject.toml and requirements.lock as they are.
 STAMP := $(VENV)/.complete
 # The package that holds ensurepip is named after the interpreter on Debian and Ubuntu.
 NO_VENV = $(PYTHON) cannot make a virtual environment: install one that can, on Debian and Ubuntu with `apt install python3-venv`.
@@ -18,14 +18,14 @@ help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'ARGS="…" is handed on by demo, test, bench and chaos.'
 
-setup: $(STAMP) ## Make .venv from requirements.lock, again only when that or pyproject.toml changed
+setup: $(STAMP) ## Make .venv from requirements.lock, again only when that or a pyproject.toml changed
 
-$(STAMP): pyproject.toml requirements.lock
+$(STAMP): pyproject.toml standings/pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo '$(TOO_OLD)' >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo '$(NO_VENV)' >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable ./standings --editable .
 	@touch $@
 
 demo: setup ## Start everything on this machine with a simulated race in it, and leave it running
@@ -51,7 +51,8 @@ chaos: setup ## Kill and pause everything under load for two minutes, and check 
 # own, with the versions of requirements.lock: what it runs, and what builds the project.
 COMPILE = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS $(UV) --no-config pip compile --quiet \
 	--universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+	--no-emit-index-url --no-emit-find-links --no-emit-package endorsement-standings-client \
+	--custom-compile-command 'make lock'
 
 lock: ## Write requirements.lock and deploy/*.lock again from pyproject.toml (needs uv)
 	@command -v $(UV) >/dev/null || { echo 'make lock needs uv: `pip install uv`, or name it with `make lock UV=…`.' >&2; exit 1; }

@@ -75,7 +75,7 @@ def test_published_data_is_imported_and_shown_as_the_readme_says(
         "STANDINGS_API_URL": str(deployment.api.base_url),
         "STANDINGS_INGEST_URL": str(deployment.ingest.base_url),
     }
-    commands = [line.split() for line in block("sh", 2).splitlines() if line.startswith("standings ")]
+    commands = [line.split() for line in block("sh", 3).splitlines() if line.startswith("standings ")]
     assert [command[1] for command in commands] == ["import", "show"]
     files = [str(file) for file in sorted(shared_data.glob("fivethirtyeight-2020_as-of-*.csv"))]
 

@@ -226,7 +226,7 @@ def test_the_image_holds_what_the_services_run_on_and_no_more(deployment: Deploy
 
     found = deployment.inside(deployment.containers("api")[0], "python", "-c", names).split()
 
-    expected = {"endorsement-standings", *locked(DEPLOY / "runtime.lock")}
+    expected = {"endorsement-standings", "endorsement-standings-client", *locked(DEPLOY / "runtime.lock")}
     assert {re.sub(r"[-_.]+", "-", name).lower() for name in found} <= expected
 
 

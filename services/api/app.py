@@ -1,10 +1,11 @@
 """The composition root of the API: the only place where it connects or reads the clock."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
+from pydantic import BaseModel
 
 from services.api.answers.answers import Answers
 from services.api.answers.formats import Unwritable
@@ -18,6 +19,7 @@ from services.api.subscriptions.seats import Seats
 from services.api.subscriptions.subscriptions import Subscriptions
 from services.api.web.asyncapi import asyncapi_routes
 from services.api.web.cors import AnyOrigin
+from services.api.web.examples import TAGS
 from services.api.web.fast_path import ThinPath
 from services.api.web.routes.changes import change_routes
 from services.api.web.routes.tables import table_routes
@@ -25,6 +27,7 @@ from shared.domain.errors import Refused
 from shared.http import problems
 from shared.http.door import Door
 from shared.http.health import add_health
+from shared.http.openapi import Described
 from shared.http.server import serve
 from shared.projection.deployment import Deployment
 from shared.runtime.process import run, settings_from_environment
@@ -49,9 +52,7 @@ class Api:
         self.policies = policies_of(settings)
         turns = Turns()
         answers = Answers(self.contests, self.policies, lambda: time.time_ns() // 1000)
-        app = FastAPI(
-            title="Standings: api", version="1", description="Who stood where, at any point in time."
-        )
+        app = Described("api", "Who stood where, at any point in time.", TAGS, _models)
         problems.install(app, heads=True, forms=seen.FORMS)
         app.add_exception_handler(Unwritable, _unwritable)
         add_health(app, self.redis)
@@ -75,6 +76,12 @@ class Api:
                 yield
         finally:
             await self.redis.aclose()
+
+
+def _models() -> Sequence[type[BaseModel]]:
+    from services.api.web.schemas import MODELS
+
+    return MODELS
 
 
 class FormatNotInstalled(Refused):

@@ -4,17 +4,18 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from pydantic import BaseModel
 
 from services.ingest.desk import Desk
 from services.ingest.inbox import Inbox
-from services.ingest.routes import body_of, routes
+from services.ingest.routes import TAGS, body_of, routes
 from shared.http import problems
 from shared.http.door import Door
 from shared.http.health import add_health
+from shared.http.openapi import Described
 from shared.http.server import serve
 from shared.projection.deployment import Deployment
 from shared.runtime.process import run, settings_from_environment
@@ -40,7 +41,7 @@ class Ingest:
             settings.most_unfolded,
         )
         self.inbox = Inbox(self.redis, desk, f"{socket.gethostname()}-{os.getpid()}", settings.claim_after_ms)
-        app = FastAPI(title="Standings: ingest", version="1", description="Takes endorsement commands.")
+        app = Described("ingest", "Takes endorsement commands.", TAGS, _models)
         problems.install(app)
         add_health(app, self.redis)
         app.include_router(routes(desk, self.inbox, Backlog(log)))
@@ -61,6 +62,12 @@ class Ingest:
         finally:
             await stream.stop()
             await self.redis.aclose()
+
+
+def _models() -> Sequence[type[BaseModel]]:
+    from services.ingest.schemas import MODELS
+
+    return MODELS
 
 
 def create_app(settings: Settings) -> Ingest:

@@ -37,9 +37,9 @@ from services.ingest.decision.commands import (
 from services.ingest.decision.submission import Taken
 from services.ingest.desk import Desk
 from services.ingest.inbox import Inbox
-from services.ingest.schemas import CommandTaken
 from shared.domain.times import format_instant
 from shared.http.bodies import COMMAND, Body
+from shared.http.openapi import json_of
 from shared.http.parameters import KNOWN_ONLY
 from shared.http.problem_schema import problems_of
 from shared.http.room import Room
@@ -47,6 +47,13 @@ from shared.storage.backlog import Backlog, all_unfolded
 
 ContestId = Annotated[Slug, Path(examples=["us-president-2020-dem"])]
 EndorsementId = Annotated[Slug, Path()]
+TAGS = {
+    "contests": "contests and their candidates, and which of them are not folded",
+    "endorsements": "who endorses whom",
+    "batch": "many commands at a time",
+    "inbox": "what came by the stream and could not be taken",
+    "health": "whether the service runs, and can do its work",
+}
 _ANSWERS = problems_of(
     {
         404: "the contest, candidate or endorsement is not known",
@@ -56,7 +63,7 @@ _ANSWERS = problems_of(
     }
 )
 _TAKEN: dict[int | str, dict[str, Any]] = {
-    201: {"model": CommandTaken, "description": "what followed from it, recorded"}
+    201: {"description": "what followed from it, recorded", "content": json_of("CommandTaken")}
 }
 
 

@@ -22,3 +22,6 @@ class CommandTaken(BaseModel):
     known_at: datetime | None
     endorsement: str | None
     events: list[RecordedEvent]
+
+
+MODELS = (CommandTaken,)

@@ -3,23 +3,24 @@
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import httpx
-from fastapi import FastAPI
+from pydantic import BaseModel
 
 from services.webhooks.attempt import Sender
 from services.webhooks.deliveries import Deliveries
 from services.webhooks.lookups import Addresses, look_up
 from services.webhooks.registry import Registry
-from services.webhooks.routes import FORMS, routes
+from services.webhooks.routes import FORMS, TAGS, routes
 from services.webhooks.source import Source
 from services.webhooks.store import Store
 from shared.http import problems
 from shared.http.door import Door
 from shared.http.health import add_health
+from shared.http.openapi import Described
 from shared.http.server import serve
 from shared.projection.deployment import Deployment
 from shared.runtime.process import run, settings_from_environment
@@ -43,7 +44,7 @@ class Webhooks:
         source = Source(settings.api_url, self.http, self.deployment.log)
         self.deliveries = Deliveries(store, source, self.sender, settings.webhook_retry_seconds, time.time)
         registry = Registry(store, source, self.sender, self.deliveries, addresses, lambda: datetime.now(UTC))
-        app = FastAPI(title="Standings: webhooks", version="1", description="Sends changes to receivers.")
+        app = Described("webhooks", "Sends changes to receivers.", TAGS, _models)
         problems.install(app, forms=FORMS)
         add_health(app, self.redis)
         app.include_router(routes(registry))
@@ -60,6 +61,10 @@ class Webhooks:
             await self.sender.aclose()
             await self.http.aclose()
             await self.redis.aclose()
+
+
+def _models() -> Sequence[type[BaseModel]]:
+    return ()
 
 
 def main() -> int:

@@ -23,6 +23,10 @@ ContestId = Annotated[Slug, Path()]
 Version = Annotated[int, Path(ge=1, le=2**53)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 After = Annotated[str | None, Query(pattern=_PLACE)]
+TAGS = {
+    "webhooks": "receivers of changes, what they want, and how deliveries went",
+    "health": "whether the service runs, and can do its work",
+}
 _ANSWERS = problems_of(
     {
         404: "no webhook, or no letter, of this name",

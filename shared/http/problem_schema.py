@@ -1,6 +1,6 @@
 """What a problem looks like (RFC 9457), for the services' OpenAPI documents. Nothing is validated with it."""
 
-from typing import Any
+from typing import Any, Final
 
 from shared.http.problems import PROBLEM
 
@@ -9,6 +9,8 @@ def _text(description: str) -> dict[str, str]:
     return {"type": "string", "description": description}
 
 
+# Its name among the schemas of a document.
+COMPONENT: Final = "Problem"
 SCHEMA: dict[str, Any] = {
     "title": "Problem",
     "type": "object",
@@ -30,7 +32,9 @@ def problems_of(
     meanings: dict[int, str], example: dict[str, Any] | None = None
 ) -> dict[int | str, dict[str, Any]]:
     """The descriptions of problems by status, as FastAPI's `responses` takes them."""
-    told: dict[str, Any] = {"schema": SCHEMA} if example is None else {"schema": SCHEMA, "example": example}
+    told: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{COMPONENT}"}}
+    if example is not None:
+        told["example"] = example
     return {
         status: {"description": meaning, "content": {PROBLEM: told}} for status, meaning in meanings.items()
     }

@@ -1,8 +1,22 @@
-"""Examples for the OpenAPI document."""
+"""What answers look like, for the OpenAPI document: their models, formats and examples."""
 
 from typing import Any
 
+from services.api.answers.formats import MEDIA_TYPES
+from shared.http.openapi import json_of
 from shared.http.problem_schema import problems_of
+
+TAGS = {
+    "contests": "which contests there are, who runs, and how their projections were rebuilt",
+    "policies": "the weightings",
+    "standings": "candidates by score, at any moment",
+    "citing": "standings to cite, and what became of them",
+    "over time": "scores along either axis, and what changed between moments or was learned later",
+    "endorsements": "who endorsed whom",
+    "events": "the log",
+    "changes": "subscriptions: each version of a contest, as it comes",
+    "health": "whether the service runs, and can do its work",
+}
 
 CONTESTS = {
     "contests": [
@@ -152,22 +166,26 @@ PROBLEM = {
     "value": "1999-01-01",
     "way_out": "ask for 2017-07-28T04:00:00.000000Z or later",
 }
-_TEXT = {"schema": {"type": "string"}}
+TEXT = {"schema": {"type": "string"}}
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+_ROWS = {
+    media_type: _BYTES if form == "parquet" else TEXT
+    for form, media_type in MEDIA_TYPES.items()
+    if form != "json"
+}
 
 
-def of(example: dict[str, Any] | None = None, *formats: str) -> dict[int | str, dict[str, Any]]:
-    """The description of a route's good answer, in JSON and in these other media types."""
-    content: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
-    if example is not None:
-        content["application/json"]["example"] = example
-    content |= dict.fromkeys(formats, _TEXT)
-    return {
-        200: {"description": "the answer", "content": content},
-        304: {"description": "you have it already"},
-    }
+def rows(model: str, example: dict[str, Any] | None = None) -> dict[int | str, dict[str, Any]]:
+    """The description of a good answer that has rows: in JSON as this model, and in every other format."""
+    return {**of(model, example, _ROWS), 304: {"description": "you have it already"}}
 
 
-ROWS = ("text/csv; charset=utf-8", "application/x-ndjson", "application/vnd.apache.parquet")
+def of(
+    model: str, example: dict[str, Any] | None = None, others: dict[str, Any] | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """The description of a good answer: in JSON as this model, and in these other media types."""
+    content = json_of(model) if example is None else json_of(model, example=example)
+    return {200: {"description": "the answer", "content": {**content, **(others or {})}}}
 
 
 def refusals(**meanings: str) -> dict[int | str, dict[str, Any]]:

@@ -27,11 +27,12 @@ from services.api.web import acceptance, examples
 from services.api.web.routes.parameters import REFUSALS, ContestId
 from shared.domain.errors import Gone, Invalid
 
-_EVENT_STREAM = "text/event-stream"
+_EVENTS = {"text/event-stream": examples.TEXT}
 # One JSON answer ends with what goes beyond so many bytes, and when so many changes were looked at.
 MOST_BYTES: Final = 1 << 20
 MOST_LOOKED_AT: Final = 10_000
-_ANSWERS = examples.of(examples.CHANGES, _EVENT_STREAM)
+_ALL = examples.of("Changes", others=_EVENTS)
+_OF_CONTEST = examples.of("ContestChanges", examples.CHANGES, _EVENTS)
 LastEventId = Annotated[
     str | None, Header(max_length=4000, description="the id of the last server-sent event")
 ]
@@ -50,7 +51,7 @@ def change_routes(subscriptions: Subscriptions, lifetime_seconds: float, seats: 
         with seats.one():
             return Response(await _page(feed, fits, question, more), media_type="application/json")
 
-    @router.get("/changes", responses={**_ANSWERS, **examples.refusals(_410="not kept for so long")})
+    @router.get("/changes", responses={**_ALL, **examples.refusals(_410="not kept for so long")})
     async def all_changes(
         request: Request,
         question: Annotated[AllChangesQuestion, Query()],
@@ -64,7 +65,7 @@ def change_routes(subscriptions: Subscriptions, lifetime_seconds: float, seats: 
         feed = await subscriptions.of_all(after, field)
         return await answer(request, feed, question, {})
 
-    @router.get("/contests/{contest}/changes", responses=_ANSWERS)
+    @router.get("/contests/{contest}/changes", responses=_OF_CONTEST)
     async def contest_changes(
         request: Request,
         contest: ContestId,

@@ -6,8 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.api.engine import seen
+from services.api.web import examples
 from services.api.web.citations import Citations
-from services.api.web.routes.parameters import ROWS, Cited, CitedPolicy, CitedTime, ContestId, RawCsv
+from services.api.web.routes.parameters import Cited, CitedPolicy, CitedTime, ContestId, RawCsv
 from services.api.web.routes.replier import AS_IT_IS, Replier
 
 
@@ -27,7 +28,7 @@ def citing_routes(replier: Replier) -> APIRouter:
     router = APIRouter(prefix="/contests/{contest}/standings/{version}/{policy}", tags=["citing"])
     citations = Citations(replier.answers)
 
-    @router.get("/{valid_at}", responses=ROWS)
+    @router.get("/{valid_at}", responses=examples.rows("CitedStandings"))
     async def cited(request: Request, of: Annotated[Citation, Depends()]) -> Response:
         """Standings to cite: the same bytes for ever. `Standings-Corrected-At` says since when they are outdated."""
         index = await replier.index(of.contest, AS_IT_IS)
@@ -37,7 +38,7 @@ def citing_routes(replier: Replier) -> APIRouter:
             lambda wants: citations.reply(index, version, of.policy, of.valid_at, wants, raw=of.raw),
         )
 
-    @router.get("/{valid_at}/corrections", responses=ROWS)
+    @router.get("/{valid_at}/corrections", responses=examples.rows("Corrections"))
     async def corrections(request: Request, of: Annotated[Citation, Depends()]) -> Response:
         """Whether cited standings were corrected since, when, and what they are now."""
         index = await replier.index(of.contest, AS_IT_IS)

@@ -9,7 +9,7 @@ from services.api.answers.formats import Document
 from services.api.answers.questions import ContestQuestion, ContestsQuestion
 from services.api.live.catalog import Listing, listed
 from services.api.web import examples
-from services.api.web.routes.parameters import ROWS, ContestId
+from services.api.web.routes.parameters import ContestId
 from services.api.web.routes.replier import Replier
 
 
@@ -19,14 +19,14 @@ def contest_routes(replier: Replier) -> APIRouter:
     contests = replier.contests
     listing = Listing(contests)
 
-    @router.get("/contests", responses=examples.of(examples.CONTESTS, *examples.ROWS))
+    @router.get("/contests", responses=examples.rows("Contests", examples.CONTESTS))
     async def all_contests(request: Request, question: Annotated[ContestsQuestion, Query()]) -> Response:
         """Contests by id, page by page; `next` is the cursor of the next page, and the id of this one's last."""
         page = await listing.page(question.cursor or "", question.limit)
         value = {"contests": [views.contest(one) for one in page.contests], "next": page.next}
         return await replier.reply(request, Document(value, "contests"), question.format, raw=question.raw)
 
-    @router.get("/contests/{contest}", responses=ROWS)
+    @router.get("/contests/{contest}", responses=examples.rows("Contest"))
     async def one_contest(
         request: Request, contest: ContestId, question: Annotated[ContestQuestion, Query()]
     ) -> Response:
@@ -35,7 +35,7 @@ def contest_routes(replier: Replier) -> APIRouter:
         found = views.contest(listed(index, await contests.parked(contest)))
         return await replier.reply(request, Document(found, "candidates"), raw=question.raw)
 
-    @router.get("/contests/{contest}/certificates", responses=ROWS)
+    @router.get("/contests/{contest}/certificates", responses=examples.rows("Certificates"))
     async def certificates(
         request: Request, contest: ContestId, question: Annotated[ContestQuestion, Query()]
     ) -> Response:
@@ -45,7 +45,7 @@ def contest_routes(replier: Replier) -> APIRouter:
         value = {"contest": contest, "generation": index.generation, "certificates": found}
         return await replier.reply(request, Document(value, "certificates"), raw=question.raw)
 
-    @router.get("/contests/{contest}/candidates", responses=ROWS)
+    @router.get("/contests/{contest}/candidates", responses=examples.rows("Candidates"))
     async def candidates(
         request: Request, contest: ContestId, question: Annotated[ContestQuestion, Query()]
     ) -> Response:

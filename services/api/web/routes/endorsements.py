@@ -8,7 +8,8 @@ from services.api.answers import records, views
 from services.api.answers.formats import Document
 from services.api.answers.questions import ContestQuestion, EndorsementsQuestion
 from services.api.engine.index import Index
-from services.api.web.routes.parameters import ROWS, ContestId, EndorsementId
+from services.api.web import examples
+from services.api.web.routes.parameters import ContestId, EndorsementId
 from services.api.web.routes.replier import Replier
 from shared.domain.errors import UnknownEndorsement
 
@@ -18,14 +19,14 @@ def endorsement_routes(replier: Replier) -> APIRouter:
     router = APIRouter(prefix="/contests/{contest}/endorsements", tags=["endorsements"])
     answers, contests = replier.answers, replier.contests
 
-    @router.get("", responses=ROWS)
+    @router.get("", responses=examples.rows("Endorsements"))
     async def endorsements(
         request: Request, contest: ContestId, question: Annotated[EndorsementsQuestion, Query()]
     ) -> Response:
         """The endorsements at a moment, page by page; `next` is the cursor of the next page, of the same moment."""
         return await replier.worked_out(request, contest, question, answers.endorsements, question.format)
 
-    @router.get("/{endorsement}", responses=ROWS)
+    @router.get("/{endorsement}", responses=examples.rows("OneEndorsement"))
     async def one_endorsement(
         request: Request,
         contest: ContestId,

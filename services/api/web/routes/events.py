@@ -8,7 +8,8 @@ from services.api.answers import records
 from services.api.answers.formats import Document
 from services.api.answers.questions import EventsQuestion
 from services.api.engine.index import Index
-from services.api.web.routes.parameters import ROWS, ContestId
+from services.api.web import examples
+from services.api.web.routes.parameters import ContestId
 from services.api.web.routes.replier import Replier
 
 
@@ -24,7 +25,7 @@ def event_routes(replier: Replier) -> APIRouter:
         logged = records.events(contests, index, range(question.after + 1, last + 1))
         return Document({"contest": contest, "version": index.version, "events": logged}, "events")
 
-    @router.get("", responses=ROWS)
+    @router.get("", responses=examples.rows("Events"))
     async def events(
         request: Request, contest: ContestId, question: Annotated[EventsQuestion, Query()]
     ) -> Response:

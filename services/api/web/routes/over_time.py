@@ -8,7 +8,7 @@ from services.api.answers.differences import Differences
 from services.api.answers.over_time import OverTime
 from services.api.answers.questions import DiffQuestion, RevisionsQuestion, RiskQuestion, TimelineQuestion
 from services.api.web import examples
-from services.api.web.routes.parameters import ROWS, ContestId
+from services.api.web.routes.parameters import ContestId
 from services.api.web.routes.replier import Replier
 
 
@@ -17,28 +17,28 @@ def over_time_routes(replier: Replier) -> APIRouter:
     router = APIRouter(prefix="/contests/{contest}", tags=["over time"])
     over_time, differences = OverTime(replier.answers), Differences(replier.answers, replier.turns)
 
-    @router.get("/timeline", responses=examples.of(examples.TIMELINE, *examples.ROWS))
+    @router.get("/timeline", responses=examples.rows("Timeline", examples.TIMELINE))
     async def timeline(
         request: Request, contest: ContestId, question: Annotated[TimelineQuestion, Query()]
     ) -> Response:
         """Every candidate's score over time, along either axis."""
         return await replier.worked_out(request, contest, question, over_time.timeline, question.format)
 
-    @router.get("/diff", responses=ROWS)
+    @router.get("/diff", responses=examples.rows("Diff"))
     async def diff(
         request: Request, contest: ContestId, question: Annotated[DiffQuestion, Query()]
     ) -> Response:
         """Who gained and who lost between two moments, and which events did it."""
         return await replier.worked_out(request, contest, question, differences.diff)
 
-    @router.get("/revisions", responses=ROWS)
+    @router.get("/revisions", responses=examples.rows("Revisions"))
     async def revisions(
         request: Request, contest: ContestId, question: Annotated[RevisionsQuestion, Query()]
     ) -> Response:
         """How the picture of one day changed as more was learned, event by event."""
         return await replier.worked_out(request, contest, question, differences.revisions, question.format)
 
-    @router.get("/revision-risk", responses=ROWS)
+    @router.get("/revision-risk", responses=examples.rows("RevisionRisk"))
     async def risk(
         request: Request, contest: ContestId, question: Annotated[RiskQuestion, Query()]
     ) -> Response:

@@ -28,4 +28,3 @@ REFUSALS = examples.refusals(
     _501="a format that this deployment does not write",
     _503="the version waited for did not come in time, too much is asked at a time, or the storage does not answer",
 )
-ROWS = examples.of(None, *examples.ROWS)

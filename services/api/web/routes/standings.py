@@ -11,13 +11,15 @@ from services.api.web.mementos import time_map
 from services.api.web.routes.parameters import ContestId
 from services.api.web.routes.replier import Replier
 
+_LINKS = "application/link-format"
+
 
 def standings_routes(replier: Replier) -> APIRouter:
     """The routes tagged `standings`."""
     router = APIRouter(tags=["standings"])
     replies = StandingsReplies(replier.answers)
 
-    @router.get("/contests/{contest}/standings", responses=examples.of(examples.STANDINGS, *examples.ROWS))
+    @router.get("/contests/{contest}/standings", responses=examples.rows("Standings", examples.STANDINGS))
     async def standings(
         request: Request, contest: ContestId, question: Annotated[StandingsQuestion, Query()]
     ) -> Response:
@@ -30,12 +32,12 @@ def standings_routes(replier: Replier) -> APIRouter:
 
     @router.get(
         "/contests/{contest}/timemap",
-        responses={200: {"description": "the TimeMap", "content": {"application/link-format": {}}}},
+        responses={200: {"description": "the TimeMap", "content": {_LINKS: examples.TEXT}}},
     )
     async def timemap(contest: ContestId, question: Annotated[TimeMapQuestion, Query()]) -> Response:
         """Every day on which something was learned, as a TimeMap (RFC 7089)."""
         index = await replier.index(contest, question)
         body = await replier.turns.take(lambda: time_map(index, question.after))
-        return Response(body, media_type="application/link-format")
+        return Response(body, media_type=_LINKS)
 
     return router

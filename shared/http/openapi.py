@@ -1,0 +1,64 @@
+"""The services' OpenAPI documents. What answers look like is added when a document is first asked for."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from shared.http.problem_schema import COMPONENT, SCHEMA
+
+_COMPONENT = "#/components/schemas/{model}"
+JSON = "application/json"
+_LICENSE = {"name": "Apache License 2.0", "identifier": "Apache-2.0"}
+_SERVERS = [{"url": "/", "description": "where this document is from"}]
+
+
+def json_of(model: str, **more: Any) -> dict[str, Any]:
+    """The content of an answer in JSON that is as the model of this name says; `more` is an example, or other types."""
+    return {JSON: {"schema": {"$ref": _COMPONENT.format(model=model)}, **more}}
+
+
+class Described(FastAPI):
+    """An app with a document of what it answers.
+
+    Its routes name the models of their answers (`json_of`), and `models` imports these: an app starts without them, and
+    makes and checks no answer with them. An operation's id is the name of its function.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        description: str,
+        tags: Mapping[str, str],
+        models: Callable[[], Sequence[type[BaseModel]]],
+    ) -> None:
+        super().__init__(
+            title=f"Standings: {service}",
+            version="1",
+            description=description,
+            servers=_SERVERS,
+            license_info=_LICENSE,
+            openapi_tags=[{"name": name, "description": says} for name, says in tags.items()],
+            generate_unique_id_function=_name,
+        )
+        self._models = models
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI 3.1 document."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            _, told = models_json_schema(
+                [(one, "serialization") for one in self._models()], ref_template=_COMPONENT
+            )
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schemas |= {**told.get("$defs", {}), COMPONENT: SCHEMA}
+            # Nobody has to say who they are.
+            document["security"] = []
+        return self.openapi_schema or {}
+
+
+def _name(route: APIRoute) -> str:
+    return route.name

@@ -39,7 +39,7 @@ from services.ingest.desk import Desk
 from services.ingest.inbox import Inbox
 from shared.domain.times import format_instant
 from shared.http.bodies import COMMAND, Body
-from shared.http.openapi import json_of
+from shared.http.openapi import JSON, json_of, lines_of
 from shared.http.parameters import KNOWN_ONLY
 from shared.http.problem_schema import problems_of
 from shared.http.room import Room
@@ -62,8 +62,27 @@ _ANSWERS = problems_of(
         503: "the storage does not answer; nothing is acknowledged",
     }
 )
-_TAKEN: dict[int | str, dict[str, Any]] = {
-    201: {"description": "what followed from it, recorded", "content": json_of("CommandTaken")}
+
+
+def _answered(model: str, status: int = 200, says: str = "the answer") -> dict[int | str, dict[str, Any]]:
+    return {status: {"description": says, "content": json_of(model)}}
+
+
+_TAKEN = _answered("CommandTaken", 201, "what followed from it, recorded")
+_BATCH_BODY = {
+    batch.NDJSON: {
+        "schema": {
+            "type": "string",
+            "description": "a command a line, each a JSON object with its name in `command`",
+        },
+        "example": batch.EXAMPLE,
+    }
+}
+_BATCH_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "a line for each line, and a summary",
+        "content": {batch.NDJSON: {"schema": lines_of("BatchLine", batch.NDJSON)}},
+    }
 }
 
 
@@ -74,7 +93,7 @@ def routes(desk: Desk, inbox: Inbox, backlog: Backlog) -> APIRouter:  # noqa: C9
     bodies = Room(batch.MOST_WHOLE_BYTES_IN_ALL)
 
     async def take(command: Command) -> Response:
-        return Response(orjson.dumps(view(await desk.take(command))), 201, media_type="application/json")
+        return _json(view(await desk.take(command)), 201)
 
     @router.post("/contests", status_code=201, tags=["contests"], responses=_TAKEN)
     async def open_contest(facts: OpenFacts) -> Response:
@@ -82,7 +101,7 @@ def routes(desk: Desk, inbox: Inbox, backlog: Backlog) -> APIRouter:  # noqa: C9
         return await take(Open(command="open", **said(facts)))
 
     @router.post("/contests/{contest}/candidates", status_code=201, tags=["contests"], responses=_TAKEN)
-    async def enter(contest: ContestId, facts: EnterFacts) -> Response:
+    async def enter_candidate(contest: ContestId, facts: EnterFacts) -> Response:
         """Adds a candidate."""
         return await take(Enter(command="enter", contest=contest, **said(facts)))
 
@@ -92,43 +111,51 @@ def routes(desk: Desk, inbox: Inbox, backlog: Backlog) -> APIRouter:  # noqa: C9
         tags=["contests"],
         responses=_TAKEN,
     )
-    async def withdraw(contest: ContestId, candidate: Slug, facts: WithdrawFacts) -> Response:
+    async def withdraw_candidate(contest: ContestId, candidate: Slug, facts: WithdrawFacts) -> Response:
         """The candidate withdrew."""
         return await take(Withdraw(command="withdraw", contest=contest, candidate=candidate, **said(facts)))
 
     @router.post("/contests/{contest}/endorsements", status_code=201, tags=["endorsements"], responses=_TAKEN)
-    async def announce(contest: ContestId, facts: AnnounceFacts) -> Response:
+    async def announce_endorsement(contest: ContestId, facts: AnnounceFacts) -> Response:
         """An endorsement began."""
         return await take(Announce(command="announce", contest=contest, **said(facts)))
 
     about = "/contests/{contest}/endorsements/{endorsement}"
 
     @router.post(about + "/retraction", status_code=201, tags=["endorsements"], responses=_TAKEN)
-    async def retract(contest: ContestId, endorsement: EndorsementId, facts: RetractFacts) -> Response:
+    async def retract_endorsement(
+        contest: ContestId, endorsement: EndorsementId, facts: RetractFacts
+    ) -> Response:
         """The endorser took it back."""
         return await take(Retract(command="retract", contest=contest, endorsement=endorsement, **said(facts)))
 
     @router.post(about + "/correction", status_code=201, tags=["endorsements"], responses=_TAKEN)
-    async def correct(contest: ContestId, endorsement: EndorsementId, facts: CorrectFacts) -> Response:
+    async def correct_endorsement(
+        contest: ContestId, endorsement: EndorsementId, facts: CorrectFacts
+    ) -> Response:
         """A fact was recorded wrongly: from now on read it so."""
         return await take(Correct(command="correct", contest=contest, endorsement=endorsement, **said(facts)))
 
     @router.post(about + "/strike", status_code=201, tags=["endorsements"], responses=_TAKEN)
-    async def strike(contest: ContestId, endorsement: EndorsementId, facts: StrikeFacts) -> Response:
+    async def strike_endorsement(
+        contest: ContestId, endorsement: EndorsementId, facts: StrikeFacts
+    ) -> Response:
         """Recorded in error: it never was."""
         return await take(Strike(command="strike", contest=contest, endorsement=endorsement, **said(facts)))
 
     @router.post(about + "/switch", status_code=201, tags=["endorsements"], responses=_TAKEN)
-    async def switch(contest: ContestId, endorsement: EndorsementId, facts: SwitchFacts) -> Response:
+    async def switch_endorsement(
+        contest: ContestId, endorsement: EndorsementId, facts: SwitchFacts
+    ) -> Response:
         """The endorser goes over to another candidate: a retraction and an announcement, together."""
         return await take(Switch(command="switch", contest=contest, endorsement=endorsement, **said(facts)))
 
     @router.post(
         "/contests/{contest}/batch",
         tags=["batch"],
-        openapi_extra={
-            "requestBody": {"required": True, "content": {batch.NDJSON: {"example": batch.EXAMPLE}}}
-        },
+        response_class=Response,
+        responses=_BATCH_ANSWERS,
+        openapi_extra={"requestBody": {"required": True, "content": _BATCH_BODY}},
     )
     async def take_batch(
         request: Request,
@@ -145,8 +172,8 @@ def routes(desk: Desk, inbox: Inbox, backlog: Backlog) -> APIRouter:  # noqa: C9
 
     one_at_a_time = asyncio.Lock()
 
-    @router.get("/unfolded", tags=["contests"])
-    async def unfolded(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:
+    @router.get("/unfolded", tags=["contests"], responses=_answered("Unfolded"))
+    async def unfolded_contests(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
         """Contests with events that are not folded, whether a wake is out for them, and those that are parked.
 
         Looks at every contest; a second question waits for the first.
@@ -154,23 +181,30 @@ def routes(desk: Desk, inbox: Inbox, backlog: Backlog) -> APIRouter:  # noqa: C9
         async with one_at_a_time:
             found = await all_unfolded(backlog, limit)
             stuck = await desk.projections.parking.some(limit)
-        return {
-            "contests": [{**one._asdict(), "woken": woken} for one, woken in found],
-            "parked": [{**one._asdict(), "since": format_instant(one.since)} for one in stuck],
-        }
+        return _json(
+            {
+                "contests": [{**one._asdict(), "woken": woken} for one, woken in found],
+                "parked": [{**one._asdict(), "since": format_instant(one.since)} for one in stuck],
+            }
+        )
 
-    @router.get("/dead-letters", tags=["inbox"])
-    async def dead_letters(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:
+    @router.get("/dead-letters", tags=["inbox"], responses=_answered("DeadLetters"))
+    async def dead_letters(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
         """What the inbox could not take, oldest first, each with its reason."""
-        return {"dead_letters": await inbox.dead_letters(limit)}
+        return _json({"dead_letters": await inbox.dead_letters(limit)})
 
-    @router.post("/dead-letters/{letter}/redelivery", status_code=202, tags=["inbox"])
-    async def redeliver(letter: EventId) -> dict[str, str]:
+    @router.post(
+        "/dead-letters/{letter}/redelivery",
+        status_code=202,
+        tags=["inbox"],
+        responses=_answered("SentAgain", 202),
+    )
+    async def redeliver_dead_letter(letter: EventId) -> Response:
         """Sends a dead letter to the inbox again."""
-        return {"entry": await inbox.redeliver(letter)}
+        return _json({"entry": await inbox.redeliver(letter)}, 202)
 
     @router.delete("/dead-letters/{letter}", status_code=204, tags=["inbox"])
-    async def drop(letter: EventId) -> None:
+    async def drop_dead_letter(letter: EventId) -> None:
         """Drops a dead letter."""
         await inbox.drop(letter)
 
@@ -190,6 +224,10 @@ def body_of(scope: Scope) -> Body:
     # As the route reads it, which refuses what it does not know: of bytes, `parse_qsl` takes ASCII only.
     asked = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
     return _WHOLE_BATCH if asked.get("on_refusal") == "abort" else _BATCH
+
+
+def _json(value: dict[str, Any], status: int = 200) -> Response:
+    return Response(orjson.dumps(value), status, media_type=JSON)
 
 
 def said(facts: Facts) -> dict[str, Any]:

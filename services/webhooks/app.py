@@ -64,7 +64,9 @@ class Webhooks:
 
 
 def _models() -> Sequence[type[BaseModel]]:
-    return ()
+    from services.webhooks.schemas import MODELS
+
+    return MODELS
 
 
 def main() -> int:

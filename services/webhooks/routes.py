@@ -3,12 +3,14 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+import orjson
+from fastapi import APIRouter, Path, Query, Response
 
 from services.webhooks.hooks import Hook, Slug
 from services.webhooks.records import DeadLetter, Retry
 from services.webhooks.registry import Change, Registration, Registry, Rotation
 from services.webhooks.store import Unreadable
+from shared.http.openapi import JSON, json_of
 from shared.http.parameters import KNOWN_ONLY
 from shared.http.problem_schema import problems_of
 
@@ -44,77 +46,94 @@ def routes(registry: Registry) -> APIRouter:  # noqa: C901 - a list of routes, n
     )
     store = registry.store
 
-    @router.post("", status_code=201)
-    async def register(asked: Registration) -> dict[str, Any]:
+    @router.post("", status_code=201, responses=_answered("WebhookWithSecret", 201))
+    async def register_webhook(asked: Registration) -> Response:
         """Registers a webhook. Its secret is in this answer only; it begins when it is verified."""
         hook = await registry.register(asked)
-        return {**view(hook), "secret": hook.secrets[0].value}
+        return _json({**view(hook), "secret": hook.secrets[0].value}, 201)
 
-    @router.get("")
-    async def every() -> dict[str, Any]:
+    @router.get("", responses=_answered("Webhooks"))
+    async def all_webhooks() -> Response:
         """All webhooks, and those that cannot be read."""
         hooks, unreadable = await store.every()
-        return {"webhooks": [*map(view, hooks.values()), *map(_unread, unreadable)]}
+        return _json({"webhooks": [*map(view, hooks.values()), *map(_unread, unreadable)]})
 
-    @router.get("/{webhook}")
-    async def one(webhook: HookId) -> dict[str, Any]:
+    @router.get("/{webhook}", responses=_answered("WebhookWithRetries"))
+    async def one_webhook(webhook: HookId) -> Response:
         """A webhook, and what is being tried again."""
         hook = await store.hook(webhook)
         retries = await store.retries(webhook)
-        return {**view(hook), "retries": [_retry(contest, one) for contest, one in sorted(retries.items())]}
+        return _json(
+            {**view(hook), "retries": [_retry(contest, one) for contest, one in sorted(retries.items())]}
+        )
 
-    @router.patch("/{webhook}")
-    async def change(webhook: HookId, asked: Change) -> dict[str, Any]:
+    @router.patch("/{webhook}", responses=_answered("Webhook"))
+    async def change_webhook(webhook: HookId, asked: Change) -> Response:
         """Changes a webhook, pauses it or lets it go on. What waits to be tried again is tried at once."""
-        return view(await registry.change(webhook, asked))
+        return _json(view(await registry.change(webhook, asked)))
 
     @router.delete("/{webhook}", status_code=204)
-    async def remove(webhook: HookId) -> None:
+    async def remove_webhook(webhook: HookId) -> None:
         """Removes a webhook with its dead letters."""
         await store.remove(webhook)
 
-    @router.post("/{webhook}/verification")
-    async def verify(webhook: HookId) -> dict[str, Any]:
+    @router.post("/{webhook}/verification", responses=_answered("Webhook"))
+    async def verify_webhook(webhook: HookId) -> Response:
         """Sends the receiver a challenge to answer with; the webhook is active if it does."""
-        return view(await registry.verify(webhook))
+        return _json(view(await registry.verify(webhook)))
 
-    @router.post("/{webhook}/secret-rotation")
-    async def rotate(webhook: HookId, asked: Rotation) -> dict[str, Any]:
+    @router.post("/{webhook}/secret-rotation", responses=_answered("WebhookWithSecret"))
+    async def rotate_secret(webhook: HookId, asked: Rotation) -> Response:
         """Gives a new secret, in this answer only; messages are signed with the old one too for a while."""
         hook, secret = await registry.rotate(webhook, asked)
-        return {**view(hook), "secret": secret}
+        return _json({**view(hook), "secret": secret})
 
-    @router.get("/{webhook}/attempts")
-    async def attempts(webhook: HookId, limit: Limit = 100) -> dict[str, Any]:
+    @router.get("/{webhook}/attempts", responses=_answered("DeliveryAttempts"))
+    async def delivery_attempts(webhook: HookId, limit: Limit = 100) -> Response:
         """How the latest attempts went, the latest first."""
         await store.hook(webhook)
         found = await store.attempts(webhook, limit)
-        return {"attempts": [{**one, "at": _instant(one["at"])} for one in found]}
+        return _json({"attempts": [{**one, "at": _instant(one["at"])} for one in found]})
 
-    @router.get("/{webhook}/dead-letters")
-    async def dead_letters(webhook: HookId, limit: Limit = 1000, after: After = None) -> dict[str, Any]:
+    @router.get("/{webhook}/dead-letters", responses=_answered("DeadLetters"))
+    async def dead_letters(webhook: HookId, limit: Limit = 1000, after: After = None) -> Response:
         """What was given up after the last try, by contest and version; `after` is `next` of the page before."""
         await store.hook(webhook)
         place = placed(after)
         found = [one for one in await store.dead_letters(webhook) if (one.contest, one.version) > place]
         more = found[limit - 1] if len(found) > limit else None
-        return {
-            "dead_letters": [_letter(one) for one in found[:limit]],
-            "next": None if more is None else f"{more.contest}/{more.version}",
-        }
+        return _json(
+            {
+                "dead_letters": [_letter(one) for one in found[:limit]],
+                "next": None if more is None else f"{more.contest}/{more.version}",
+            }
+        )
 
-    @router.post("/{webhook}/dead-letters/{contest}/{version}/redelivery")
-    async def redeliver(webhook: HookId, contest: ContestId, version: Version) -> dict[str, Any]:
+    @router.post(
+        "/{webhook}/dead-letters/{contest}/{version}/redelivery",
+        responses=_answered("Redelivered"),
+    )
+    async def redeliver_dead_letter(webhook: HookId, contest: ContestId, version: Version) -> Response:
         """Sends a dead letter now; taken, it is no dead letter any more."""
         outcome = await registry.redeliver(webhook, contest, version)
-        return {"contest": contest, "version": version, "outcome": outcome.said, "took_ms": outcome.took_ms}
+        return _json(
+            {"contest": contest, "version": version, "outcome": outcome.said, "took_ms": outcome.took_ms}
+        )
 
     @router.delete("/{webhook}/dead-letters/{contest}/{version}", status_code=204)
-    async def drop(webhook: HookId, contest: ContestId, version: Version) -> None:
+    async def drop_dead_letter(webhook: HookId, contest: ContestId, version: Version) -> None:
         """Drops a dead letter."""
         await store.drop_letter(webhook, contest, version)
 
     return router
+
+
+def _answered(model: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    return {status: {"description": "the answer", "content": json_of(model)}}
+
+
+def _json(value: dict[str, Any], status: int = 200) -> Response:
+    return Response(orjson.dumps(value), status, media_type=JSON)
 
 
 def view(hook: Hook) -> dict[str, Any]:

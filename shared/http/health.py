@@ -11,7 +11,7 @@ def add_health(app: FastAPI, redis: Redis) -> None:
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/readyz", tags=["health"])
+    @app.get("/readyz", tags=["health"], responses={503: {"description": "it cannot, and why"}})
     async def readyz(response: Response) -> dict[str, str]:
         reason = await _unreachable(redis)
         if reason is None:

@@ -6,9 +6,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from pydantic.config import JsonDict
 from pydantic.json_schema import models_json_schema
-
-from shared.http.problem_schema import COMPONENT, SCHEMA
 
 _COMPONENT = "#/components/schemas/{model}"
 JSON = "application/json"
@@ -16,9 +15,30 @@ _LICENSE = {"name": "Apache License 2.0", "identifier": "Apache-2.0"}
 _SERVERS = [{"url": "/", "description": "where this document is from"}]
 
 
-def json_of(model: str, **more: Any) -> dict[str, Any]:
-    """The content of an answer in JSON that is as the model of this name says; `more` is an example, or other types."""
-    return {JSON: {"schema": {"$ref": _COMPONENT.format(model=model)}, **more}}
+def json_of(model: str) -> dict[str, Any]:
+    """The content of an answer in JSON that is as the model of this name says."""
+    return {JSON: {"schema": reference(model)}}
+
+
+def reference(model: str) -> dict[str, str]:
+    """The schema that is another one of the document."""
+    return {"$ref": _COMPONENT.format(model=model)}
+
+
+def lines_of(model: str, media_type: str) -> dict[str, Any]:
+    """Lines, each of which is JSON as the model of this name says. They are as long as they are, so not one text."""
+    return {
+        "type": "string",
+        "format": "binary",
+        "contentMediaType": media_type,
+        "contentSchema": reference(model),
+        "description": f"lines, each of which is JSON as {model} says",
+    }
+
+
+def left_out(schema: JsonDict) -> None:
+    """Nothing is meant by the absence of a field that some answers leave out: it has no default."""
+    del schema["default"]
 
 
 class Described(FastAPI):
@@ -54,7 +74,7 @@ class Described(FastAPI):
                 [(one, "serialization") for one in self._models()], ref_template=_COMPONENT
             )
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            schemas |= {**told.get("$defs", {}), COMPONENT: SCHEMA}
+            schemas.update(told["$defs"])
             # Nobody has to say who they are.
             document["security"] = []
         return self.openapi_schema or {}

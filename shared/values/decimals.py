@@ -19,4 +19,4 @@ def _unsigned(value: Decimal) -> Decimal:
 
 
 # By how many points a score has to move; a minus before 0 is dropped.
-MinDelta = Annotated[Decimal, BeforeValidator(_read), Field(ge=0, le=MOST_POINTS), AfterValidator(_unsigned)]
+MinDelta = Annotated[Decimal, Field(ge=0, le=MOST_POINTS), BeforeValidator(_read), AfterValidator(_unsigned)]

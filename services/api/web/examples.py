@@ -18,7 +18,7 @@ TAGS = {
     "health": "whether the service runs, and can do its work",
 }
 
-CONTESTS = {
+CONTESTS: dict[str, Any] = {
     "contests": [
         {
             "contest": "us-president-2020-dem",
@@ -28,6 +28,7 @@ CONTESTS = {
             "opened_at": "2019-03-08",
             "version": 103,
             "generation": 1,
+            "history": "1f2e3d4c5b6a7988",
             "known_at": "2019-04-27T04:00:00.000000Z",
             "parked": None,
             "candidates": [
@@ -44,7 +45,7 @@ CONTESTS = {
     "next": None,
 }
 
-STANDINGS = {
+STANDINGS: dict[str, Any] = {
     "valid_at": {"asked": "2019-04-22", "instant": "2019-04-23T03:59:59.999999Z"},
     "known_at": {"asked": "2019-04-27", "instant": "2019-04-28T03:59:59.999999Z"},
     "contest": "us-president-2020-dem",
@@ -80,7 +81,7 @@ STANDINGS = {
 }
 
 
-TIMELINE = {
+TIMELINE: dict[str, Any] = {
     "valid_at": {"asked": None, "instant": "2020-04-02T14:00:00.000000Z"},
     "known_at": {"asked": None, "instant": "2020-04-02T14:00:00.000000Z"},
     "contest": "us-president-2020-dem",
@@ -108,7 +109,7 @@ TIMELINE = {
 }
 
 
-CHANGES = {
+CHANGES: dict[str, Any] = {
     "contest": "us-president-2020-dem",
     "changes": [
         {
@@ -153,11 +154,12 @@ CHANGES = {
             },
         }
     ],
-    "next": "103",
+    "next": "103-1f2e3d4c5b6a7988",
+    "places": ["103-1f2e3d4c5b6a7988"],
 }
 
 
-PROBLEM = {
+PROBLEM: dict[str, Any] = {
     "type": "/problems/before-the-contest",
     "title": "Before the contest",
     "status": 404,
@@ -175,17 +177,14 @@ _ROWS = {
 }
 
 
-def rows(model: str, example: dict[str, Any] | None = None) -> dict[int | str, dict[str, Any]]:
+def rows(model: str) -> dict[int | str, dict[str, Any]]:
     """The description of a good answer that has rows: in JSON as this model, and in every other format."""
-    return {**of(model, example, _ROWS), 304: {"description": "you have it already"}}
+    return {**of(model, _ROWS), 304: {"description": "you have it already"}}
 
 
-def of(
-    model: str, example: dict[str, Any] | None = None, others: dict[str, Any] | None = None
-) -> dict[int | str, dict[str, Any]]:
+def of(model: str, others: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
     """The description of a good answer: in JSON as this model, and in these other media types."""
-    content = json_of(model) if example is None else json_of(model, example=example)
-    return {200: {"description": "the answer", "content": {**content, **(others or {})}}}
+    return {200: {"description": "the answer", "content": {**json_of(model), **others}}}
 
 
 def refusals(**meanings: str) -> dict[int | str, dict[str, Any]]:

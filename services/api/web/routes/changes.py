@@ -31,8 +31,8 @@ _EVENTS = {"text/event-stream": examples.TEXT}
 # One JSON answer ends with what goes beyond so many bytes, and when so many changes were looked at.
 MOST_BYTES: Final = 1 << 20
 MOST_LOOKED_AT: Final = 10_000
-_ALL = examples.of("Changes", others=_EVENTS)
-_OF_CONTEST = examples.of("ContestChanges", examples.CHANGES, _EVENTS)
+_ALL = examples.of("Changes", _EVENTS)
+_OF_CONTEST = examples.of("ContestChanges", _EVENTS)
 LastEventId = Annotated[
     str | None, Header(max_length=4000, description="the id of the last server-sent event")
 ]

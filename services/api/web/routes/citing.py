@@ -29,7 +29,7 @@ def citing_routes(replier: Replier) -> APIRouter:
     citations = Citations(replier.answers)
 
     @router.get("/{valid_at}", responses=examples.rows("CitedStandings"))
-    async def cited(request: Request, of: Annotated[Citation, Depends()]) -> Response:
+    async def cited_standings(request: Request, of: Annotated[Citation, Depends()]) -> Response:
         """Standings to cite: the same bytes for ever. `Standings-Corrected-At` says since when they are outdated."""
         index = await replier.index(of.contest, AS_IT_IS)
         version = seen.read(of.version)

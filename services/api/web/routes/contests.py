@@ -19,7 +19,7 @@ def contest_routes(replier: Replier) -> APIRouter:
     contests = replier.contests
     listing = Listing(contests)
 
-    @router.get("/contests", responses=examples.rows("Contests", examples.CONTESTS))
+    @router.get("/contests", responses=examples.rows("Contests"))
     async def all_contests(request: Request, question: Annotated[ContestsQuestion, Query()]) -> Response:
         """Contests by id, page by page; `next` is the cursor of the next page, and the id of this one's last."""
         page = await listing.page(question.cursor or "", question.limit)

@@ -17,7 +17,7 @@ def over_time_routes(replier: Replier) -> APIRouter:
     router = APIRouter(prefix="/contests/{contest}", tags=["over time"])
     over_time, differences = OverTime(replier.answers), Differences(replier.answers, replier.turns)
 
-    @router.get("/timeline", responses=examples.rows("Timeline", examples.TIMELINE))
+    @router.get("/timeline", responses=examples.rows("Timeline"))
     async def timeline(
         request: Request, contest: ContestId, question: Annotated[TimelineQuestion, Query()]
     ) -> Response:
@@ -39,7 +39,7 @@ def over_time_routes(replier: Replier) -> APIRouter:
         return await replier.worked_out(request, contest, question, differences.revisions, question.format)
 
     @router.get("/revision-risk", responses=examples.rows("RevisionRisk"))
-    async def risk(
+    async def revision_risk(
         request: Request, contest: ContestId, question: Annotated[RiskQuestion, Query()]
     ) -> Response:
         """How far the figure published on each day moved later, and how long it took to settle."""

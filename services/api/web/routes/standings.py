@@ -19,7 +19,7 @@ def standings_routes(replier: Replier) -> APIRouter:
     router = APIRouter(tags=["standings"])
     replies = StandingsReplies(replier.answers)
 
-    @router.get("/contests/{contest}/standings", responses=examples.rows("Standings", examples.STANDINGS))
+    @router.get("/contests/{contest}/standings", responses=examples.rows("Standings"))
     async def standings(
         request: Request, contest: ContestId, question: Annotated[StandingsQuestion, Query()]
     ) -> Response:

@@ -6,6 +6,7 @@ from services.api.web.schemas.endorsements import Diff, Endorsements, Events, On
 from services.api.web.schemas.over_time import RevisionRisk, Timeline
 from services.api.web.schemas.policies import Policies, Policy
 from services.api.web.schemas.standings import CitedStandings, Corrections, Standings
+from shared.http.problem_schema import Problem
 
 # One for each kind of answer; the document has them with all that they are made of.
 MODELS = (
@@ -23,6 +24,7 @@ MODELS = (
     OneEndorsement,
     Policies,
     Policy,
+    Problem,
     RevisionRisk,
     Revisions,
     Standings,

@@ -3,9 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.web.schemas.common import Points, left_out
+from services.api.web import examples
+from services.api.web.schemas.common import Points
+from shared.http.openapi import left_out
 
 
 class Posting(BaseModel):
@@ -121,6 +123,8 @@ class Changes(BaseModel):
 
 class ContestChanges(Changes):
     """The next changes of a contest, each with its place: where to go on behind it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.CHANGES]})
 
     contest: str
     places: list[str]

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
-from pydantic.config import JsonDict
 
 Points = Annotated[float, Field(description="exact: a decimal has every digit that it needs")]
 Share = Annotated[float | None, Field(description="rounded to six places; null of nothing")]
@@ -13,11 +12,6 @@ Version = Annotated[int, Field(ge=1, description="the number of the contest's la
 Generation = Annotated[int, Field(ge=1, description="how often the projection was made anew, from 1")]
 # As it was recorded, which a calendar may not know: a day, month or year, perhaps uncertain, or an instant.
 RecordedTime = Annotated[str, Field(description="as it was recorded: a day, month, year or instant")]
-
-
-def left_out(schema: JsonDict) -> None:
-    """Nothing is meant by the absence of a field that some answers leave out: it has no default."""
-    del schema["default"]
 
 
 class PointInTime(BaseModel):

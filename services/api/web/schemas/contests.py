@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.web import examples
 from services.api.web.schemas.common import Clock, Generation, RecordedTime, Version
 
 
@@ -44,6 +45,8 @@ class Contest(BaseModel):
 
 class Contests(BaseModel):
     """A page of contests."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.CONTESTS]})
 
     contests: list[Contest]
     next: str | None = Field(description="the cursor of the next page")

@@ -3,9 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.web.schemas.common import AboutContest, AtMoment, Points, PolicyName, left_out
+from services.api.web import examples
+from services.api.web.schemas.common import AboutContest, AtMoment, Points, PolicyName
+from shared.http.openapi import left_out
 
 Day = Annotated[str, Field(description="a day in the contest's time zone", examples=["2019-04-22"])]
 
@@ -25,6 +27,8 @@ class Scores(BaseModel):
 
 class Timeline(AtMoment):
     """Scores over time."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.TIMELINE]})
 
     policy: PolicyName
     axis: Literal["valid", "known", "both"]

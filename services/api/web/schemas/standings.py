@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.web import examples
 from services.api.web.schemas.common import (
     AtMoment,
     Clock,
@@ -34,6 +35,8 @@ class Line(BaseModel):
 
 class Standings(AtMoment):
     """Candidates by score, at a moment."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.STANDINGS]})
 
     policy: PolicyName
     points: Points

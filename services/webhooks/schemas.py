@@ -1,0 +1,126 @@
+"""What webhooks answer with, for their OpenAPI document. Nothing is validated with it."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from services.webhooks.hooks import State
+from shared.http.problem_schema import Problem
+
+Outcome = Annotated[str, Field(description="what the receiver did, in a few words")]
+
+
+class WantedChanges(BaseModel):
+    """Which changes are sent; null wants all."""
+
+    contests: list[str] | None
+    candidates: list[str] | None
+    policies: list[str] | None
+    min_delta: str | None = Field(description="a decimal", examples=["0.5"])
+
+
+class Webhook(BaseModel):
+    """A webhook without its secrets."""
+
+    webhook: str = Field(description="its id")
+    url: str
+    description: str
+    wanted: WantedChanges
+    state: State
+    why: str = Field(description="why it is disabled")
+    created_at: datetime
+    changed_at: datetime
+    secrets: int = Field(description="how many messages are signed with")
+
+
+class UnreadableWebhook(BaseModel):
+    """One that this release does not understand: nothing is sent to it."""
+
+    webhook: str
+    state: Literal["unreadable"]
+    why: str
+
+
+class Webhooks(BaseModel):
+    """All webhooks, and those that cannot be read."""
+
+    webhooks: list[Webhook | UnreadableWebhook]
+
+
+class WebhookWithSecret(Webhook):
+    """A webhook with its new secret, which is in this answer only."""
+
+    secret: str
+
+
+class WaitingDelivery(BaseModel):
+    """A delivery that failed so often, and when it is tried again."""
+
+    contest: str
+    version: int
+    attempts: int
+    next_at: datetime
+    outcome: Outcome
+
+
+class WebhookWithRetries(Webhook):
+    """A webhook, and what is being tried again."""
+
+    retries: list[WaitingDelivery]
+
+
+class DeliveryAttempt(BaseModel):
+    """How an attempt went; `status` is null where no answer came."""
+
+    at: datetime
+    contest: str
+    version: int
+    number: int
+    outcome: Outcome
+    status: int | None
+    took_ms: int
+
+
+class DeliveryAttempts(BaseModel):
+    """How the latest attempts went, the latest first."""
+
+    attempts: list[DeliveryAttempt]
+
+
+class GivenUp(BaseModel):
+    """A delivery that was given up after the last try."""
+
+    contest: str
+    version: int
+    attempts: int
+    given_up_at: datetime
+    outcome: Outcome
+
+
+class DeadLetters(BaseModel):
+    """What was given up, by contest and version."""
+
+    dead_letters: list[GivenUp]
+    next: str | None = Field(description="`after` of the next page")
+
+
+class Redelivered(BaseModel):
+    """A dead letter that was taken, and is none any more."""
+
+    contest: str
+    version: int
+    outcome: Outcome
+    took_ms: int
+
+
+MODELS = (
+    DeadLetters,
+    DeliveryAttempts,
+    Problem,
+    Redelivered,
+    Webhook,
+    Webhooks,
+    WebhookWithRetries,
+    WebhookWithSecret,
+)

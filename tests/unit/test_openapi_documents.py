@@ -1,0 +1,73 @@
+"""The OpenAPI documents as wholes: their heads, the ids of their operations, and what they refer to."""
+
+import re
+from typing import Any
+
+import orjson
+import pytest
+from fastapi import FastAPI
+
+from shared.http.openapi import Described
+from shared.runtime.settings import Settings
+from tests.unit.test_parameters import SERVICES
+
+# By these names the functions of generated clients are called: they stay.
+OPERATIONS = {
+    "api": "all_contests one_contest certificates candidates policies one_policy standings timemap cited_standings "
+    "corrections timeline diff revisions revision_risk endorsements one_endorsement events all_changes contest_changes",
+    "ingest": "open_contest enter_candidate withdraw_candidate announce_endorsement retract_endorsement "
+    "correct_endorsement strike_endorsement switch_endorsement take_batch unfolded_contests dead_letters "
+    "redeliver_dead_letter drop_dead_letter",
+    "webhooks": "register_webhook all_webhooks one_webhook change_webhook remove_webhook verify_webhook rotate_secret "
+    "delivery_attempts dead_letters redeliver_dead_letter drop_dead_letter",
+}
+
+
+def described(service: str) -> Described:
+    app: Any = SERVICES[service](Settings()).app
+    while not isinstance(app, Described):
+        app = app.app
+    return app
+
+
+def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [operation for methods in document["paths"].values() for operation in methods.values()]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_document_says_whose_it_is_and_what_its_operations_are_called(service: str) -> None:
+    document = described(service).openapi()
+
+    assert document["info"]["license"] == {"name": "Apache License 2.0", "identifier": "Apache-2.0"}
+    assert document["servers"] == [{"url": "/", "description": "where this document is from"}]
+    found = [one["operationId"] for one in operations(document)]
+    assert sorted(found) == sorted([*OPERATIONS[service].split(), "healthz", "readyz"])
+    tags = {one["name"]: one["description"] for one in document["tags"]}
+    assert tags.keys() == {tag for one in operations(document) for tag in one["tags"]}
+    assert all(tags.values())
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_good_answer_has_a_schema_that_is_there(service: str) -> None:
+    document = described(service).openapi()
+    there = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert set(re.findall(r'"\$ref":"([^"]+)"', orjson.dumps(document).decode())) <= there
+    for operation in operations(document):
+        for status, answer in operation["responses"].items():
+            if not status.startswith("2") or status == "204":
+                continue
+            assert answer["content"], operation["operationId"]
+            for media_type, told in answer["content"].items():
+                schema = told["schema"]
+                typed = "$ref" in schema or "additionalProperties" in schema
+                assert typed if media_type == "application/json" else schema["type"] == "string"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_model_of_an_answer_takes_the_name_of_one_of_a_question(service: str) -> None:
+    app = described(service)
+    questions = FastAPI.openapi(app).get("components", {}).get("schemas", {}).copy()
+    app.openapi_schema = None
+    schemas = app.openapi()["components"]["schemas"]
+
+    assert {name: schemas[name] for name in questions} == questions

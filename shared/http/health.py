@@ -1,7 +1,14 @@
 """Whether a service is healthy."""
 
+from typing import Any
+
 from fastapi import FastAPI, Response
 from redis.asyncio import Redis
+
+_TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
+_UNREADY: dict[int | str, dict[str, Any]] = {
+    503: {"description": "it cannot, and why", "content": {"application/json": {"schema": _TEXTS}}}
+}
 
 
 def add_health(app: FastAPI, redis: Redis) -> None:
@@ -11,7 +18,7 @@ def add_health(app: FastAPI, redis: Redis) -> None:
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/readyz", tags=["health"], responses={503: {"description": "it cannot, and why"}})
+    @app.get("/readyz", tags=["health"], responses=_UNREADY)
     async def readyz(response: Response) -> dict[str, str]:
         reason = await _unreachable(redis)
         if reason is None:

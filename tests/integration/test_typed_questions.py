@@ -6,9 +6,11 @@ import orjson
 import pytest
 
 from services.api.answers.formats import MEDIA_TYPES
+from services.local import race
 from shared.changes.cloud_event import reset_event
 from tests.documents import JSON, check, check_value, said_of
 from tests.integration.test_generations import rebuild
+from tests.integration.test_over_time import DAY
 from tests.running import Standings
 
 OF = "/v1/contests/{contest}"
@@ -81,6 +83,45 @@ def test_every_question_is_answered_as_the_document_says(deployment: Standings, 
             assert answer.status_code == 200, (path, answer.text)
             assert not there or answer.json()[there], (path, parameters)
             check(document, path, "get", answer)
+
+
+def test_a_long_history_is_told_as_the_document_says(deployment: Standings, simulated_race: int) -> None:
+    document = deployment.api.get("/openapi.json").json()
+    asked: dict[str, tuple[dict[str, str], str]] = {
+        OF + "/revision-risk": ({}, "days"),
+        OF + "/revisions": ({"valid_at": DAY}, "revisions"),
+        OF + "/diff": ({"from_valid_at": DAY}, "events"),
+        OF + "/timeline": ({"axis": "both", "step": "week"}, "points"),
+        OF + "/standings": ({"valid_at": DAY, "known_at": DAY}, "standings"),
+    }
+    for path, (parameters, there) in asked.items():
+        answer = deployment.api.get(path.format(contest=race.CONTEST), params=parameters)
+
+        assert answer.json()[there], path
+        check(document, path, "get", answer)
+    risk = deployment.ask((OF + "/revision-risk").format(contest=race.CONTEST))
+    assert any(day["moved"] for day in risk["days"])
+
+
+def test_every_refusal_is_as_the_document_says(deployment: Standings, contest: str) -> None:
+    document = deployment.api.get("/openapi.json").json()
+    other = {"version": "1-0123456789abcdef", "policy": "fivethirtyeight-2020@1", "valid_at": "2030-01-01"}
+    refused: list[tuple[str, dict[str, str], dict[str, str], int]] = [
+        (OF, {}, {}, 404),
+        (OF + "/standings", {"valid_at": "1999-01-01"}, {}, 404),
+        (OF + "/standings", {}, {"Accept": "image/png"}, 406),
+        (CITED, {}, {}, 410),
+        (OF + "/timeline", {"step": "year"}, {}, 422),
+        (OF, {"min_version": "99", "wait_ms": "0"}, {}, 503),
+    ]
+    for path, parameters, headers, status in refused:
+        name = "nowhere" if (path, parameters) == (OF, {}) else contest
+        address = path.format(contest=name, **other)
+
+        answer = deployment.api.get(address, params=parameters, headers=headers)
+
+        assert answer.status_code == status, answer.text
+        check(document, path, "get", answer)
 
 
 def test_every_format_is_in_the_document(deployment: Standings, busy: str) -> None:

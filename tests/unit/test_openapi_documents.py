@@ -7,8 +7,13 @@ import orjson
 import pytest
 from fastapi import FastAPI
 
-from shared.http.openapi import Described
+from services.api.answers import views
+from services.api.live.catalog import Listed
+from shared.domain.contest import Contest
+from shared.http.openapi import Described, reference
+from shared.projection.parking import Parked
 from shared.runtime.settings import Settings
+from tests.documents import check_value
 from tests.unit.test_parameters import SERVICES
 
 # By these names the functions of generated clients are called: they stay.
@@ -64,6 +69,12 @@ def test_every_good_answer_has_a_schema_that_is_there(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
+def test_bounds_are_said_in_words_of_json_schema(service: str) -> None:
+    # pydantic's own words, which it leaves in a schema where bounds follow a validator.
+    assert re.findall(r'"(?:ge|gt|le|lt)":', orjson.dumps(described(service).openapi()).decode()) == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_no_model_of_an_answer_takes_the_name_of_one_of_a_question(service: str) -> None:
     app = described(service)
     questions = FastAPI.openapi(app).get("components", {}).get("schemas", {}).copy()
@@ -71,3 +82,12 @@ def test_no_model_of_an_answer_takes_the_name_of_one_of_a_question(service: str)
     schemas = app.openapi()["components"]["schemas"]
 
     assert {name: schemas[name] for name in questions} == questions
+
+
+def test_a_parked_contest_is_told_as_the_document_says() -> None:
+    contest = Contest(id="race", title="A race", timezone="UTC", clock="server", opened_at="2019")
+    parked = Parked("race", 4, "version 4 cannot be read", 0)
+
+    told = views.contest(Listed(contest, 3, 1, 0, None, parked))
+
+    check_value(described("api").openapi(), reference("Contest"), told)

@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from services.api.answers.formats import Document, Format, Unwritable, write
+from services.api.answers.documents import Document
+from services.api.answers.formats import Format, Unwritable, write
 from services.cli.client import REFUSED, WRONG_USAGE, Client, Failed
 from services.cli.output import err
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.api.answers.formats import Document, write
+from services.api.answers.documents import Document
+from services.api.answers.formats import write
 
 DANGEROUS = (
     "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "=", "-", "\N{FULLWIDTH EQUALS SIGN}1",

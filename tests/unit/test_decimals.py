@@ -6,7 +6,7 @@ import orjson
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from services.api.answers.formats import encode
+from services.api.answers.documents import encode
 from services.api.answers.questions import AllChangesQuestion
 from services.api.answers.views import policy as view
 from services.webhooks.hooks import Asked, Wanted

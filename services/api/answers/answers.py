@@ -9,7 +9,7 @@ import orjson
 from pydantic import Field, Strict, TypeAdapter
 
 from services.api.answers import records, views
-from services.api.answers.formats import Document
+from services.api.answers.documents import Document
 from services.api.answers.moments import Moment, moment
 from services.api.answers.questions import EndorsementsQuestion, PolicyQuestion, StandingsQuestion
 from services.api.engine.boards import Board

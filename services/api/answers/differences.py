@@ -7,7 +7,7 @@ from typing import Any
 
 from services.api.answers import records, views
 from services.api.answers.answers import Answers, candidates_asked
-from services.api.answers.formats import Document, Row
+from services.api.answers.documents import Document, Row
 from services.api.answers.moments import Moment, moment
 from services.api.answers.questions import DiffQuestion, RevisionsQuestion
 from services.api.answers.turns import Turns

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.api.answers import views
 from services.api.answers.answers import Answers, candidates_asked
-from services.api.answers.formats import Document, Row, Rows
+from services.api.answers.documents import Document, Row, Rows
 from services.api.answers.moments import Moment, moment, since, until
 from services.api.answers.questions import RiskQuestion, TimelineQuestion
 from services.api.engine import series

@@ -6,20 +6,8 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final
 
-from services.api.answers.formats import (
-    Columns,
-    Document,
-    Format,
-    Row,
-    Rows,
-    csv_header,
-    csv_lines,
-    encode,
-    flat,
-    names,
-    ndjson,
-    parquet,
-)
+from services.api.answers.documents import Document, Row, Rows, encode, flat, names
+from services.api.answers.formats import Columns, Format, csv_header, csv_lines, ndjson, parquet
 from services.api.answers.turns import Turns
 
 # Flat rows, or rows of JSON, that are written at a time: one to three milliseconds, up to a few hundred kilobytes.

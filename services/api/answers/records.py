@@ -5,7 +5,7 @@ from hashlib import blake2b
 from typing import TypeVar
 
 from services.api.answers import views
-from services.api.answers.formats import Row, Rows, encode
+from services.api.answers.documents import Row, Rows, encode
 from services.api.engine.attribution import Effect
 from services.api.engine.boards import Board
 from services.api.engine.index import Index

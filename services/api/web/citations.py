@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from services.api.answers import views
 from services.api.answers.answers import Answers
-from services.api.answers.formats import Document
+from services.api.answers.documents import Document
 from services.api.answers.questions import PolicyQuestion
 from services.api.engine import attribution
 from services.api.engine.boards import Board

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.api.answers.answers import Answers
-from services.api.answers.formats import Document
+from services.api.answers.documents import Document
 from services.api.answers.moments import Moment, moment
 from services.api.answers.questions import StandingsQuestion
 from services.api.answers.turns import Turns

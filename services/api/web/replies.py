@@ -9,7 +9,8 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from services.api.answers.formats import MEDIA_TYPES, Document, Format, encode, join, write
+from services.api.answers.documents import Document, encode, join
+from services.api.answers.formats import MEDIA_TYPES, Format, write
 from services.api.web import acceptance
 from services.api.web.cors import ANY_ORIGIN, EXPOSED
 from shared.domain.errors import Invalid

@@ -11,7 +11,8 @@ from typing import Final
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
-from services.api.answers.formats import Document, Format, Rows, encode, join
+from services.api.answers.documents import Document, Rows, encode, join
+from services.api.answers.formats import Format
 from services.api.answers.pieces import pieces
 from services.api.answers.turns import Turns
 from services.api.subscriptions.event_stream import until_left

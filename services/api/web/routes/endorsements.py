@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from services.api.answers import records, views
-from services.api.answers.formats import Document
+from services.api.answers.documents import Document
 from services.api.answers.questions import ContestQuestion, EndorsementsQuestion
 from services.api.engine.index import Index
 from services.api.web import examples

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from services.api.answers import views
-from services.api.answers.formats import Document
+from services.api.answers.documents import Document
 from services.api.web import examples
 from services.api.web.routes.parameters import PolicyName, RawCsv
 from services.api.web.routes.replier import Replier

@@ -6,7 +6,8 @@ from typing import TypeVar
 from fastapi import Request, Response
 
 from services.api.answers.answers import Answers
-from services.api.answers.formats import Document, Format
+from services.api.answers.documents import Document
+from services.api.answers.formats import Format
 from services.api.answers.questions import AboutContest, ContestQuestion, RowsQuestion
 from services.api.answers.turns import Turns
 from services.api.engine.index import Index

@@ -9,7 +9,7 @@ from typing import Any
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from services.api.answers.documents import Document
-from services.api.answers.formats import Format, Unwritable, write
+from services.api.answers.formats import FORMATS, Format, Unwritable, write
 from services.cli.client import REFUSED, WRONG_USAGE, Client, Failed
 from services.cli.output import err
 
@@ -21,13 +21,7 @@ _ROWS = {
     "revisions": ("revisions", True),
     "revision-risk": ("days", False),
 }
-_BY_SUFFIX: dict[str, Format] = {
-    ".json": "json",
-    ".csv": "csv",
-    ".ndjson": "ndjson",
-    ".jsonl": "ndjson",
-    ".parquet": "parquet",
-}
+_BY_SUFFIX: dict[str, Format] = {suffix: form for form, one in FORMATS.items() for suffix in one.suffixes}
 _TIMES = ("valid_at", "known_at")
 
 
@@ -45,11 +39,11 @@ def export(
     Raises `Failed`, and then there is no new file.
     """
     form = form or _BY_SUFFIX.get(file.suffix.lower() if file else "", "csv")
-    if file is None and form == "parquet" and sys.stdout.isatty():
+    if file is None and not FORMATS[form].is_text and sys.stdout.isatty():
         raise Failed(
             {
                 "title": "Not for a terminal",
-                "detail": "Parquet is not text",
+                "detail": f"{form.capitalize()} is not text",
                 "way_out": "name a file with --output",
             },
             WRONG_USAGE,

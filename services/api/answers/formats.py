@@ -2,21 +2,16 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal
 
 from services.api.answers.documents import Document, Row, encode, flat, join, names
 
+# The names by which formats are asked for. A new one is named here, and told in `FORMATS` at the end.
 Format = Literal["json", "csv", "ndjson", "parquet"]
-
-MEDIA_TYPES: Final[Mapping[Format, str]] = {
-    "json": "application/json",
-    "csv": "text/csv; charset=utf-8",
-    "ndjson": "application/x-ndjson",
-    "parquet": "application/vnd.apache.parquet",
-}
+Columns = dict[str, list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,30 +22,58 @@ class Unwritable(Exception):
     package: str
 
 
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Rows that are written one after the other, some at a time, behind a head that may name the columns."""
+
+    some: Callable[[Sequence[str], bool, Sequence[Row]], bytes]
+    head: Callable[[Sequence[str]], bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Rows that are written all at once, by column. Raises `Unwritable`."""
+
+    write: Callable[[Columns], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How a format is asked for and written. Without `rows` it is the document's own: JSON.
+
+    `also` are other media types that ask for it; what is no text is neither packed nor shown in a terminal.
+    """
+
+    media_type: str
+    suffixes: tuple[str, ...]
+    rows: Lines | Whole | None
+    also: tuple[str, ...] = ()
+    is_text: bool = True
+
+
 def write(document: Document, form: Format) -> bytes:
     """A document without `Rows` in a format, at once. Raises `Unwritable`."""
-    if form == "json":
+    written = FORMATS[form].rows
+    if written is None:
         return join(encode(document.times), encode(document.value))
     rows = list(flat(document.value[document.rows] if document.rows else [document.value], document))
-    if form == "ndjson":
-        return ndjson(rows)
-    columns = names(rows)
-    if form == "parquet":
-        return parquet(by_column(columns, rows))
-    return csv_header(columns) + csv_lines(columns, document.raw, rows)
+    if isinstance(written, Whole):
+        return written.write(by_column(names(rows), rows))
+    columns = names(rows) if written.head else []
+    return (written.head(columns) if written.head else b"") + written.some(columns, document.raw, rows)
 
 
-def ndjson(rows: Iterable[Row]) -> bytes:
+def _ndjson(columns: Sequence[str], raw: bool, rows: Sequence[Row]) -> bytes:  # noqa: ARG001 - as `Lines`
     """A line of JSON for each row."""
     return b"".join(encode(row) + b"\n" for row in rows)
 
 
-def csv_header(columns: Sequence[str]) -> bytes:
+def _csv_header(columns: Sequence[str]) -> bytes:
     """The line of the columns' names, none of which comes from outside."""
     return _csv([columns])
 
 
-def csv_lines(columns: Sequence[str], raw: bool, rows: Sequence[Row]) -> bytes:
+def _csv_lines(columns: Sequence[str], raw: bool, rows: Sequence[Row]) -> bytes:
     """A line of these columns for each row. Unless it is raw, what a spreadsheet takes for a formula is quoted."""
     # By columns, which are of one type mostly: to look at each cell by itself takes twice as long.
     return _csv(zip(*(_cells([row.get(name) for row in rows], raw) for name in columns), strict=True))
@@ -83,15 +106,12 @@ _FORMULA: Final = frozenset(
 )
 
 
-Columns = dict[str, list[Any]]
-
-
 def by_column(columns: Iterable[str], rows: Sequence[Row]) -> Columns:
     """The rows' values by column."""
     return {name: [row.get(name) for row in rows] for name in columns}
 
 
-def parquet(columns: Columns) -> bytes:
+def _parquet(columns: Columns) -> bytes:
     """A Parquet file of these columns. Raises `Unwritable`."""
     try:
         import pyarrow as pa
@@ -109,3 +129,21 @@ def _values(pa: Any, values: list[Any]) -> Any:
     if any(isinstance(value, Decimal) for value in values):
         values = [Decimal(value) if isinstance(value, int) else value for value in values]
     return pa.array(values)
+
+
+FORMATS: Final[Mapping[Format, Written]] = {
+    # A browser asks for text/html first, and is shown JSON.
+    "json": Written("application/json", (".json",), None, also=("application/problem+json", "text/html")),
+    "csv": Written("text/csv; charset=utf-8", (".csv",), Lines(_csv_lines, _csv_header)),
+    "ndjson": Written(
+        "application/x-ndjson", (".ndjson", ".jsonl"), Lines(_ndjson), also=("application/jsonl",)
+    ),
+    "parquet": Written(
+        "application/vnd.apache.parquet",
+        (".parquet",),
+        Whole(_parquet),
+        also=("application/x-parquet",),
+        is_text=False,
+    ),
+}
+"""Every format, the one that is taken where any will do first."""

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Final
 
 from services.api.answers.documents import Document, Row, Rows, encode, flat, names
-from services.api.answers.formats import Columns, Format, csv_header, csv_lines, ndjson, parquet
+from services.api.answers.formats import FORMATS, Columns, Format, Lines, Whole
 from services.api.answers.turns import Turns
 
 # Flat rows, or rows of JSON, that are written at a time: one to three milliseconds, up to a few hundred kilobytes.
@@ -18,16 +18,23 @@ _PIECE: Final = 1 << 16
 
 async def pieces(document: Document, form: Format, turns: Turns) -> AsyncGenerator[bytes, None]:
     """The document in a format, in pieces; JSON without the times. Raises `Unwritable` before the first of them."""
-    writers = {"json": _json, "ndjson": _ndjson, "csv": _csv, "parquet": _parquet}
     gathered: list[bytes] = []
     size = 0
-    async for piece in writers[form](document, turns):
+    async for piece in _parts(document, FORMATS[form].rows, turns):
         gathered.append(piece)
         size += len(piece)
         if size >= _PIECE:
             yield b"".join(gathered)
             gathered, size = [], 0
     yield b"".join(gathered)
+
+
+def _parts(document: Document, written: Lines | Whole | None, turns: Turns) -> AsyncIterator[bytes]:
+    if written is None:
+        return _json(document, turns)
+    return (
+        _lines(document, written, turns) if isinstance(written, Lines) else _whole(document, written, turns)
+    )
 
 
 async def _json(document: Document, turns: Turns) -> AsyncIterator[bytes]:
@@ -52,30 +59,26 @@ async def _json_rows(rows: Rows | Sequence[Row], turns: Turns) -> AsyncIterator[
     yield b"]" if before == b"," else b"[]"
 
 
-async def _ndjson(document: Document, turns: Turns) -> AsyncIterator[bytes]:
-    async for rows in _flat(document):
-        while some := await turns.take(partial(_next, rows, ndjson)):
-            yield some
-
-
-async def _csv(document: Document, turns: Turns) -> AsyncIterator[bytes]:
-    columns = await _columns(document, turns)
-    yield csv_header(columns)
-    write = partial(csv_lines, columns, document.raw)
+async def _lines(document: Document, written: Lines, turns: Turns) -> AsyncIterator[bytes]:
+    columns: list[str] = []
+    if written.head:
+        columns = await _columns(document, turns)
+        yield written.head(columns)
+    write = partial(written.some, columns, document.raw)
     async for rows in _flat(document):
         while some := await turns.take(partial(_next, rows, write)):
             yield some
 
 
-async def _parquet(document: Document, turns: Turns) -> AsyncIterator[bytes]:
+async def _whole(document: Document, written: Whole, turns: Turns) -> AsyncIterator[bytes]:
     columns: Columns = {}
     size = 0
     async for rows in _flat(document):
         while some := await turns.take(partial(_next, rows, list)):
             size = _add(columns, some, size)
-    written = await asyncio.to_thread(parquet, columns)
-    for begin in range(0, len(written), _PIECE):
-        yield written[begin : begin + _PIECE]
+    whole = await asyncio.to_thread(written.write, columns)
+    for begin in range(0, len(whole), _PIECE):
+        yield whole[begin : begin + _PIECE]
 
 
 def _add(columns: Columns, rows: list[Row], size: int) -> int:

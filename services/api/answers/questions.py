@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from services.api.answers import formats
 from services.api.engine.seen import PATTERN as VERSION_SEEN
 from shared.domain.ids import SLUG
 from shared.domain.policies import FIVETHIRTYEIGHT_2020
@@ -36,9 +37,9 @@ Weights = Annotated[
     ),
 ]
 Format = Annotated[
-    Literal["json", "csv", "ndjson", "parquet"] | None,
+    formats.Format | None,
     Field(
-        description="as Accept would say: application/json, text/csv, application/x-ndjson, …/vnd.apache.parquet"
+        description=f"as Accept would say: {', '.join(one.media_type for one in formats.FORMATS.values())}"
     ),
 ]
 Raw = Annotated[

@@ -5,20 +5,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from services.api.answers.formats import MEDIA_TYPES, Format
+from services.api.answers.formats import FORMATS, Format
 from shared.http.problems import NotAcceptable
 from shared.values.text import MOST_OF_A_VALUE
 
 _WEIGHT: Final = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 # What is longer is read again each time: what is kept of strangers' headers stays small.
 _LONGEST_KEPT: Final = 250
-# Other names of a format. A browser asks for text/html first, and is shown JSON.
-_ALSO: Final[Mapping[Format, tuple[str, ...]]] = {
-    "json": ("application/problem+json", "text/html"),
-    "csv": (),
-    "ndjson": ("application/jsonl",),
-    "parquet": ("application/x-parquet",),
-}
 
 
 class _Said(NamedTuple):
@@ -80,7 +73,7 @@ def form(header: bytes) -> Format:
             "accept",
             _shown(header),
             "answers are written in none of the accepted formats",
-            f"accept one of {', '.join(MEDIA_TYPES.values())}",
+            f"accept one of {', '.join(one.media_type for one in FORMATS.values())}",
         )
     return found
 
@@ -91,7 +84,7 @@ def _form(header: bytes) -> Format | None:
         return "json"
     said = _members(header)
     # Of equals `max` takes the first, which is JSON for */*.
-    weighed = {form: one for form in MEDIA_TYPES if (one := _of(form, said)) is not None and one.weight}
+    weighed = {form: one for form in FORMATS if (one := _of(form, said)) is not None and one.weight}
     return max(weighed, key=weighed.__getitem__, default=None)
 
 
@@ -104,8 +97,8 @@ def prefers_events(header: bytes) -> bool:
 
 def _of(form: Format, said: Mapping[str, _Said]) -> _Said | None:
     """What is said of a format: by its name, else by another name of it, else by the narrowest range it lies in."""
-    name = MEDIA_TYPES[form].partition(";")[0]
-    also = [said[other] for other in _ALSO[form] if other in said]
+    name = FORMATS[form].media_type.partition(";")[0]
+    also = [said[other] for other in FORMATS[form].also if other in said]
     return (
         said.get(name)
         or max(also, default=None)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.api.answers.formats import MEDIA_TYPES
+from services.api.answers.formats import FORMATS
 from shared.http.openapi import json_of
 from shared.http.problem_schema import problems_of
 
@@ -170,11 +170,7 @@ PROBLEM: dict[str, Any] = {
 }
 TEXT = {"schema": {"type": "string"}}
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
-_ROWS = {
-    media_type: _BYTES if form == "parquet" else TEXT
-    for form, media_type in MEDIA_TYPES.items()
-    if form != "json"
-}
+_ROWS = {one.media_type: TEXT if one.is_text else _BYTES for one in FORMATS.values() if one.rows}
 
 
 def rows(model: str) -> dict[int | str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from services.api.answers.documents import Document, encode, join
-from services.api.answers.formats import MEDIA_TYPES, Format, write
+from services.api.answers.formats import FORMATS, Format, write
 from services.api.web import acceptance
 from services.api.web.cors import ANY_ORIGIN, EXPOSED
 from shared.domain.errors import Invalid
@@ -114,7 +114,7 @@ def headed(
     if cache != _MOVING:
         key.update(times)
     always = [
-        (b"content-type", MEDIA_TYPES[form].encode()),
+        (b"content-type", FORMATS[form].media_type.encode()),
         (b"cache-control", cache),
         (b"etag", b'W/"' + key.hexdigest().encode() + b'"'),
         (b"vary", _VARY),
@@ -145,7 +145,7 @@ def reply(found: Written, wants: Wants, times: bytes | None = None) -> Reply:
 
 
 def _is_worth_packing(found: Written, body: bytes) -> bool:
-    return len(body) >= _SMALL and found.form != "parquet"
+    return len(body) >= _SMALL and FORMATS[found.form].is_text
 
 
 def cache_of(pinned: bool) -> bytes:

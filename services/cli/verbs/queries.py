@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from services.api.answers.formats import Format
 from services.cli.verbs.options import (
     Candidates,
     Categories,
@@ -160,7 +161,7 @@ def export(
     ],
     file: Annotated[Path | None, typer.Option("--output", "-o", help="(default: standard output)")] = None,
     form: Annotated[
-        Literal["json", "csv", "ndjson", "parquet"] | None,
+        Format | None,
         typer.Option("--format", help="(default: as the file's name ends, else csv)"),
     ] = None,
     raw: Annotated[

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Path, Query, Response
 
-from services.webhooks.hooks import Hook, Slug
+from services.webhooks.hooks import Hook
 from services.webhooks.records import DeadLetter, Retry
 from services.webhooks.registry import Change, Registration, Registry, Rotation
 from services.webhooks.store import Unreadable
+from shared.changes.filters import Slug
 from shared.http.openapi import JSON, json_of
 from shared.http.parameters import KNOWN_ONLY
 from shared.http.problem_schema import problems_of

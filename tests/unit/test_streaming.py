@@ -12,7 +12,7 @@ from services.api.subscriptions.event_stream import PIECE, EventStream, pieces
 from services.api.subscriptions.seats import Seats, TooManySubscribers
 from services.api.subscriptions.subscriptions import Wanted
 
-EVERYTHING = Wanted(None, None, None, None)
+EVERYTHING = Wanted()
 
 
 class Feed:

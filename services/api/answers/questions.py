@@ -6,9 +6,9 @@ from pydantic import ConfigDict, Field
 
 from services.api.answers import formats
 from services.api.engine.seen import PATTERN as VERSION_SEEN
+from shared.changes.filters import FilterParameters
 from shared.domain.ids import SLUG
 from shared.domain.policies import FIVETHIRTYEIGHT_2020
-from shared.values.decimals import MinDelta
 from shared.values.objects import Said
 from shared.values.text import Parameter
 
@@ -176,20 +176,13 @@ class TimeMapQuestion(AboutContest):
     after: Annotated[int, Field(ge=0, le=2**53, description="the version before the first one wanted")] = 0
 
 
-class AllChangesQuestion(Said):
+class AllChangesQuestion(FilterParameters):
     """Changes of every contest; all filters must fit."""
 
     model_config = ConfigDict(frozen=True)
 
     contest: Annotated[
         Parameter | None, Field(max_length=4000, description="one, or several separated by commas")
-    ] = None
-    candidate: Candidates = None
-    policy: Annotated[
-        Parameter | None, Field(max_length=2000, description="one, or several separated by commas")
-    ] = None
-    min_delta: Annotated[
-        MinDelta | None, Field(description="only changes that move a score by so many points or more")
     ] = None
     after: Annotated[
         Parameter | None, Field(max_length=4000, description="where to go on: `next` of the answer before")

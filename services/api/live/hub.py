@@ -11,11 +11,11 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cached_property
-from typing import NamedTuple
 
 import orjson
 
 from shared.changes.cloud_event import reset_event
+from shared.changes.filters import ScoreMove
 from shared.storage.streams import Entry
 
 log = logging.getLogger("standings")
@@ -26,14 +26,6 @@ _KEPT_BYTES = 64 << 20
 # What a change takes beside its texts; and its moves, which filters read, take about twice its JSON.
 _OVERHEAD, _WITH_MOVES = 500, 3
 _HISTORIES_KEPT = 20_000
-
-
-class ScoreMove(NamedTuple):
-    """By how many points whose score moved, under which policy; by none where only the rank did."""
-
-    candidate: str
-    policy: str
-    points: Decimal
 
 
 class Change:

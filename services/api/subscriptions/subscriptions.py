@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from redis import exceptions
@@ -12,19 +11,18 @@ from redis.asyncio import Redis
 from services.api.answers.questions import AllChangesQuestion
 from services.api.engine.seen import Seen, seen_at
 from services.api.live.contests import Contests, NotThereYet
-from services.api.live.hub import Change, Hub, ScoreMove, reset_of
+from services.api.live.hub import Change, Hub, reset_of
 from services.api.live.ledgers import Overtaken
 from services.api.live.positions import is_there, look, position
 from services.api.live.stride import PIECE_BYTES, Stride
 from services.api.subscriptions.places import Cursor, Lost, Stretch
 from services.api.subscriptions.replay import Past
-from shared.domain.errors import Invalid, UnknownContest
+from shared.changes.filters import MoveFilter, names
+from shared.domain.errors import UnknownContest
 from shared.storage.history import NOTHING
 from shared.storage.redis_keys import PartitionKeys
 
 AT_ONCE = 500
-# Of each filter; they are held as long as a subscription lasts.
-MOST_NAMES = 200
 # A contest that was opened just now is waited for.
 _JUST_OPENED_MS = 2000
 _FOLLOWED_WITHIN_SECONDS = 2.0
@@ -233,29 +231,16 @@ class AllFeed:
 
 
 class Wanted(NamedTuple):
-    """Which changes a subscriber asked for; None wants all."""
+    """Which changes a subscriber asked for: of which contests (None wants all), and which score moves."""
 
-    contests: frozenset[str] | None
-    candidates: frozenset[str] | None
-    policies: frozenset[str] | None
-    min_delta: Decimal | None
+    contests: frozenset[str] | None = None
+    moves: MoveFilter = MoveFilter()
 
     def fits(self, change: Change) -> bool:
-        """Whether a change is wanted: some score move must fit every filter on scores."""
+        """Whether a change is wanted: some score move must fit every filter on them."""
         if self.contests is not None and change.contest not in self.contests:
             return False
-        if change.is_reset:
-            return True
-        if self.candidates is None and self.policies is None and self.min_delta is None:
-            return True
-        return any(self._moves(one) for one in change.moves)
-
-    def _moves(self, one: ScoreMove) -> bool:
-        if self.candidates is not None and one.candidate not in self.candidates:
-            return False
-        if self.policies is not None and one.policy not in self.policies:
-            return False
-        return self.min_delta is None or one.points >= self.min_delta
+        return change.is_reset or self.moves.wants_all or any(map(self.moves.fits, change.moves))
 
 
 def _upto_reset(changes: list[Change]) -> list[Change]:
@@ -268,12 +253,7 @@ def _upto_reset(changes: list[Change]) -> list[Change]:
 
 def wanted(question: AllChangesQuestion) -> Wanted:
     """What a question wants. Raises `Invalid`."""
-    return Wanted(
-        _names("contest", question.contest),
-        _names("candidate", question.candidate),
-        _names("policy", question.policy),
-        question.min_delta,
-    )
+    return Wanted(names("contest", question.contest), MoveFilter.of(question))
 
 
 class Subscriptions:
@@ -322,17 +302,3 @@ class Subscriptions:
             position(place) > position(self.hub.places[stream]) for stream, place in cursor.places.items()
         ) and await patience.wait(moved):
             moved = self.hub.all.moved
-
-
-def _names(field: str, text: str | None) -> frozenset[str] | None:
-    if text is None:
-        return None
-    names = frozenset(part.strip() for part in text.split(","))
-    if len(names) > MOST_NAMES:
-        raise Invalid(
-            field,
-            text[:200],
-            f"{field} has {len(names)} names, of at most {MOST_NAMES}",
-            "leave it out and choose among what comes, or follow in several subscriptions",
-        )
-    return names

@@ -10,12 +10,12 @@ import orjson
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.cli.client import REFUSED, WRONG_USAGE, Client, Failed
-from services.cli.importers import fivethirtyeight, snapshots, table
+from services.cli.importers import snapshots, table
+from services.cli.importers.registry import IMPORTERS, Format, Snapshots, Tables
 from services.cli.importers.rows import BadRow, TooManyBadRows
 from services.cli.output import err, warn
 from shared.values.text import sentence, whole
 
-Format = Literal["fivethirtyeight-2020", "csv", "ndjson"]
 Mode = Literal["mirror", "history"]
 OnError = Literal["abort", "skip"]
 # A batch that is taken whole has at most 10,000 lines and 16 MiB; what has more goes in smaller ones.
@@ -52,10 +52,17 @@ class Import:
     recorded_by: str
     ready: Callable[[], None] = lambda: None
 
-    def snapshots_of(self, files: Iterable[Path], known_at: list[str]) -> list[Imported]:
-        """Imports snapshots of FiveThirtyEight's table in the order of their days. Raises `Failed`."""
-        dated = sorted(_dated(list(files), known_at))
-        read = [(day, file, *_read(file, fivethirtyeight.read, _text(file))) for day, file in dated]
+    def run(self, files: list[Path], form: Format, known_at: list[str]) -> list[Imported]:
+        """Imports files of a format. Raises `Failed`."""
+        importer = IMPORTERS[form]
+        if isinstance(importer, Tables):
+            return self._tables(files, importer)
+        return self._snapshots(files, importer, known_at)
+
+    def _snapshots(self, files: list[Path], importer: Snapshots, known_at: list[str]) -> list[Imported]:
+        """Imports snapshots in the order of their days."""
+        dated = sorted(_dated(files, known_at, importer))
+        read = [(day, file, *_read(file, importer.read, _text(file))) for day, file in dated]
         self._refuse_bad(((file, bad) for _, file, _, bad in read), always=True)
         self.ready()
         done: list[Imported] = []
@@ -65,6 +72,7 @@ class Import:
                 rows,
                 current,
                 candidates,
+                table=importer.table,
                 contest=self.contest,
                 known_at=day,
                 mode=self.mode,
@@ -73,18 +81,16 @@ class Import:
             done.append(self._send(file, commands, 0))
         return done
 
-    def tables(self, files: Iterable[Path], form: Format) -> list[Imported]:
-        """Imports CSV or NDJSON files of our own. Raises `Failed`."""
-        read = [(file, self._read(file, form)) for file in files]
+    def _tables(self, files: list[Path], importer: Tables) -> list[Imported]:
+        """Imports files of commands."""
+        read = [(file, self._read(file, importer)) for file in files]
         self._refuse_bad((file, one.bad) for file, one in read)
         self.ready()
         return [self._send(file, one.commands, len(one.bad), one.lines) for file, one in read]
 
-    def _read(self, file: Path, form: Format) -> table.Read:
-        said = {"contest": self.contest, "recorded_by": self.recorded_by}
-        if form == "csv":
-            return _read(file, table.read_csv, _text(file), **said)
-        return _read(file, table.read_ndjson, _bytes(file), **said)
+    def _read(self, file: Path, importer: Tables) -> table.Read:
+        content = _text(file) if importer.of_text else _bytes(file)
+        return _read(file, importer.read, content, contest=self.contest, recorded_by=self.recorded_by)
 
     def _refuse_bad(self, found: Iterable[tuple[Path, list[BadRow]]], always: bool = False) -> None:
         """Names every bad row. A snapshot with one is refused always: a row left out would count as vanished."""
@@ -169,7 +175,7 @@ def _in_file(failed: Failed, file: str, lines: Sequence[int]) -> Failed:
     return Failed({**failed.problem, "detail": detail, "refusals": named}, failed.code)
 
 
-def _dated(files: list[Path], known_at: list[str]) -> list[tuple[str, Path]]:
+def _dated(files: list[Path], known_at: list[str], importer: Snapshots) -> list[tuple[str, Path]]:
     """Each file with the day on which it was caught: as given, else from its name."""
     if known_at and len(known_at) != len(files):
         raise Failed(
@@ -182,13 +188,13 @@ def _dated(files: list[Path], known_at: list[str]) -> list[tuple[str, Path]]:
         )
     if known_at:
         return list(zip(known_at, files, strict=True))
-    named = [(fivethirtyeight.known_at_of(file.name), file) for file in files]
+    named = [(importer.known_at_of(file.name), file) for file in files]
     for day, file in named:
         if day is None:
             raise Failed(
                 {
                     "title": "Wrong usage",
-                    "detail": f"the name {file.name!r} does not end in as-of-YYYY-MM-DD",
+                    "detail": f"the name {file.name!r} does not tell a day, as one that ends in as-of-YYYY-MM-DD does",
                     "way_out": "say with --known-at when it was caught",
                 },
                 WRONG_USAGE,
@@ -273,8 +279,9 @@ def created(
         "timezone": timezone,
         "recorded_by": recorded_by,
     }
-    if form == "fivethirtyeight-2020":
-        first = min(day for day, _ in _dated(files, known_at))
+    importer = IMPORTERS[form]
+    if isinstance(importer, Snapshots):
+        first = min(day for day, _ in _dated(files, known_at, importer))
         said |= {"clock": "imported", "known_at": first, "opened_at": first}
     version = client.tell("/v1/contests", said)["version"]
     client.ask(f"/v1/contests/{contest}", min_version=version, wait_ms=10_000)

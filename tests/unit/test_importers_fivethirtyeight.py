@@ -2,9 +2,10 @@
 
 import pytest
 
-from services.cli.importers.fivethirtyeight import CATEGORIES, COLUMNS, Row, known_at_of, read
+from services.cli.importers.fivethirtyeight import CATEGORIES, COLUMNS, known_at_of, read
 from services.cli.importers.names import slug
 from services.cli.importers.rows import BadRow
+from services.cli.importers.snapshot_rows import Row
 from shared.domain.policies import FIVETHIRTYEIGHT_2020
 
 HEADER = ",".join(COLUMNS)
@@ -49,14 +50,11 @@ def test_a_row_carries_what_the_table_says() -> None:
     assert row == Row(
         endorser="Ron Nirenberg",
         position="mayor",
-        city="San Antonio",
-        state="TX",
+        place="San Antonio, TX",
         party="D",
         endorsee="Julian Castro",
         source="https://example.org",
         category="mayor",
-        body="",
-        district="",
         date="2019-04-22",
         line=2,
     )

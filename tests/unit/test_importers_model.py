@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.cli.importers.fivethirtyeight import Row
+from services.cli.importers.snapshot_rows import Row
 from shared.domain.times import start_of
 
 Command = dict[str, Any]

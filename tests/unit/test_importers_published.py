@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.cli.importers.fivethirtyeight import Row, known_at_of, read
+from services.cli.importers.fivethirtyeight import known_at_of, read
+from services.cli.importers.snapshot_rows import Row
 from services.cli.importers.snapshots import Mode
 from tests.unit.test_importers_model import Ledger
 from tests.unit.test_importers_snapshots import MODES, RENDELL, run, told
@@ -78,14 +79,11 @@ def rows_known_at(day: int) -> st.SearchStrategy[list[Row]]:
         Row,
         endorser=st.sampled_from(["Ana Núñez", "Ana Nunez", "Bo Li", "李"]),
         position=st.sampled_from(["mayor", "senator"]),
-        city=st.sampled_from(["", "Lima"]),
-        state=st.sampled_from(["OH", "NY"]),
+        place=st.sampled_from(["Lima, OH", "Lima, NY", "OH", "NY", "OH-AL", "NY-AL"]),
         party=st.sampled_from(["", "D"]),
         endorsee=st.sampled_from(["Joe Biden", "Beto O'Rourke", "Cory Booker"]),
         source=st.sampled_from(["", "https://example.org/"]),
         category=st.sampled_from(["mayor", "senator"]),
-        body=st.just(""),
-        district=st.sampled_from(["", "0"]),
         date=days(day),
         line=st.just(RENDELL.line),
     )

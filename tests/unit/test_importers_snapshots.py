@@ -5,21 +5,19 @@ from typing import Any
 
 import pytest
 
-from services.cli.importers.fivethirtyeight import Row
+from services.cli.importers.fivethirtyeight import TABLE
+from services.cli.importers.snapshot_rows import Row
 from services.cli.importers.snapshots import Mode, commands
 from tests.unit.test_importers_model import Ledger, listed
 
 RENDELL = Row(
     endorser="Ed Rendell",
     position="former DNC chair",
-    city="",
-    state="PA",
+    place="PA",
     party="D",
     endorsee="Amy Klobuchar",
     source="https://example.org/klobuchar",
     category="former-party-leader",
-    body="",
-    district="",
     date="2019-03-03",
     line=2,
 )
@@ -35,6 +33,7 @@ def run(ledger: Ledger, rows: list[Row], known_at: str, mode: Mode) -> list[dict
             rows,
             ledger.answer(),
             ledger.candidates,
+            table=TABLE,
             contest="us-president-2020-dem",
             known_at=known_at,
             mode=mode,
@@ -148,7 +147,7 @@ def test_history_takes_back_a_switch_that_the_table_takes_back() -> None:
         {"category": "governor"},
         {"position": "former governor"},
         {"party": ""},
-        {"city": "Philadelphia"},
+        {"place": "Philadelphia, PA"},
     ],
 )
 def test_other_facts_of_the_same_endorsement_are_corrected(mode: Mode, change: dict[str, str]) -> None:
@@ -212,7 +211,7 @@ def test_history_undoes_the_retraction_of_a_row_that_returns_with_its_old_date()
 @MODES
 def test_one_name_in_two_roles_is_two_endorsers(mode: Mode) -> None:
     ledger = Ledger()
-    speaker = replace(RENDELL, position="speaker", state="NY", category="state-legislative-leader")
+    speaker = replace(RENDELL, position="speaker", place="NY", category="state-legislative-leader")
 
     run(ledger, [RENDELL, speaker], "2019-03-08", mode)
 
@@ -222,7 +221,7 @@ def test_one_name_in_two_roles_is_two_endorsers(mode: Mode) -> None:
 @MODES
 def test_a_changed_role_is_given_to_the_nearest_endorser_of_that_name(mode: Mode) -> None:
     ledger = Ledger()
-    speaker = replace(RENDELL, position="speaker", state="NY", category="state-legislative-leader")
+    speaker = replace(RENDELL, position="speaker", place="NY", category="state-legislative-leader")
     run(ledger, [RENDELL], "2019-03-08", mode)
 
     made = run(ledger, [speaker, replace(RENDELL, position="former governor")], "2019-04-27", mode)

@@ -140,7 +140,7 @@ def test_a_batch_is_no_larger_than_ingest_takes(
     told = Told("", "")
     object.__setattr__(told, "batches", [])
 
-    Import(told, "race", "history", "abort", "a test").tables([file], "ndjson")
+    Import(told, "race", "history", "abort", "a test").run([file], "ndjson", [])
 
     assert told.batches == [(size, "abort") for size in batches]
 
@@ -180,13 +180,13 @@ def test_a_refused_command_is_told_with_its_line_in_the_file(
     file = tmp_path / "own"
     file.write_text(text)
 
-    (done,) = Import(Refusing("", ""), "race", "history", "skip", "a test").tables([file], form)
+    (done,) = Import(Refusing("", ""), "race", "history", "skip", "a test").run([file], form, [])
     told = "".join(capsys.readouterr().err.split())
 
     assert done.refused == 1
     assert f"{file}:{line}:race:thereisnone" in told
     with pytest.raises(Failed) as failed:
-        Import(Refusing("", ""), "race", "history", "abort", "a test").tables([file], form)
+        Import(Refusing("", ""), "race", "history", "abort", "a test").run([file], form, [])
     assert [one["line"] for one in failed.value.problem["refusals"]] == [line]
     assert failed.value.problem["detail"] == f"{file}: not taken"
 
@@ -206,9 +206,9 @@ def test_a_refused_command_of_a_later_batch_is_told_with_its_line_in_the_file(
     importing = Import(Refusing("", ""), "race", "history", on_error, "a test")
 
     if on_error == "skip":
-        importing.tables([file], "ndjson")
+        importing.run([file], "ndjson", [])
         assert f"{file}:4:race:thereisnone" in "".join(capsys.readouterr().err.split())
     else:
         with pytest.raises(Failed) as failed:
-            importing.tables([file], "ndjson")
+            importing.run([file], "ndjson", [])
         assert [one["line"] for one in failed.value.problem["refusals"]] == [4]

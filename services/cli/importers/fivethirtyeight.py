@@ -1,10 +1,8 @@
 """One snapshot of FiveThirtyEight's 2020 endorsement table, read into rows."""
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from services.cli.importers.names import slug
 from services.cli.importers.rows import (
     MOST_COLUMNS,
     BadRow,
@@ -14,10 +12,12 @@ from services.cli.importers.rows import (
     refuse_too_many,
     wrong_columns,
 )
+from services.cli.importers.snapshot_rows import Role, Row
 from shared.domain.errors import UnreadableTime
 from shared.domain.policies import FIVETHIRTYEIGHT_2020
 from shared.domain.times import start_of
 
+TABLE = "FiveThirtyEight endorsement table"
 COLUMNS = (
     "date",
     "position",
@@ -54,44 +54,6 @@ _AS_OF = re.compile(r"as-of-(\d{4}-\d{2}-\d{2})\.csv$")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _AT_LARGE = "0"
 
-Role = tuple[str, str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One endorsement as the table lists it; `category` is a slug of the policy `fivethirtyeight-2020`."""
-
-    endorser: str
-    position: str
-    city: str
-    state: str
-    party: str
-    endorsee: str
-    source: str
-    category: str
-    body: str
-    district: str
-    date: str
-    line: int
-
-    @property
-    def candidate(self) -> str:
-        """The endorsee's id."""
-        return slug(self.endorsee)
-
-    @property
-    def place(self) -> str:
-        """As "Philadelphia, PA", "PA-13", "VT-AL" or "PA"; empty where the table names none."""
-        if self.city:
-            return ", ".join(filter(None, (self.city, self.state)))
-        district = "AL" if self.district == _AT_LARGE else self.district
-        return "-".join(filter(None, (self.state, district)))
-
-    @property
-    def role(self) -> Role:
-        """Name, position and place: one endorser within one snapshot, where a name alone may be two."""
-        return slug(self.endorser), self.position, self.place
-
 
 def known_at_of(filename: str) -> str | None:
     """The day in a name that ends in `as-of-YYYY-MM-DD.csv`."""
@@ -102,8 +64,8 @@ def known_at_of(filename: str) -> str | None:
 def read(text: str) -> tuple[list[Row], list[BadRow]]:
     """The rows that have an endorsee, and what is wrong with those that cannot be read.
 
-    No two of the rows are of the same endorser in the same role for the same endorsee: the later one is bad. Raises
-    `TooManyBadRows`.
+    Categories are slugs of the policy `fivethirtyeight-2020`. No two of the rows are of the same endorser in the
+    same role for the same endorsee: the later one is bad. Raises `TooManyBadRows`.
     """
     rest = records(text)
     header = next(rest, BadRow(1, "", "", "the file is empty"))
@@ -163,17 +125,21 @@ def _made(cells: dict[str, str], line: int) -> Row:
     return Row(
         endorser=cells["endorser"],
         position=cells["position"],
-        city=cells["city"],
-        state=cells["state"],
+        place=_place(cells["city"], cells["state"], cells["district"]),
         party="" if party == '""' else party,
         endorsee=cells["endorsee"],
         source=cells["source"],
         category=CATEGORIES[cells["category"]],
-        body=cells["body"],
-        district=cells["district"],
         date=cells["date"],
         line=line,
     )
+
+
+def _place(city: str, state: str, district: str) -> str:
+    """As "Philadelphia, PA", "PA-13", "VT-AL" or "PA"; empty where the table names none."""
+    if city:
+        return ", ".join(filter(None, (city, state)))
+    return "-".join(filter(None, (state, "AL" if district == _AT_LARGE else district)))
 
 
 def _reason_against_day(text: str) -> str | None:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from services.cli.importers.fivethirtyeight import Role, Row
 from services.cli.importers.names import digest, slug
+from services.cli.importers.snapshot_rows import Role, Row
 from shared.domain.events import Endorser
 
 _ENDORSER_FIELDS = tuple(field.name for field in fields(Endorser))

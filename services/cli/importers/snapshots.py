@@ -8,15 +8,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from services.cli.importers.fivethirtyeight import Row
 from services.cli.importers.matching import Listed, endorser_ids, listed
-from services.cli.importers.writing import TABLE, Command, Writer, changes, earliest
+from services.cli.importers.snapshot_rows import Row
+from services.cli.importers.writing import Command, Writer, changes, earliest
 from shared.domain.times import start_of
 
 Mode = Literal["mirror", "history"]
-
-_GONE = f"no longer listed in the {TABLE}"
-_ANOTHER_STANDS = f"the {TABLE} lists one endorsement where two were recorded"
 
 
 def commands(
@@ -24,6 +21,7 @@ def commands(
     current: Iterable[Mapping[str, Any]],
     candidates: Collection[str],
     *,
+    table: str,
     contest: str,
     known_at: str,
     mode: Mode,
@@ -31,13 +29,14 @@ def commands(
 ) -> list[Command]:
     """Commands after which the endorsements in force are exactly the rows'; none where they are already.
 
-    `rows` are as `fivethirtyeight.read` gives them, `current` is every endorsement that was not struck, as the API
-    lists it with state=all, `candidates` the ids of those who entered. `mirror` rewrites the past as the file has it:
-    what changed is corrected, what vanished is struck. `history` keeps it: an endorser who changed switches, what
-    vanished is retracted at `known_at`. Raises `ValueError` where two rows are of one endorser and candidate.
+    `rows` are as the table's importer gives them, `table` is how it is cited, `current` is every endorsement that
+    was not struck, as the API lists it with state=all, `candidates` the ids of those who entered. `mirror`
+    rewrites the past as the file has it: what changed is corrected, what vanished is struck. `history` keeps it:
+    an endorser who changed switches, what vanished is retracted at `known_at`. Raises `ValueError` where two rows
+    are of one endorser and candidate.
     """
     recorded = [listed(answer) for answer in current]
-    write = Writer(contest, known_at, recorded_by, frozenset(listing.id for listing in recorded))
+    write = Writer(table, contest, known_at, recorded_by, frozenset(listing.id for listing in recorded))
     ids = endorser_ids(rows, recorded)
     theirs: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
@@ -76,6 +75,14 @@ class _Difference:
     write: Writer
     mode: Mode
 
+    @property
+    def _gone(self) -> str:
+        return f"no longer listed in the {self.write.table}"
+
+    @property
+    def _another_stands(self) -> str:
+        return f"the {self.write.table} lists one endorsement where two were recorded"
+
     def commands(self, rows: list[Row]) -> list[Command]:
         """First what stays with its candidate, then who went elsewhere, then what began or vanished."""
         wanted = {row.candidate: row for row in rows}
@@ -102,7 +109,7 @@ class _Difference:
             return []
         # Corrected in place it would overlap an earlier one for the same candidate: that one goes on instead.
         if changed.keys() & {"candidate", "announced_at"} and self._in_the_way(row):
-            return [self.write.strike(old, _ANOTHER_STANDS, row), *self._begun(row)]
+            return [self.write.strike(old, self._another_stands, row), *self._begun(row)]
         return [self.write.correct(row, old)]
 
     def _went_over(self, row: Row, old: Listed) -> list[Command]:
@@ -114,8 +121,8 @@ class _Difference:
 
     def _vanished(self, old: Listed) -> Command:
         if self.mode == "mirror":
-            return self.write.strike(old, _GONE)
-        return self.write.retract(old, self.write.known_at, note=_GONE)
+            return self.write.strike(old, self._gone)
+        return self.write.retract(old, self.write.known_at, note=self._gone)
 
     def _begun(self, row: Row) -> list[Command]:
         """Announced; or, where it overlaps one that was recorded as ended, that one goes on."""
@@ -124,7 +131,7 @@ class _Difference:
             return [self.write.announce(row, self.endorser)]
         *others, last = in_the_way
         return [
-            *(self.write.strike(old, _ANOTHER_STANDS, row) for old in others),
+            *(self.write.strike(old, self._another_stands, row) for old in others),
             self.write.correct(row, last),
         ]
 

@@ -3,21 +3,20 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from services.cli.importers.fivethirtyeight import Row
 from services.cli.importers.matching import Listed
 from services.cli.importers.names import digest
+from services.cli.importers.snapshot_rows import Row
 from shared.domain.events import Endorser
 
 Command = dict[str, object]
 Facts = dict[str, object]
 
-TABLE = "FiveThirtyEight endorsement table"
-
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Writes the commands of one snapshot."""
+    """Writes the commands of one snapshot of a table."""
 
+    table: str
     contest: str
     known_at: str
     recorded_by: str
@@ -59,7 +58,7 @@ class Writer:
             **body,
             "known_at": self.known_at,
             "recorded_by": self.recorded_by,
-            "source": {"url": row.source} if row and row.source else {"title": TABLE},
+            "source": {"url": row.source} if row and row.source else {"title": self.table},
         }
         if note:
             content["note"] = note
@@ -90,7 +89,7 @@ def facts(row: Row, endorser: str) -> Facts:
         "endorser": asdict(described),
         "candidate": row.candidate,
         "category": row.category,
-        "members": 0,
+        "members": row.members,
         "announced_at": row.date,
     }
 

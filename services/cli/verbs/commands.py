@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from services.cli.importers.registry import Format
 from services.cli.verbs.options import (
     At,
     By,
@@ -218,7 +219,7 @@ def switch(
 @app.command(name="import")
 def import_files(
     context: typer.Context,
-    form: Annotated[Literal["fivethirtyeight-2020", "csv", "ndjson"], typer.Argument(metavar="FORMAT")],
+    form: Annotated[Format, typer.Argument(metavar="FORMAT")],
     files: list[Path],
     contest: Annotated[str, typer.Option(help="contest id")],
     mode: Literal["mirror", "history"] = "history",
@@ -247,11 +248,7 @@ def import_files(
                 created(client, contest, title or contest, timezone, recorded_by, files, days, form)
 
         importing = Import(client, contest, mode, on_error, recorded_by, ready)
-        done = (
-            importing.snapshots_of(files, days)
-            if form == "fivethirtyeight-2020"
-            else importing.tables(files, form)
-        )
+        done = importing.run(files, form, days)
     if json:
         output.as_json([one.__dict__ for one in done])
     for one in () if json else done:

@@ -9,11 +9,11 @@ from redis import Redis
 from services.ingest.decision.submission import Taken
 from services.ingest.desk import Desk
 from services.scorer.folder import Folder
-from shared.domain.policies import Policies
 from shared.projection.projections import Projections
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect
 from shared.storage.log import Log
+from shared.values.policies import Policies
 from tests.builders import CONTEST, NOW, announcement
 
 T = TypeVar("T")

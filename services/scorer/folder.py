@@ -20,13 +20,14 @@ from shared.domain.book import Book, Folded, NotLoaded, first_needs
 from shared.domain.contest import Contest
 from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Recorded
-from shared.domain.policies import Policies, Policy
+from shared.domain.policies import Policy
 from shared.projection.commits import Trail
 from shared.projection.parking import Parked
 from shared.projection.projections import Commit, Committed, OtherFold, Projections, Stale
 from shared.storage.damage import named
 from shared.storage.history import Inconsistent
 from shared.storage.log import Log
+from shared.values.policies import Policies
 
 log = logging.getLogger("standings")
 

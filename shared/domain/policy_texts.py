@@ -1,14 +1,14 @@
 """Policies as texts: a deployment's file of them, and weights that are made up in a question."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 
 from shared.domain.decimals import bounded, decimal_of
 from shared.domain.errors import Invalid
 from shared.domain.ids import is_slug
-from shared.domain.policies import BUILT_IN, Policy
+from shared.domain.policies import Policy
 
 MOST_DOTS_A_LINE = 500
 _LARGEST_WEIGHT = 10**12
@@ -19,10 +19,11 @@ _LARGEST_VERSION = 2**53
 _TOLD = 80
 
 
-def read_policies(text: str) -> list[Policy]:
+def read_policies(text: str, taken: Iterable[str] = ()) -> list[Policy]:
     """Policies from a TOML document: one `[[policy]]` table each. Raises `Invalid`, naming the key.
 
-    Keys: `id`, `version`, `title`, `source`, `weights`, and optionally `default`, `member_weights` and `available`.
+    None has an id that is `taken`. Keys: `id`, `version`, `title`, `source`, `weights`, and optionally `default`,
+    `member_weights` and `available`.
     """
     # Reading a key takes time by the square of its parts.
     if any(line.count(".") > MOST_DOTS_A_LINE for line in text.split("\n")):
@@ -46,7 +47,7 @@ def read_policies(text: str) -> list[Policy]:
             "policy", _said(tables), "policy is not a list of tables", "write each one under [[policy]]"
         )
     policies = [_policy(table, f"policy[{number}]") for number, table in enumerate(tables)]
-    _refuse_twins(policies)
+    _refuse_twins(policies, taken)
     return policies
 
 
@@ -119,8 +120,8 @@ def _number_table(value: object, at: str) -> dict[str, int]:
     return {_slug(category, f"{at}.{category}"): number for category, number in value.items()}
 
 
-def _refuse_twins(policies: list[Policy]) -> None:
-    seen = {policy.id for policy in BUILT_IN}
+def _refuse_twins(policies: list[Policy], taken: Iterable[str]) -> None:
+    seen = set(taken)
     for policy in policies:
         if policy.id in seen:
             raise Invalid("id", policy.id, f"policy {policy.id!r} is defined already", "give it another id")

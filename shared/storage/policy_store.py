@@ -7,12 +7,13 @@ from typing import Any, cast
 from redis.asyncio import Redis
 
 from shared.domain.errors import Refused
-from shared.domain.policies import Policies, Policy
+from shared.domain.policies import Policy
 from shared.domain.policy_texts import read_policies
 from shared.runtime.files import content
 from shared.runtime.settings import Settings
 from shared.runtime.startup import RefusesToStart
 from shared.storage.redis_keys import POLICIES
+from shared.values.policies import BUILT_IN, Policies
 from shared.values.text import sentence
 
 # Of the file of policies.
@@ -28,7 +29,9 @@ def policies_of(settings: Settings) -> Policies:
     if settings.policies is None:
         return Policies()
     try:
-        return Policies(read_policies(content(settings.policies, MOST_BYTES).decode()))
+        return Policies(
+            read_policies(content(settings.policies, MOST_BYTES).decode(), (one.id for one in BUILT_IN))
+        )
     except (OSError, UnicodeDecodeError) as error:
         raise UnfitPolicies(sentence(f"STANDINGS_POLICIES: {settings.policies}: {error}")) from None
     except Refused as refusal:
@@ -43,7 +46,7 @@ async def refuse_changed(policies: Policies, redis: Redis) -> None:
     changed = []
     for policy in policies:
         name = f"{policy.id}@{policy.version}"
-        digest = blake2b(repr(_content(policy)).encode(), digest_size=16).hexdigest()
+        digest = digest_of(policy)
         await cast(Any, redis.hsetnx(POLICIES, name, digest))
         if await cast(Any, redis.hget(POLICIES, name)) != digest.encode():
             changed.append(name)
@@ -52,6 +55,11 @@ async def refuse_changed(policies: Policies, redis: Redis) -> None:
             f"{', '.join(changed)}: not what it was when it was first served, and what was cited under it would "
             "change: give the changed policy the next version, or bring back what it was"
         )
+
+
+def digest_of(policy: Policy) -> str:
+    """A digest of all that answers under a policy depend on."""
+    return blake2b(repr(_content(policy)).encode(), digest_size=16).hexdigest()
 
 
 def _content(policy: Policy) -> object:

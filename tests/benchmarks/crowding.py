@@ -16,14 +16,17 @@ import uvloop
 from services.api.engine.series import MOST_POINTS, MOST_SCORES
 from services.scorer.folder import Folder
 from shared.domain.events import Announced, CandidateEntered, ContestOpened, Endorser, Event, Source
-from shared.domain.policies import FIVETHIRTYEIGHT_2020, Policies, Policy
+from shared.domain.policies import Policy
 from shared.domain.times import start_of
 from shared.projection.projections import Projections
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect
 from shared.storage.log import Log, NewEvent
+from shared.values.policies import Policies
 from tests.benchmarks.reading import processor_seconds
 from tests.benchmarks.writing import service
+
+FIVETHIRTYEIGHT_2020 = Policies().find("fivethirtyeight-2020")
 
 CANDIDATES, WORDY = 500, 1000
 ASKERS = 4

@@ -7,11 +7,11 @@ import uvloop
 
 from services.scorer.folder import Folder
 from services.scorer.rebuild import Rebuild
-from shared.domain.policies import Policies
 from shared.projection.projections import Projections
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect
 from shared.storage.log import Log
+from shared.values.policies import Policies
 from tests.benchmarks.events import CONTEST
 from tests.benchmarks.writing import fill
 

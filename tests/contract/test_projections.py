@@ -13,9 +13,9 @@ from services.scorer.folder import Folder, Unfoldable
 from services.scorer.rebuild import Rebuild
 from shared.domain.book import Book
 from shared.domain.errors import AlreadyEndorsed, EventIdReused
-from shared.domain.policies import Policies
 from shared.projection.commits import Trail
 from shared.projection.projections import Begun, Projections, Stale
+from shared.values.policies import Policies
 from tests.bench import Bench, on, raw
 from tests.builders import CONTEST, NOW, announcement, command, opening
 

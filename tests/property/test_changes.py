@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.policies import BUILT_IN, Policy, scores
+from shared.domain.policies import Policy, scores
 from shared.domain.postings import Posting
 from shared.domain.scoreboard import Place, Scoreboard, rewrites_since
 from shared.domain.times import start_of
+from shared.values.policies import BUILT_IN
 
 CANDIDATES = ("ann", "bob", "cy", "dee")
 OWN = Policy("own", 1, "Own", "test", {"mayor": Decimal("-0.5"), "governor": Decimal("1.25")})

@@ -17,13 +17,17 @@ from services.api.engine.sums import Row, Sums
 from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Recorded
-from shared.domain.policies import FIVETHIRTYEIGHT_2020, HEADCOUNT, UNION_MEMBERS
 from shared.domain.policy_texts import made_up
 from shared.domain.times import end_of
 from shared.storage.codec import encode_state
+from shared.values.policies import Policies
 from tests.builders import NOW, ZONE, Everything
 from tests.oracle import as_of, rank
 from tests.property.test_fold import days, folded, histories, posted, reread
+
+FIVETHIRTYEIGHT_2020 = Policies().find("fivethirtyeight-2020")
+HEADCOUNT = Policies().find("headcount")
+UNION_MEMBERS = Policies().find("union-members")
 
 POLICIES = (
     FIVETHIRTYEIGHT_2020,

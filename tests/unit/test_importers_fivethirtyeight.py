@@ -6,7 +6,9 @@ from services.cli.importers.fivethirtyeight import CATEGORIES, COLUMNS, known_at
 from services.cli.importers.names import slug
 from services.cli.importers.rows import BadRow
 from services.cli.importers.snapshot_rows import Row
-from shared.domain.policies import FIVETHIRTYEIGHT_2020
+from shared.values.policies import Policies
+
+FIVETHIRTYEIGHT_2020 = Policies().find("fivethirtyeight-2020")
 
 HEADER = ",".join(COLUMNS)
 CELLS = {

@@ -6,18 +6,16 @@ from typing import Any
 import pytest
 
 from shared.domain.errors import Invalid, UnknownPolicy
-from shared.domain.policies import (
-    BUILT_IN,
-    FIVETHIRTYEIGHT_2016,
-    FIVETHIRTYEIGHT_2020,
-    FIVETHIRTYEIGHT_2024,
-    HEADCOUNT,
-    UNION_MEMBERS,
-    Policies,
-    Policy,
-    scores,
-)
+from shared.domain.policies import Policy, scores
 from shared.domain.policy_texts import read_policies
+from shared.storage.policy_store import digest_of
+from shared.values.policies import BUILT_IN, Policies
+
+FIVETHIRTYEIGHT_2016 = Policies().find("fivethirtyeight-2016")
+FIVETHIRTYEIGHT_2020 = Policies().find("fivethirtyeight-2020")
+FIVETHIRTYEIGHT_2024 = Policies().find("fivethirtyeight-2024")
+HEADCOUNT = Policies().find("headcount")
+UNION_MEMBERS = Policies().find("union-members")
 
 OWN = {"id": '"own"', "version": "1", "title": '"Own"', "source": '"us"'}
 
@@ -170,7 +168,7 @@ def test_what_is_wrong_with_a_policy_is_refused_by_its_key(keys: dict[str, str |
 )
 def test_what_is_wrong_with_a_document_is_refused_by_its_key(text: str, named: str) -> None:
     with pytest.raises(Invalid) as refused:
-        read_policies(text)
+        read_policies(text, taken=[one.id for one in Policies()])
 
     assert refused.value.field == named
 
@@ -200,3 +198,17 @@ def test_points_are_exact_for_the_largest_weights_and_memberships() -> None:
     points = policy.points(policy.units("labor-union", (1, 999_999_999_999)))
 
     assert str(points) == "123456789011999999999987.876543211"
+
+
+# What was cited under a policy stays the same: one that changes gets the next version, and another line here.
+SERVED = {
+    "fivethirtyeight-2016@1": "0370b375efa29031cb455daae405efcb",
+    "fivethirtyeight-2020@1": "ed3f768d5fb4895617117d86a2043da5",
+    "fivethirtyeight-2024@1": "2a8b47469252a1b65b77034df3da379b",
+    "headcount@1": "4f1c7dcfbe89920dc7ffc6466e6f55ac",
+    "union-members@1": "f04b1b14d7aabb525edb779c2c43ed12",
+}
+
+
+def test_each_built_in_policy_is_what_it_was_when_it_was_first_served() -> None:
+    assert {f"{one.id}@{one.version}": digest_of(one) for one in Policies()} == SERVED

@@ -10,10 +10,12 @@ from services.api.engine.boards import Board
 from services.api.engine.index import Index, LedgerEntry
 from services.api.engine.series import MOST_POINTS, MOST_SCORES, Look
 from shared.domain.contest import Candidate, Contest
-from shared.domain.policies import HEADCOUNT
 from shared.domain.policy_texts import made_up
 from shared.domain.postings import Posting
 from shared.storage.codec import encode_state
+from shared.values.policies import Policies
+
+HEADCOUNT = Policies().find("headcount")
 
 _DAY = 86_400_000_000
 _CANDIDATES = 500

@@ -18,9 +18,12 @@ from services.api.web.fast_path import ThinPath
 from services.api.web.replies import Wants
 from services.api.web.responses import LargeResponse
 from shared.domain.contest import Candidate, Contest
-from shared.domain.policies import FIVETHIRTYEIGHT_2020, HEADCOUNT, Policies
 from shared.domain.postings import Posting
 from shared.storage.codec import encode_state
+from shared.values.policies import Policies
+
+FIVETHIRTYEIGHT_2020 = Policies().find("fivethirtyeight-2020")
+HEADCOUNT = Policies().find("headcount")
 
 
 def test_in_a_round_of_the_loop_one_piece_of_work_is_done() -> None:

@@ -19,10 +19,11 @@ from services.api.engine.states import Filter, digest, versions
 from services.api.live.contests import Contests
 from shared.domain.contest import Contest
 from shared.domain.errors import Invalid, UnknownCandidate, UnknownCategory
-from shared.domain.policies import Policies, Policy
+from shared.domain.policies import Policy
 from shared.domain.policy_texts import made_up
 from shared.domain.times import format_instant
 from shared.runtime.kept import Kept
+from shared.values.policies import Policies
 
 # Of what the API may hold.
 _BOARDS_SHARE = 1 / 16

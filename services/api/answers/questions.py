@@ -8,8 +8,8 @@ from services.api.answers import formats
 from services.api.engine.seen import PATTERN as VERSION_SEEN
 from shared.changes.filters import FilterParameters
 from shared.domain.ids import SLUG
-from shared.domain.policies import FIVETHIRTYEIGHT_2020
 from shared.values.objects import Said
+from shared.values.policies import DEFAULT
 from shared.values.text import Parameter
 
 TimeText = Annotated[
@@ -91,7 +91,7 @@ class EventsQuestion(RowsQuestion):
 class PolicyQuestion(RowsQuestion):
     """Under a policy, or weights of one's own."""
 
-    policy: PolicyId = FIVETHIRTYEIGHT_2020.id
+    policy: PolicyId = DEFAULT
     weights: Weights = None
     candidate: Candidates = None
     category: Categories = None

@@ -14,9 +14,10 @@ from services.cli.importers.rows import (
 )
 from services.cli.importers.snapshot_rows import Role, Row
 from shared.domain.errors import UnreadableTime
-from shared.domain.policies import FIVETHIRTYEIGHT_2020
 from shared.domain.times import start_of
+from shared.values.policies import Policies
 
+_POLICY = Policies().find("fivethirtyeight-2020")
 TABLE = "FiveThirtyEight endorsement table"
 COLUMNS = (
     "date",
@@ -161,12 +162,12 @@ def _reason_against_category(category: str) -> str | None:
 def _reason_against_points(points: str, category: str) -> str | None:
     if not points or category not in CATEGORIES:
         return None
-    expected = FIVETHIRTYEIGHT_2020.weights[CATEGORIES[category]]
+    expected = _POLICY.weights[CATEGORIES[category]]
     try:
         agrees = Decimal(points) == expected
     except InvalidOperation:
         agrees = False
-    return None if agrees else f"{category} count {expected} in policy {FIVETHIRTYEIGHT_2020.id}"
+    return None if agrees else f"{category} count {expected} in policy {_POLICY.id}"
 
 
 def _without_repeats(rows: list[Row], bad: list[BadRow]) -> tuple[list[Row], list[BadRow]]:

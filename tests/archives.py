@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from shared.storage.archive import Record, file_name
-from shared.storage.archive_files import LEDGER, LOG, STREAMS, Writer
+from shared.storage.archive import ArchiveRecord, file_name
+from shared.storage.archive_files import LEDGER, LOG, STREAMS, ArchiveWriter
 from shared.storage.streams import Entry
 
 CONTEST, VERSIONS, GENERATION = "race", 10, 1
@@ -28,18 +28,18 @@ def written(
     contest: str = CONTEST,
     generation: int = GENERATION,
     versions: int = VERSIONS,
-) -> Record:
+) -> ArchiveRecord:
     """Writes a file as `standings archive` does; its record."""
     temporary = directory / "temporary"
     with temporary.open("wb") as file:
-        writer = Writer(file)
+        writer = ArchiveWriter(file)
         for stream in STREAMS:
             writer.write(stream, entries(stream, said, versions))
             writer.end(stream)
         index_at, sha256 = writer.finish(contest, versions, generation)
     name = file_name(contest, versions, sha256)
     temporary.rename(directory / name)
-    return Record(versions, generation, name, index_at, sha256)
+    return ArchiveRecord(versions, generation, name, index_at, sha256)
 
 
 def _first_pieces() -> tuple[bytes, dict[str, list[list[int]]]]:
@@ -59,13 +59,13 @@ def first_streams() -> dict[str, list[list[int]]]:
     return _first_pieces()[1]
 
 
-def written_first(directory: Path, **index: Any) -> Record:
+def written_first(directory: Path, **index: Any) -> ArchiveRecord:
     """Writes a file of the first format, in which some of the index is otherwise; its record."""
     content, pieces = _first_pieces()
     said = {"standings_archive": 1, "contest": CONTEST, "version": VERSIONS, "streams": pieces, **index}
     name = file_name(CONTEST, VERSIONS, "")
     (directory / name).write_bytes(content + compress(orjson.dumps(said) + b"\n", mtime=0))
-    return Record(VERSIONS, GENERATION, name, len(content))
+    return ArchiveRecord(VERSIONS, GENERATION, name, len(content))
 
 
 def packed_entries(some: list[Entry]) -> bytes:

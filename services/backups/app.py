@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from services.backups.backup import Backups, Differs, Occupied
+from services.backups.backup import BackupDiffers, Backups, Occupied
 from services.backups.files import Unusable
 from services.backups.mover import Mover, NotSettled
 from shared.domain.errors import UnreadableEvent
@@ -49,7 +49,7 @@ def main(verb: str, file: Path, seen: Seen, report: Callable[[list[dict[str, obj
             await archiver.deployment.check()
             verbs = {"backup": archiver.backups.backup, "restore": archiver.backups.restore}
             report(await verbs.get(verb, archiver.backups.verify)(file))
-        except Differs as differs:
+        except BackupDiffers as differs:
             report(differs.found)
             failed.append(verb)
         except (Unusable, Occupied, UnreadableEvent, OSError) as error:

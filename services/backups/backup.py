@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from services.backups.entries import Entry, Follows
+from services.backups.entries import BackupEntry, Follows
 from services.backups.facts import Wrong
-from services.backups.files import Unusable, Writer, written
+from services.backups.files import BackupWriter, Unusable, written
 from services.backups.reader import Backup, checked
 from shared.domain.errors import UnreadableEvent
 from shared.domain.ids import is_slug
@@ -32,7 +32,7 @@ class Occupied(Exception):
     """The server has something else than the backup: nothing was restored."""
 
 
-class Differs(Exception):
+class BackupDiffers(Exception):
     """A log is not what the backup has of it. `found` says what came of each contest."""
 
     def __init__(self, found: Found) -> None:
@@ -58,7 +58,7 @@ class Backups:
     async def backup(self, file: Path) -> Found:
         """Writes every contest's log to a file, which is there whole or not at all."""
         with written(file) as compressed:
-            writer = Writer(compressed, self.now, self.log.partitions)
+            writer = BackupWriter(compressed, self.now, self.log.partitions)
             for contest in await self._contests():
                 version = await self.log.version(contest)
                 writer.begin(contest)
@@ -76,7 +76,7 @@ class Backups:
             )
         return contests
 
-    async def _copy(self, contest: str, upto: int, writer: Writer) -> None:
+    async def _copy(self, contest: str, upto: int, writer: BackupWriter) -> None:
         at, follows = 0, Follows(contest)
         while at < upto:
             entries = await self._read(contest, at, min(_CHUNK, upto - at))
@@ -130,7 +130,7 @@ class Backups:
                     "an empty one"
                 )
 
-    async def _bring(self, contest: str, entries: Iterator[Entry]) -> None:
+    async def _bring(self, contest: str, entries: Iterator[BackupEntry]) -> None:
         """Writes a contest's log beside where it belongs; what an interrupted restore wrote there goes first."""
         if await self.log.version(contest):
             for _ in entries:
@@ -141,7 +141,7 @@ class Backups:
         for chunk in _chunks(entries):
             await self._write(contest, chunk)
 
-    async def _write(self, contest: str, entries: list[Entry]) -> None:
+    async def _write(self, contest: str, entries: list[BackupEntry]) -> None:
         log, ids = _beside(self.log.keys(contest))
         async with self.log.redis.pipeline(transaction=True) as pipe:
             for entry in entries:
@@ -181,13 +181,13 @@ class Backups:
                     {"contest": contest, "version": version, "same": compared.same, "stands": compared.stands}
                 )
         if wrong:
-            raise Differs(found)
+            raise BackupDiffers(found)
         return found
 
-    async def _compare(self, contest: str, entries: Iterator[Entry]) -> _Compared:
+    async def _compare(self, contest: str, entries: Iterator[BackupEntry]) -> _Compared:
         stands = await self.log.version(contest)
         same, differs = 0, stands == 0
-        live: list[Entry] = []
+        live: list[BackupEntry] = []
         for entry in entries:
             if differs:
                 continue  # the rest has to be read past
@@ -200,14 +200,14 @@ class Backups:
                 differs = True
         return _Compared(same, stands)
 
-    async def _read_newest_first(self, contest: str, after: int) -> list[Entry]:
+    async def _read_newest_first(self, contest: str, after: int) -> list[BackupEntry]:
         try:
             return (await self._read(contest, after, _CHUNK))[::-1]
         except (Unusable, UnreadableEvent) as damage:
             log.error("%s", damage)
             return []  # what is damaged is not the same
 
-    async def _read(self, contest: str, after: int, count: int) -> list[Entry]:
+    async def _read(self, contest: str, after: int, count: int) -> list[BackupEntry]:
         """Entries of a live log, with their digests."""
         keys = self.log.keys(contest)
         entries = await self.log.entries(contest, after, count)
@@ -221,7 +221,7 @@ class Backups:
         ]
 
 
-def _refuse_damaged(contest: str, follows: Follows, entry: Entry) -> None:
+def _refuse_damaged(contest: str, follows: Follows, entry: BackupEntry) -> None:
     try:
         follows.take(entry)
     except Wrong as wrong:
@@ -230,8 +230,8 @@ def _refuse_damaged(contest: str, follows: Follows, entry: Entry) -> None:
         ) from None
 
 
-def _chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
-    chunk: list[Entry] = []
+def _chunks(entries: Iterator[BackupEntry]) -> Iterator[list[BackupEntry]]:
+    chunk: list[BackupEntry] = []
     long = 0
     for entry in entries:
         chunk.append(entry)
@@ -243,14 +243,14 @@ def _chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
         yield chunk
 
 
-def _entry(contest: str, version: int, fields: dict[bytes, bytes], told: bytes | None) -> Entry:
+def _entry(contest: str, version: int, fields: dict[bytes, bytes], told: bytes | None) -> BackupEntry:
     if told is None or not told.startswith(b"%d " % version):
         raise Unusable(f"contest {contest}: version {version} is damaged: its event id does not lead to it")
     try:
         found = {name.decode(): value.decode() for name, value in fields.items()}
     except UnicodeDecodeError as error:
         raise Unusable(f"contest {contest}: version {version} is damaged: {error}") from None
-    return Entry(version, found, told.decode().partition(" ")[2])
+    return BackupEntry(version, found, told.decode().partition(" ")[2])
 
 
 def _beside(keys: ContestKeys) -> tuple[str, str]:

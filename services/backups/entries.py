@@ -25,7 +25,7 @@ _FIELDS: Final = {"id", "type", "known_at", "data"}
 _IMPORTED: Final = {"recorded_at"}
 
 
-class Entry(NamedTuple):
+class BackupEntry(NamedTuple):
     """An entry of a log as it is stored, and the digest of the command that its event came of."""
 
     version: int
@@ -37,7 +37,7 @@ class Entry(NamedTuple):
         return orjson.dumps([self.version, self.fields, self.digest]) + b"\n"
 
 
-def entry_of(line: bytes) -> Entry:
+def entry_of(line: bytes) -> BackupEntry:
     """The entry in a line. Raises `Wrong` unless it has an entry's parts, each of its type."""
     try:
         version, said, digest = orjson.loads(line)
@@ -46,7 +46,7 @@ def entry_of(line: bytes) -> Entry:
     texts = isinstance(said, dict) and all(isinstance(text, str) for text in said.values())
     if type(version) is not int or not texts or not isinstance(digest, str):
         raise Wrong("is no version, fields and digest")
-    return Entry(version, said, digest)
+    return BackupEntry(version, said, digest)
 
 
 class Follows:
@@ -59,7 +59,7 @@ class Follows:
         self._fields = _FIELDS
         self._zone = "UTC"
 
-    def take(self, entry: Entry) -> None:
+    def take(self, entry: BackupEntry) -> None:
         """The next entry. Raises `Wrong`."""
         if entry.version != self.version + 1:
             raise Wrong(f"follows {self.version}")
@@ -84,7 +84,7 @@ class Follows:
         self._zone = event.timezone
         self._fields = _FIELDS | _IMPORTED if event.clock == "imported" else _FIELDS
 
-    def _refuse_form(self, entry: Entry) -> None:
+    def _refuse_form(self, entry: BackupEntry) -> None:
         said = entry.fields
         if said.keys() != self._fields:
             raise Wrong(f"has fields {', '.join(sorted(said))[:80]}, not {', '.join(sorted(self._fields))}")

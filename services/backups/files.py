@@ -15,7 +15,7 @@ from typing import IO, Any, NamedTuple, cast
 
 import orjson
 
-from services.backups.entries import Entry
+from services.backups.entries import BackupEntry
 
 FORMAT = 1
 _COMPRESSION = 6
@@ -33,7 +33,7 @@ class Section(NamedTuple):
     sha256: str
 
 
-class Writer:
+class BackupWriter:
     """Writes a backup; `finish` gives the manifest."""
 
     def __init__(self, file: IO[bytes], made_at: str, partitions: int) -> None:
@@ -47,7 +47,7 @@ class Writer:
         self._hash = sha256()
         self._write({"contest": contest})
 
-    def entry(self, entry: Entry) -> None:
+    def entry(self, entry: BackupEntry) -> None:
         """The contest's next entry."""
         line = entry.line()
         self._hash.update(line)

@@ -10,8 +10,8 @@ import orjson
 from services.backups.files import placed
 from shared.domain.ids import is_slug
 from shared.projection.projections import Projections
-from shared.storage.archive import Archive, Record, file_name
-from shared.storage.archive_files import LEDGER, LOG, Writer
+from shared.storage.archive import Archive, ArchiveRecord, file_name
+from shared.storage.archive_files import LEDGER, LOG, ArchiveWriter
 from shared.storage.log import Log
 from shared.storage.streams import Entry, version_of
 
@@ -34,7 +34,7 @@ class Mover:
         self.directory = directory
         self.seen = seen
 
-    async def archive(self, contest: str) -> Record:
+    async def archive(self, contest: str) -> ArchiveRecord:
         """Writes log and ledger to a file, compares what it reads there with what is in Redis, and only then takes all
         but the last version out of Redis. Raises `NotSettled`, and `Unarchived` if a file cannot be read.
         """
@@ -54,11 +54,11 @@ class Mover:
             await pipe.execute()
         return record
 
-    async def _write(self, contest: str, version: int, generation: int) -> Record:
+    async def _write(self, contest: str, version: int, generation: int) -> ArchiveRecord:
         self.directory.mkdir(parents=True, exist_ok=True)
         name = ""
         with placed(self.directory, lambda: name) as file:
-            writer = Writer(file)
+            writer = ArchiveWriter(file)
             for stream, of in ((LOG, None), (LEDGER, generation)):
                 async for entries in self._entries(contest, version, of):
                     if stream == LOG:
@@ -68,7 +68,7 @@ class Mover:
                 writer.end(stream)
             index_at, sha256 = writer.finish(contest, version, generation)
             name = file_name(contest, version, sha256)
-            return Record(version, generation, name, index_at, sha256)
+            return ArchiveRecord(version, generation, name, index_at, sha256)
 
     async def _entries(self, contest: str, upto: int, generation: int | None) -> AsyncIterator[list[Entry]]:
         """Every entry up to a version, from Redis and from where it was archived before. Raises `NotSettled`."""
@@ -95,7 +95,7 @@ class Mover:
                     "it is"
                 )
 
-    async def _compare(self, contest: str, record: Record) -> None:
+    async def _compare(self, contest: str, record: ArchiveRecord) -> None:
         read = partial(Archive(self.directory).read, contest, record)
         for stream, of in ((LOG, None), (LEDGER, record.generation)):
             after = 0

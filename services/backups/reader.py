@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Final
 
 import orjson
 
-from services.backups.entries import Entry, Follows, entry_of
+from services.backups.entries import BackupEntry, Follows, entry_of
 from services.backups.facts import Wrong
 from services.backups.files import FORMAT, Section, Unusable
 from services.backups.unique_ids import seen
@@ -65,7 +65,7 @@ class Backup:
                         )
         return self
 
-    def contests(self) -> Iterator[tuple[str, Iterator[Entry]]]:
+    def contests(self) -> Iterator[tuple[str, Iterator[BackupEntry]]]:
         """Each contest with its entries, which are to be read before the next contest.
 
         Raises `Unusable`, also where a checked file is not any more what was checked.
@@ -84,7 +84,9 @@ class Backup:
             yield contest, self._entries(contest, lines, found)
         raise self._unusable("it ends before its manifest: it was cut off")
 
-    def _entries(self, contest: str, lines: Iterator[bytes], found: dict[str, Section]) -> Iterator[Entry]:
+    def _entries(
+        self, contest: str, lines: Iterator[bytes], found: dict[str, Section]
+    ) -> Iterator[BackupEntry]:
         version, hashed = 0, sha256()
         for line in lines:
             if line.startswith(b"{"):

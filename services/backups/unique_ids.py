@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 
-class Seen:
+class SeenIds:
     """The ids of one contest after the other."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
@@ -30,7 +30,7 @@ class Seen:
 
 
 @contextmanager
-def seen() -> Iterator[Seen]:
+def seen() -> Iterator[SeenIds]:
     """No ids; the file is gone when the block ends."""
     with closing(sqlite3.connect("", isolation_level=None)) as database:
-        yield Seen(database)
+        yield SeenIds(database)

@@ -28,7 +28,7 @@ class Failed(Exception):
 
 
 @dataclass(frozen=True)
-class Client:
+class ServiceClient:
     """Where the services are."""
 
     ingest_url: str

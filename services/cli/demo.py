@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
 
 from services.cli import output
-from services.cli.client import PARTLY, Client, Failed
+from services.cli.client import PARTLY, Failed, ServiceClient
 from services.local import race
 from services.local.embedded import CannotStart
 from services.local.supervisor import Stopped, Supervisor, stopped_by_signals
@@ -23,7 +23,7 @@ def run(seed: int, once: bool, data: Path | None, api_port: int, ingest_port: in
         supervisor = Supervisor(directory, api_port, ingest_port, None, log)
         try:
             with stopped_by_signals(supervisor), supervisor.started() as addresses:
-                client = Client(addresses.ingest, addresses.api)
+                client = ServiceClient(addresses.ingest, addresses.api)
                 if once:
                     load(client, seed)
                     show(client)
@@ -41,7 +41,7 @@ def run(seed: int, once: bool, data: Path | None, api_port: int, ingest_port: in
             return stopped.code
 
 
-def load(client: Client, seed: int) -> None:
+def load(client: ServiceClient, seed: int) -> None:
     """Records the race; recording it again changes nothing."""
     client.tell("/v1/contests", race.opening())
     commands = race.race(seed)
@@ -54,7 +54,7 @@ def load(client: Client, seed: int) -> None:
     output.say(f"Loaded a simulated race (seed {seed}): {summary['events']} events about made-up people.\n")
 
 
-def show(client: Client) -> None:
+def show(client: ServiceClient) -> None:
     """Prints the standings now, on a past day, and what was known that day, with the commands that ask the same."""
     day = race.PAST_DAY.isoformat()
     looks: list[tuple[str, dict[str, str]]] = [

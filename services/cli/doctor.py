@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from services.cli.client import Client, Failed
+from services.cli.client import Failed, ServiceClient
 
 # For so long a version that the API has not taken in yet is waited for.
 _WAIT_MS = 5000
 
 
-def examine(client: Client) -> list[dict[str, Any]]:
+def examine(client: ServiceClient) -> list[dict[str, Any]]:
     """What was looked at: `check`, `ok` and, in words, `found`."""
     checks = [_ready(client, "ingest"), _ready(client, "api")]
     if all(check["ok"] for check in checks):
@@ -24,7 +24,7 @@ def examine(client: Client) -> list[dict[str, Any]]:
     return checks
 
 
-def _ready(client: Client, service: str) -> dict[str, Any]:
+def _ready(client: ServiceClient, service: str) -> dict[str, Any]:
     try:
         found = client.ingest("/readyz") if service == "ingest" else client.ask("/readyz")
     except Failed as failed:
@@ -33,7 +33,9 @@ def _ready(client: Client, service: str) -> dict[str, Any]:
     return {"check": service, "ok": True, "found": found["status"]}
 
 
-def _contest(client: Client, contest: dict[str, Any], unfolded: dict[str, Any] | None) -> dict[str, Any]:
+def _contest(
+    client: ServiceClient, contest: dict[str, Any], unfolded: dict[str, Any] | None
+) -> dict[str, Any]:
     """Whether the projection has come to the end of the log, and the API answers what the log has."""
     name = f"contest {contest['contest']}"
     if parked := contest["parked"]:
@@ -49,7 +51,7 @@ def _parked(contest: str, parked: dict[str, Any]) -> dict[str, Any]:
     return {"check": f"contest {contest}", "ok": False, "found": found}
 
 
-def _differs(client: Client, contest: dict[str, Any]) -> list[str]:
+def _differs(client: ServiceClient, contest: dict[str, Any]) -> list[str]:
     """Whether the log has what the API has of its last version: what the API reads there is compared by digest."""
     last = contest["version"] - 1
     try:
@@ -74,13 +76,13 @@ def _behind(unfolded: dict[str, Any]) -> str:
     return f"{recorded - folded} events are not folded, and {wake}"
 
 
-def _dead_letters(client: Client) -> dict[str, Any]:
+def _dead_letters(client: ServiceClient) -> dict[str, Any]:
     letters = client.ingest("/v1/dead-letters?limit=1000")["dead_letters"]
     found = f"{len(letters)} dead letters" + (": see `standings dead-letters`" if letters else "")
     return {"check": "inbox", "ok": not letters, "found": found}
 
 
-def compare(client: Client, examined: dict[str, Any]) -> dict[str, Any]:
+def compare(client: ServiceClient, examined: dict[str, Any]) -> dict[str, Any]:
     """What was found of a contest whose log was folded anew, and whether the API answers what that leads to."""
     wrong: list[str] = examined["findings"] + _wrong_answers(client, examined)
     said = (
@@ -93,7 +95,7 @@ def compare(client: Client, examined: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _wrong_answers(client: Client, examined: dict[str, Any]) -> list[str]:
+def _wrong_answers(client: ServiceClient, examined: dict[str, Any]) -> list[str]:
     wrong = []
     for moment in examined["moments"]:
         version, valid_at = moment["version"], moment["valid_at"]

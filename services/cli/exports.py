@@ -10,7 +10,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from services.api.answers.documents import Document
 from services.api.answers.formats import FORMATS, Format, Unwritable, write
-from services.cli.client import REFUSED, WRONG_USAGE, Client, Failed
+from services.cli.client import REFUSED, WRONG_USAGE, Failed, ServiceClient
 from services.cli.output import err
 
 # The name that an answer's rows have, and whether they come page by page.
@@ -26,7 +26,7 @@ _TIMES = ("valid_at", "known_at")
 
 
 def export(
-    client: Client,
+    client: ServiceClient,
     contest: str,
     what: str,
     file: Path | None,
@@ -57,7 +57,7 @@ def export(
         _replace(file, written)
 
 
-def _ask(client: Client, contest: str, what: str, asked: dict[str, object]) -> dict[str, Any]:
+def _ask(client: ServiceClient, contest: str, what: str, asked: dict[str, object]) -> dict[str, Any]:
     path = f"/v1/contests/{contest}/{what}"
     rows, paged = _ROWS[what]
     if not paged:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 import orjson
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services.cli.client import REFUSED, WRONG_USAGE, Client, Failed
+from services.cli.client import REFUSED, WRONG_USAGE, Failed, ServiceClient
 from services.cli.importers import snapshots, table
 from services.cli.importers.registry import IMPORTERS, Format, Snapshots, Tables
 from services.cli.importers.rows import BadRow, TooManyBadRows
@@ -45,7 +45,7 @@ class Imported:
 class Import:
     """How files are imported into a contest, for which `ready` is called when they are read and fit to be sent."""
 
-    client: Client
+    client: ServiceClient
     contest: str
     mode: Mode
     on_error: OnError
@@ -259,7 +259,7 @@ def _bar(name: str, total: int) -> Progress:
 
 
 def created(
-    client: Client,
+    client: ServiceClient,
     contest: str,
     title: str,
     timezone: str,

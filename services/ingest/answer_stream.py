@@ -26,7 +26,7 @@ LAST_PATIENCE_SECONDS = 120.0
 _PIECE = 64 * 1024
 
 
-class Answers(Protocol):
+class AnswerStream(Protocol):
     """What a request is answered, as long as it goes on."""
 
     ended: bool
@@ -48,7 +48,7 @@ class NotRead(Exception):
 class Streamed(Response):
     """A response whose answers are sent as they come."""
 
-    def __init__(self, first: bytes, answers: Answers, media_type: str) -> None:
+    def __init__(self, first: bytes, answers: AnswerStream, media_type: str) -> None:
         super().__init__(media_type=media_type)
         self._first = first
         self._answers = answers

@@ -13,7 +13,7 @@ from services.ingest.decision.command_text import command_of, object_of
 from services.ingest.decision.commands import Command
 from services.ingest.decision.submission import Outcome
 from services.ingest.desk import BatchRefused, Desk
-from services.ingest.lines import Line, lines_of, throw_away
+from services.ingest.lines import NumberedLine, lines_of, throw_away
 from shared.domain.errors import Conflict, Invalid, Refused
 from shared.http.problems import DEFECT, problem_of, written
 from shared.http.room import Room, Share
@@ -122,15 +122,15 @@ class Each:
         self._next = chunk[-1].number + 1
         return b"".join(answers)
 
-    async def _chunk(self) -> list[Line]:
-        chunk: list[Line] = []
+    async def _chunk(self) -> list[NumberedLine]:
+        chunk: list[NumberedLine] = []
         size = 0
         while len(chunk) < CHUNK and size < CHUNK_BYTES and (line := await anext(self._lines, None)):
             chunk.append(line)
             size += len(line.text)
         return chunk
 
-    async def _taken(self, chunk: list[Line]) -> list[bytes]:
+    async def _taken(self, chunk: list[NumberedLine]) -> list[bytes]:
         read = [_command(line.text, self._contest) for line in chunk]
         commands = [command for command in read if not isinstance(command, Refused)]
         taken = iter(await self._desk.take_all(self._contest, commands))
@@ -160,7 +160,7 @@ async def take_whole(desk: Desk, contest: str, body: AsyncIterator[bytes], room:
         return await _taken_whole(desk, contest, lines)
 
 
-async def _taken_whole(desk: Desk, contest: str, lines: list[Line]) -> Response:
+async def _taken_whole(desk: Desk, contest: str, lines: list[NumberedLine]) -> Response:
     read = [_command(line.text, contest) for line in lines]
     commands = [command for command in read if not isinstance(command, Refused)]
     wrong = [(i, command) for i, command in enumerate(read) if isinstance(command, Refused)]
@@ -182,7 +182,7 @@ async def _roomy(body: AsyncIterator[bytes], share: Share) -> AsyncIterator[byte
         yield part
 
 
-async def _few(lines: AsyncIterator[Line]) -> AsyncIterator[Line]:
+async def _few(lines: AsyncIterator[NumberedLine]) -> AsyncIterator[NumberedLine]:
     """The lines, as long as they are few enough to be taken whole. Raises `Invalid`."""
     count = 0
     async for line in lines:

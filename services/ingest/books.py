@@ -14,7 +14,7 @@ MOST_IN_ALL: Final = 500_000
 
 
 @dataclass
-class Kept:
+class KeptBook:
     """What is remembered of one contest: its book at the log's end and the digest of the entry there ('' if there is
     none), of which generation, and how far the scorers were. `held` endorsements of it are counted."""
 
@@ -31,20 +31,20 @@ class Books:
 
     def __init__(self) -> None:
         self.endorsements = 0
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._kept: OrderedDict[str, KeptBook] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def of(self, contest: str) -> Kept:
+    def of(self, contest: str) -> KeptBook:
         """What is kept of a contest, which is used now."""
-        kept = self._kept.setdefault(contest, Kept())
+        kept = self._kept.setdefault(contest, KeptBook())
         self._kept.move_to_end(contest)
         if len(self._kept) > MOST_CONTESTS:
             self._drop_oldest()
         return kept
 
-    def count(self, contest: str, kept: Kept) -> None:
+    def count(self, contest: str, kept: KeptBook) -> None:
         """Counts what the contest's book holds by now, and makes room."""
         if self._kept.get(contest) is not kept:
             return  # dropped meanwhile: whoever still has it lets go of it

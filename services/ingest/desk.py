@@ -1,18 +1,19 @@
 """The desk: takes commands for a contest, decides them against what is recorded, and appends what follows.
 
 How it works. Commands for one contest are decided one call after the other, under its lock. The book, which says what
-the contest is after its last event, is kept between calls. It may lag behind the log, because another ingest may append
-as well: `append.lua` refuses what was decided against another end of the log (`Moved`), and then the book is made anew
-from the projection and from the events behind it, and the command is decided again. What a decision needs of the state
-and does not find in the book (`NotLoaded`) is loaded, and the decision begins again: deciding is pure, so that costs
-time and nothing else. Event ids are looked up first, so a repeated command is answered as the first time.
+the contest is after its last event, is kept between calls. It may lag behind the log, because another ingest may
+append as well: `append.lua` refuses what was decided against another end of the log (`ContestMoved`), and then the
+book is made anew from the projection and from the events behind it, and the command is decided again. What a decision
+needs of the state and does not find in the book (`NotLoaded`) is loaded, and the decision begins again: deciding is
+pure, so that costs time and nothing else. Event ids are looked up first, so a repeated command is answered as the
+first time.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from services.ingest.books import MOST_OF_ONE, Books, Kept
+from services.ingest.books import MOST_OF_ONE, Books, KeptBook
 from services.ingest.decision.commands import Command
 from services.ingest.decision.submission import (
     Outcome,
@@ -34,7 +35,7 @@ from shared.projection.projections import Projections
 from shared.storage.codec import decode_entry
 from shared.storage.damage import Damaged
 from shared.storage.history import digest_of
-from shared.storage.log import Log, Moved, NewEvent
+from shared.storage.log import ContestMoved, Log, NewEvent
 from shared.storage.streams import version_of
 
 _LOOKS, _LOOK_EVERY_SECONDS = 50, 0.1
@@ -97,18 +98,18 @@ class Desk:
                 self.books.count(contest, kept)
 
     async def _until_taken(
-        self, contest: str, kept: Kept, sheets: Sequence[Sheet], whole: bool
+        self, contest: str, kept: KeptBook, sheets: Sequence[Sheet], whole: bool
     ) -> list[Outcome]:
         while True:
             try:
                 return await self._attempt(contest, kept, sheets, whole)
-            except Moved:
+            except ContestMoved:
                 kept.book = None
             except BaseException:
                 kept.book = None
                 raise
 
-    async def _scorers_to_come_near(self, contest: str, kept: Kept) -> None:
+    async def _scorers_to_come_near(self, contest: str, kept: KeptBook) -> None:
         """What is not folded is read whenever a book is: it must not grow without bounds."""
         for _ in range(_LOOKS):
             stands = kept.book.version if kept.book else await self.log.version(contest)
@@ -120,7 +121,9 @@ class Desk:
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
         raise FallenBehind(contest, stands, kept.folded)
 
-    async def _attempt(self, contest: str, kept: Kept, sheets: Sequence[Sheet], whole: bool) -> list[Outcome]:
+    async def _attempt(
+        self, contest: str, kept: KeptBook, sheets: Sequence[Sheet], whole: bool
+    ) -> list[Outcome]:
         if kept.book is None or len(kept.book.endorsements) > MOST_OF_ONE:
             kept.book = await self._read(contest, kept)
         book = kept.book
@@ -146,7 +149,7 @@ class Desk:
         book.known_at = max(book.known_at, appended.known_at)
         return [stamped(outcome, appended.known_at) for outcome in outcomes]
 
-    async def _read(self, contest: str, kept: Kept) -> Book:
+    async def _read(self, contest: str, kept: KeptBook) -> Book:
         """The book at the log's end: the projection, and what came after it."""
         while True:
             await self.projections.parking.refuse_held(contest)
@@ -160,7 +163,7 @@ class Desk:
             ):
                 return book
 
-    async def _tail(self, contest: str, kept: Kept, began: int) -> list[Recorded]:
+    async def _tail(self, contest: str, kept: KeptBook, began: int) -> list[Recorded]:
         """What the log has behind the projection. It is noted which entry it ends with."""
         # With the one that was folded last.
         entries = await self.log.entries(contest, max(began - 1, 0))
@@ -168,7 +171,7 @@ class Desk:
         return [decode_entry(*entry) for entry in entries if version_of(entry[0]) > began]
 
     async def _catch_up(
-        self, contest: str, kept: Kept, book: Book, began: int, tail: Sequence[Recorded]
+        self, contest: str, kept: KeptBook, book: Book, began: int, tail: Sequence[Recorded]
     ) -> bool:
         for recorded in tail:
             while True:
@@ -184,22 +187,22 @@ class Desk:
                     ) from error
         return True
 
-    async def _fill(self, contest: str, kept: Kept, book: Book, began: int, needs: NotLoaded) -> bool:
+    async def _fill(self, contest: str, kept: KeptBook, book: Book, began: int, needs: NotLoaded) -> bool:
         """Loads into a book that is being read; False if the projection moved on meanwhile."""
         return (await self.projections.load(contest, kept.generation, book, needs)).version == began
 
-    async def _load(self, contest: str, kept: Kept, began: int, needs: NotLoaded) -> None:
-        """Loads into a book that stands at the log's end. Raises `Moved` if it no longer does.
+    async def _load(self, contest: str, kept: KeptBook, began: int, needs: NotLoaded) -> None:
+        """Loads into a book that stands at the log's end. Raises `ContestMoved` if it no longer does.
 
         What the book lacks was not touched since the projection stood at or before the book, so it still reads so.
         """
         if kept.book is None:
-            raise Moved
+            raise ContestMoved
         stands = await self.projections.load(contest, kept.generation, kept.book, needs)
         if stands.recorded != began or stands.version > began or stands.generation != kept.generation:
-            raise Moved
+            raise ContestMoved
         if kept.last != stands.last:
-            raise Moved  # another log, which stands there too
+            raise ContestMoved  # another log, which stands there too
 
     async def _known_ids(self, contest: str, sheets: Sequence[Sheet]) -> dict[str, tuple[int, str]]:
         """The version and digest of every event of these commands that is in the log."""
@@ -220,7 +223,7 @@ class Desk:
         return {id_: noted[id_] for id_ in noted if id_ in leading}
 
     async def _decide(
-        self, contest: str, kept: Kept, sheets: Sequence[Sheet], known: dict[str, tuple[int, str]]
+        self, contest: str, kept: KeptBook, sheets: Sequence[Sheet], known: dict[str, tuple[int, str]]
     ) -> tuple[list[Outcome], list[NewEvent]]:
         book = cast(Book, kept.book)
         began, now = book.version, self.clock()

@@ -17,14 +17,14 @@ _THROWN_AWAY_WITHIN_SECONDS = 30.0
 _BLANK = re.compile(rb"[ \t\r\n]*\n")
 
 
-class Line(NamedTuple):
+class NumberedLine(NamedTuple):
     """A line that is not blank, and its number among all lines, from 1. Of one too long only the beginning."""
 
     number: int
     text: bytes
 
 
-async def lines_of(body: AsyncIterator[bytes]) -> AsyncIterator[Line]:
+async def lines_of(body: AsyncIterator[bytes]) -> AsyncIterator[NumberedLine]:
     """A body's lines, as they come."""
     number, rest = 0, b""
     async for part in body:
@@ -34,13 +34,13 @@ async def lines_of(body: AsyncIterator[bytes]) -> AsyncIterator[Line]:
             line = _cut(rest + part[begin:end])
             rest, begin = b"", end + 1
             if line.strip():
-                yield Line(number, line)
+                yield NumberedLine(number, line)
             elif blank := _BLANK.match(part, begin):
                 number += blank[0].count(b"\n")
                 begin = blank.end()
         rest = _cut(rest + part[begin:])
     if rest.strip():
-        yield Line(number + 1, rest)
+        yield NumberedLine(number + 1, rest)
 
 
 def _cut(line: bytes) -> bytes:

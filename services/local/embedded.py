@@ -16,7 +16,7 @@ from urllib.parse import quote
 from redis import Redis
 from redis.exceptions import RedisError
 
-from services.local.processes import Backoff, Child, Command, Guard, Log, stop
+from services.local.processes import Backoff, Child, ChildLog, Command, Guard, stop
 
 # Source: unix(7), sun_path: 108 bytes on Linux, 104 on macOS, with the final zero.
 LONGEST_SOCKET_PATH_BYTES = 100
@@ -125,7 +125,7 @@ def embedded_valkey(data: Path) -> Iterator[str]:
     """The URL of a Valkey that keeps its data in the directory, and that nothing restarts."""
     lines: list[str] = []
     with locked(data) as lock, socket_for(data) as socket, Guard() as guard:
-        child = Child(command(data, socket, lock), Log(lines.append), guard, _leave_it, Backoff())
+        child = Child(command(data, socket, lock), ChildLog(lines.append), guard, _leave_it, Backoff())
         child.start()
         try:
             if not wait_until_ready(url_of(socket), lambda: child.running):

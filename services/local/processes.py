@@ -35,7 +35,7 @@ class Backoff:
         return min(previous * 2, self.limit)
 
 
-class Log:
+class ChildLog:
     """Lines of several children, each under its child's name, one at a time."""
 
     def __init__(self, echo: Callable[[str], None], colour: bool = False) -> None:
@@ -105,7 +105,12 @@ class Child:
     """
 
     def __init__(
-        self, command: Command, log: Log, guard: Guard, on_exit: Callable[[str, int], bool], backoff: Backoff
+        self,
+        command: Command,
+        log: ChildLog,
+        guard: Guard,
+        on_exit: Callable[[str, int], bool],
+        backoff: Backoff,
     ) -> None:
         self.name = command.name
         self._command = command

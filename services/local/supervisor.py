@@ -14,7 +14,7 @@ from pathlib import Path
 
 from services.local import embedded
 from services.local.embedded import CannotStart
-from services.local.processes import Backoff, Child, Command, Guard, Log, stop
+from services.local.processes import Backoff, Child, ChildLog, Command, Guard, stop
 from shared.runtime.log_lines import STANDARD_OUTPUT, LogLines
 
 HOST = "127.0.0.1"
@@ -34,7 +34,7 @@ class Stopped(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Addresses:
+class Endpoints:
     """Where everything answers."""
 
     api: str
@@ -64,7 +64,7 @@ class Supervisor:
         self._data = data
         self._ports = {"--api-port": api_port, "--ingest-port": ingest_port}
         self._redis_url = redis_url
-        self._log = Log(echo, colour=os.isatty(STANDARD_OUTPUT) and "NO_COLOR" not in os.environ)
+        self._log = ChildLog(echo, colour=os.isatty(STANDARD_OUTPUT) and "NO_COLOR" not in os.environ)
         self._commands = commands
         self._backoff = backoff or Backoff()
         # A queue and not an event, because only its `put` may run in a signal handler.
@@ -72,12 +72,12 @@ class Supervisor:
         self._ending: int | None = None
 
     @contextmanager
-    def started(self) -> Iterator[Addresses]:
+    def started(self) -> Iterator[Endpoints]:
         """Everything runs and is ready inside the block. Raises CannotStart, or Stopped before that was reached."""
         with ExitStack() as stack:
             api_port, ingest_port = free_ports(self._ports)
             url, guard = self._redis(stack)
-            addresses = Addresses(f"http://{HOST}:{api_port}", f"http://{HOST}:{ingest_port}", url)
+            addresses = Endpoints(f"http://{HOST}:{api_port}", f"http://{HOST}:{ingest_port}", url)
             environment = {
                 "STANDINGS_REDIS_URL": url,
                 "STANDINGS_API_PORT": str(api_port),
@@ -235,4 +235,4 @@ def run(
         said.flush()
 
 
-__all__ = ["COMMANDS", "Addresses", "CannotStart", "Stopped", "Supervisor", "run", "stopped_by_signals"]
+__all__ = ["COMMANDS", "CannotStart", "Endpoints", "Stopped", "Supervisor", "run", "stopped_by_signals"]

@@ -13,7 +13,7 @@ _ALONG = 24
 MOST_DIFFERENCES = 100
 
 
-class Difference(NamedTuple):
+class CountDifference(NamedTuple):
     """A count that differs at a moment."""
 
     valid_at: int
@@ -29,7 +29,7 @@ class Comparison(NamedTuple):
     valid_ats: list[int]
     versions: list[int]
     differing: int
-    differences: list[Difference]
+    differences: list[CountDifference]
 
     @property
     def moments(self) -> int:
@@ -46,7 +46,7 @@ def compare(before: Sequence[Posted], after: Sequence[Posted], version: int) -> 
     valid_ats = _spread(sorted({posting.valid_at for _, posting in (*before, *after)}))
     versions = _spread(list(range(1, version + 1)))
     differing = 0
-    differences: list[Difference] = []
+    differences: list[CountDifference] = []
     grids = zip(_grid(before, valid_ats, versions), _grid(after, valid_ats, versions), strict=True)
     for number, (old, new) in enumerate(grids):
         found = _differences(valid_ats[number % len(valid_ats)], versions[number // len(valid_ats)], old, new)
@@ -90,10 +90,10 @@ def _add(totals: dict[Cell, Totals], cell: Cell, counted: Totals) -> None:
 
 def _differences(
     valid_at: int, version: int, before: dict[Cell, Totals], after: dict[Cell, Totals]
-) -> list[Difference]:
+) -> list[CountDifference]:
     nothing = (0, 0)
     return [
-        Difference(valid_at, version, cell, before.get(cell, nothing), after.get(cell, nothing))
+        CountDifference(valid_at, version, cell, before.get(cell, nothing), after.get(cell, nothing))
         for cell in sorted(before.keys() | after.keys())
         if before.get(cell, nothing) != after.get(cell, nothing)
     ]

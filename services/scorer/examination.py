@@ -16,8 +16,8 @@ from services.scorer.findings import (
     STATE,
     STATES,
     Examined,
+    ExaminedMoment,
     Finding,
-    Moment,
     a_time_of,
     same,
 )
@@ -95,7 +95,7 @@ class _Examination:
         self.generation = generation
         self.refold = refold
         self.findings: list[Finding] = []
-        self.moments: list[Moment] = []
+        self.moments: list[ExaminedMoment] = []
         # Of the ledger as it is stored; None from where it is not as it should be.
         self.chain: str | None = ""
         self.history = ""
@@ -158,7 +158,7 @@ class _Examination:
             about = await self.by.log.entries(self.contest, self.by.random.randrange(upto), 1)
             with contextlib.suppress(UnreadableEvent):
                 for entry in about:
-                    self.moments.append(Moment(self.by.random.randint(1, upto), a_time_of(entry)))
+                    self.moments.append(ExaminedMoment(self.by.random.randint(1, upto), a_time_of(entry)))
 
     async def _follow(self, upto: int) -> None:
         """Folds the log up to a version, and compares the ledger on the way. Raises `Stale` if it is beyond that."""

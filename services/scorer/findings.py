@@ -35,7 +35,7 @@ class Finding(NamedTuple):
 
 
 @dataclass
-class Moment:
+class ExaminedMoment:
     """A moment, and how many endorsements each candidate had then."""
 
     version: int
@@ -57,7 +57,7 @@ class Examined(NamedTuple):
     generation: int
     version: int
     findings: Sequence[Finding]
-    moments: Sequence[Moment]
+    moments: Sequence[ExaminedMoment]
 
 
 def same(stored: bytes | None, expected: bytes, decode: Callable[[bytes], object]) -> bool:

@@ -15,7 +15,7 @@ from services.webhooks.deliveries import Deliveries
 from services.webhooks.lookups import Addresses, look_up
 from services.webhooks.registry import Registry
 from services.webhooks.routes import FORMS, TAGS, routes
-from services.webhooks.source import Source
+from services.webhooks.source import ChangeSource
 from services.webhooks.store import Store
 from shared.http import problems
 from shared.http.door import Door
@@ -41,7 +41,7 @@ class Webhooks:
         addresses = Addresses(look_up, settings.webhooks_development, time.monotonic)
         self.sender = Sender(addresses, settings.webhook_timeout_seconds)
         store = Store(self.redis, f"{socket.gethostname()}-{os.getpid()}")
-        source = Source(settings.api_url, self.http, self.deployment.log)
+        source = ChangeSource(settings.api_url, self.http, self.deployment.log)
         self.deliveries = Deliveries(store, source, self.sender, settings.webhook_retry_seconds, time.time)
         registry = Registry(store, source, self.sender, self.deliveries, addresses, lambda: datetime.now(UTC))
         app = Described("webhooks", "Sends changes to receivers.", TAGS, _models)

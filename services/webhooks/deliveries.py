@@ -17,7 +17,7 @@ from services.webhooks.attempt import Outcome, Sender
 from services.webhooks.hooks import Hook
 from services.webhooks.records import Attempt, DeadLetter, Retry, Sent
 from services.webhooks.slots import Slots
-from services.webhooks.source import Page, Source, Told
+from services.webhooks.source import ChangePage, ChangeSource, Told
 from services.webhooks.store import MOST_LETTERS, Store
 from shared.runtime.tasks import end, side_by_side
 from shared.storage.connections import FAILURES
@@ -52,7 +52,7 @@ class Deliveries:
     def __init__(
         self,
         store: Store,
-        source: Source,
+        source: ChangeSource,
         sender: Sender,
         retry_seconds: Sequence[float],
         clock: Callable[[], float],
@@ -191,7 +191,7 @@ class Deliveries:
         await self._send(lane, hook, told)
         _still(await self._store.reset(hook, contest, reset))
 
-    async def _page(self, hook: Hook, contest: str, sent: Sent, wait_ms: int) -> Page:
+    async def _page(self, hook: Hook, contest: str, sent: Sent, wait_ms: int) -> ChangePage:
         """What the webhook wants behind a place. Raises `_Stop` if the API takes its filters for wrong."""
         try:
             return await self._source.after(contest, sent, hook.wanted, wait_ms=wait_ms)

@@ -14,7 +14,7 @@ from services.webhooks.deliveries import Deliveries
 from services.webhooks.hooks import MOST_OLD_SECRETS, Asked, Hook, Secret, Wanted, new_id, new_secret
 from services.webhooks.lookups import Addresses, NotPublic
 from services.webhooks.records import DeadLetter, Sent
-from services.webhooks.source import Source, Told
+from services.webhooks.source import ChangeSource, Told
 from services.webhooks.store import Store
 from shared.domain.errors import Conflict, Invalid
 from shared.values.objects import Said
@@ -74,7 +74,7 @@ class Registry:
     def __init__(
         self,
         store: Store,
-        source: Source,
+        source: ChangeSource,
         sender: Sender,
         deliveries: Deliveries,
         addresses: Addresses,

@@ -31,7 +31,7 @@ class Told(NamedTuple):
         return version_in(self.place)
 
 
-class Page(NamedTuple):
+class ChangePage(NamedTuple):
     """Changes that are wanted, and the place behind which to ask for more.
 
     After the changes may come a reset: what tells it from others, and what is sent of it.
@@ -42,7 +42,7 @@ class Page(NamedTuple):
     reset: tuple[str, Told] | None = None
 
 
-class Source:
+class ChangeSource:
     """Reads changes from the API at `url`, and from the logs how far contests have come."""
 
     def __init__(self, url: str, http: httpx.AsyncClient, events: Log) -> None:
@@ -57,7 +57,7 @@ class Source:
 
     async def after(
         self, contest: str, sent: Sent, wanted: Wanted, most: int = _AT_ONCE, wait_ms: int = 0
-    ) -> Page:
+    ) -> ChangePage:
         """The changes behind a place, waiting for the first.
 
         Raises `httpx.TransportError`, and `Problem` where the API refuses.
@@ -69,7 +69,7 @@ class Source:
         told = zip(places, page["changes"], strict=True)
         changes = [_told(contest, place, change, sent.reset) for place, change in told]
         reset = page.get("reset")
-        return Page(changes, page["next"], None if reset is None else _told_reset(contest, reset))
+        return ChangePage(changes, page["next"], None if reset is None else _told_reset(contest, reset))
 
     async def moved(self) -> AsyncIterator[tuple[str, int]]:
         """Contest and version of each change, from now on. When this fails, some may have been passed over."""

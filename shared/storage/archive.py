@@ -19,7 +19,7 @@ from shared.domain.errors import UnreadableEvent
 from shared.domain.ids import is_slug
 from shared.runtime.files import opened
 from shared.runtime.kept import Kept
-from shared.storage.archive_files import Index, Piece, Written, entries_of, index_of
+from shared.storage.archive_files import ArchivePiece, Index, WrittenArchive, entries_of, index_of
 from shared.storage.streams import Entry
 
 # Of what was read: half of it for indexes, half for pieces.
@@ -37,7 +37,7 @@ class ArchiveMissing(Unarchived):
     """There is no directory of archived entries here, whatever is in its files."""
 
 
-class Record(NamedTuple):
+class ArchiveRecord(NamedTuple):
     """Where a contest's archived entries lie: up to `version`, of the log and of one generation's ledger.
 
     `sha256` is that of the file's index; it is '' for a file of format 1.
@@ -55,7 +55,7 @@ def file_name(contest: str, version: int, sha256: str) -> str:
     return ".".join((contest, str(version), *([sha256[:16]] if sha256 else []), "ndjson.gz"))
 
 
-def record_of(contest: str, stored: bytes | None) -> Record | None:
+def record_of(contest: str, stored: bytes | None) -> ArchiveRecord | None:
     """A contest's record as Redis has it. Raises `Unarchived` if it is none: it would lead anywhere."""
     if stored is None:
         return None
@@ -65,8 +65,8 @@ def record_of(contest: str, stored: bytes | None) -> Record | None:
         said = None
     kinds = [type(one) for one in said] if isinstance(said, list) else []
     if kinds in ([int, int, str, int], [int, int, str, int, str]):
-        record = Record(*said)
-        hashed = len(kinds) == len(Record._fields)
+        record = ArchiveRecord(*said)
+        hashed = len(kinds) == len(ArchiveRecord._fields)
         known = _SHA256.fullmatch(record.sha256) if hashed else True
         if known and is_slug(contest) and record.file == file_name(contest, record.version, record.sha256):
             return record
@@ -79,8 +79,8 @@ class Archive:
     def __init__(self, directory: Path | None, kept_bytes: int = KEPT_BYTES) -> None:
         """Keeps so many bytes of what it read."""
         self.directory = directory
-        self._indexes: Kept[tuple[str, Record], Index] = Kept(kept_bytes // 2)
-        self._pieces: Kept[tuple[str, Piece], list[Entry]] = Kept(kept_bytes // 2)
+        self._indexes: Kept[tuple[str, ArchiveRecord], Index] = Kept(kept_bytes // 2)
+        self._pieces: Kept[tuple[str, ArchivePiece], list[Entry]] = Kept(kept_bytes // 2)
 
     @property
     def nbytes(self) -> int:
@@ -92,12 +92,14 @@ class Archive:
         self._pieces.shrink(max(most_bytes - self._indexes.nbytes, 0))
         self._indexes.shrink(most_bytes)
 
-    def read(self, contest: str, record: Record, stream: str, after: int, count: int | None) -> list[Entry]:
+    def read(
+        self, contest: str, record: ArchiveRecord, stream: str, after: int, count: int | None
+    ) -> list[Entry]:
         """Archived entries of a stream after a version, in order; at most `count`. Raises `Unarchived`."""
         last = record.version if count is None else min(record.version, after + count)
         return self.pick(contest, record, stream, range(after + 1, last + 1))
 
-    def pick(self, contest: str, record: Record, stream: str, versions: Sequence[int]) -> list[Entry]:
+    def pick(self, contest: str, record: ArchiveRecord, stream: str, versions: Sequence[int]) -> list[Entry]:
         """The archived entries of these versions, in their order. Raises `Unarchived`."""
         found: dict[int, Entry] = {}
         with self._explained(contest, record):
@@ -107,7 +109,7 @@ class Archive:
             return [found[version] for version in versions]
 
     @contextmanager
-    def _explained(self, contest: str, record: Record) -> Iterator[None]:
+    def _explained(self, contest: str, record: ArchiveRecord) -> Iterator[None]:
         if self.directory is None:
             raise ArchiveMissing(
                 f"contest {contest}: versions up to {record.version} are archived in {record.file}: set "
@@ -126,16 +128,16 @@ class Archive:
                 "bring the file back from a copy"
             ) from error
 
-    def _index(self, contest: str, record: Record) -> Index:
+    def _index(self, contest: str, record: ArchiveRecord) -> Index:
         index = self._indexes.get((contest, record))
         if index is None:
             with opened(self._path(record.file), follow=False) as file:
-                written = Written(record.index_at, record.sha256)
+                written = WrittenArchive(record.index_at, record.sha256)
                 index = index_of(file, contest, record.version, record.generation, written)
             self._indexes.put((contest, record), index, _index_size(index))
         return index
 
-    def _piece(self, name: str, piece: Piece) -> list[Entry]:
+    def _piece(self, name: str, piece: ArchivePiece) -> list[Entry]:
         entries = self._pieces.get((name, piece))
         if entries is None:
             with opened(self._path(name), follow=False) as file:
@@ -155,7 +157,9 @@ def _piece_size(entries: list[Entry]) -> int:
     return sum(_ENTRY_BYTES + sum(map(len, fields.values())) for _, fields in entries)
 
 
-def _by_piece(pieces: list[Piece], versions: Sequence[int]) -> Iterator[tuple[Piece, list[int]]]:
+def _by_piece(
+    pieces: list[ArchivePiece], versions: Sequence[int]
+) -> Iterator[tuple[ArchivePiece, list[int]]]:
     """Each piece with those of the versions that are in it, so that it is read once."""
     found: dict[int, list[int]] = {}
     for version in versions:

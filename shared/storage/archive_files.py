@@ -26,7 +26,7 @@ PIECE_ENTRIES, PIECE_BYTES = 1000, 4 << 20
 MOST_PIECE_BYTES, MOST_INDEX_BYTES = 256 << 20, 64 << 20
 
 
-class Piece(NamedTuple):
+class ArchivePiece(NamedTuple):
     """Entries of one stream that lie together: versions `first` to `last`, `length` bytes at `offset`."""
 
     first: int
@@ -36,17 +36,17 @@ class Piece(NamedTuple):
     sha256: str
 
 
-Index = dict[str, list[Piece]]
+Index = dict[str, list[ArchivePiece]]
 
 
-class Written(NamedTuple):
+class WrittenArchive(NamedTuple):
     """Where the index of a file begins, and its SHA-256."""
 
     index_at: int
     sha256: str
 
 
-class Writer:
+class ArchiveWriter:
     """Writes a file; give it the entries of the log, then those of the ledger, each in order."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -73,7 +73,7 @@ class Writer:
             self._pieces[stream].append([self._first, offset, len(packed), sha256(packed).hexdigest()])
         self._lines, self._first, self._size = [], 0, 0
 
-    def finish(self, contest: str, version: int, generation: int) -> Written:
+    def finish(self, contest: str, version: int, generation: int) -> WrittenArchive:
         """Writes the index."""
         index = {
             "standings_archive": FORMAT,
@@ -84,7 +84,7 @@ class Writer:
         at, packed = self._put(
             orjson.dumps({**index, "streams": self._pieces}, option=orjson.OPT_APPEND_NEWLINE)
         )
-        return Written(at, sha256(packed).hexdigest())
+        return WrittenArchive(at, sha256(packed).hexdigest())
 
     def _put(self, content: bytes) -> tuple[int, bytes]:
         packed = compress(content, mtime=0)
@@ -93,7 +93,7 @@ class Writer:
         return at, packed
 
 
-def index_of(file: BinaryIO, contest: str, version: int, generation: int, written: Written) -> Index:
+def index_of(file: BinaryIO, contest: str, version: int, generation: int, written: WrittenArchive) -> Index:
     """The index of a contest's file. `written.sha256` is '' for format 1. Raises `ValueError` if it is of another."""
     length = file.seek(0, 2) - written.index_at
     if not 0 < length <= MOST_INDEX_BYTES:
@@ -107,7 +107,7 @@ def index_of(file: BinaryIO, contest: str, version: int, generation: int, writte
     return _checked(index.get("streams"), version, written)
 
 
-def _checked(streams: Any, version: int, written: Written) -> Index:
+def _checked(streams: Any, version: int, written: WrittenArchive) -> Index:
     """The pieces of each stream, which lie one behind the other and leave no version out."""
     if not isinstance(streams, dict) or tuple(streams) != STREAMS:
         raise ValueError("its index does not name log and ledger")
@@ -119,7 +119,7 @@ def _checked(streams: Any, version: int, written: Written) -> Index:
     return found
 
 
-def _pieces(listed: Any, version: int, hashed: bool) -> list[Piece]:
+def _pieces(listed: Any, version: int, hashed: bool) -> list[ArchivePiece]:
     parts = (int, int, int, str) if hashed else (int, int, int)
     if not isinstance(listed, list) or not all(_has_parts(one, parts) for one in listed):
         raise ValueError("its index lists no pieces")
@@ -129,7 +129,7 @@ def _pieces(listed: Any, version: int, hashed: bool) -> list[Piece]:
     if not all(0 < length <= MOST_PIECE_BYTES for _, _, length, *_ in listed):
         raise ValueError("its index has pieces of a length that none has")
     return [
-        Piece(first, following - 1, offset, length, *(rest or ("",)))
+        ArchivePiece(first, following - 1, offset, length, *(rest or ("",)))
         for (first, offset, length, *rest), following in zip(listed, firsts[1:], strict=True)
     ]
 
@@ -138,7 +138,7 @@ def _has_parts(value: object, kinds: tuple[type, ...]) -> bool:
     return isinstance(value, list) and [type(one) for one in value] == list(kinds)
 
 
-def entries_of(file: BinaryIO, piece: Piece) -> list[Entry]:
+def entries_of(file: BinaryIO, piece: ArchivePiece) -> list[Entry]:
     """The entries of a piece: those that the index says are in it. Raises `ValueError`."""
     content = _unpacked(file, piece.offset, piece.length, piece.sha256, MOST_PIECE_BYTES)
     if content.count(b"\n") != piece.last - piece.first + 1:

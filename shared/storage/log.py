@@ -12,7 +12,7 @@ from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Event, Recorded
 from shared.domain.times import format_instant, start_of
 from shared.runtime.settings import Settings
-from shared.storage.archive import Archive, Record, Unarchived, record_of
+from shared.storage.archive import Archive, ArchiveRecord, Unarchived, record_of
 from shared.storage.archive_files import LEDGER, LOG
 from shared.storage.codec import decode_entry, encode_event, type_of
 from shared.storage.connections import together
@@ -44,7 +44,7 @@ class Appended(NamedTuple):
     digest: str = ""
 
 
-class Moved(Exception):
+class ContestMoved(Exception):
     """The log does not stand where the append expected it: read what came, and decide again."""
 
 
@@ -102,7 +102,7 @@ class Log:
 
         `follows` is the digest of the entry that the log ends with, '' where that is not known.
         Appending the same events at the same version again appends nothing and answers as the first time. Raises
-        `Moved`, also where an event's id is there as anything else than it would be now, and
+        `ContestMoved`, also where an event's id is there as anything else than it would be now, and
         `NotReplicated`: then they may be there or not, as after any other failure of the server.
         """
         keys = self.keys(contest)
@@ -114,7 +114,7 @@ class Log:
         names = [keys.log, keys.ids, shared.wake, shared.awake, shared.contests]
         result = cast(list[Any], await self._write(names, arguments))
         if result[0] == b"wrong":
-            raise Moved
+            raise ContestMoved
         if result[0] == b"known":
             await self.confirm(contest)
             version = result[1]
@@ -253,7 +253,7 @@ class Log:
             version = version_of(entries[-1][0])
         return history
 
-    async def _archived(self, contest: str, generation: int | None) -> Record | None:
+    async def _archived(self, contest: str, generation: int | None) -> ArchiveRecord | None:
         """Where entries of the log, or of this generation's ledger, are archived."""
         stored = cast(bytes | None, await self.redis.get(self.keys(contest).archived))
         record = record_of(contest, stored)

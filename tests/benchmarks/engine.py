@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import duckdb
 import numpy as np
 
-from services.api.engine.sums import Row, Sums
+from services.api.engine.sums import SumRow, Sums
 from shared.domain.postings import Posting
 from tests.benchmarks.postgres import postgres
 from tests.oracle import as_of
@@ -107,9 +107,9 @@ def _grown(log: Log) -> tuple[Sums, Appending]:
     rows = log.rows()
     began = time.perf_counter()
     for version, valid_at, cell, delta, members in rows:
-        posted = [Row(valid_at, 2 * cell, delta)]
+        posted = [SumRow(valid_at, 2 * cell, delta)]
         if members:
-            posted.append(Row(valid_at, 2 * cell + 1, members))
+            posted.append(SumRow(valid_at, 2 * cell + 1, members))
         sums.append(version, version, posted)
         if sums.due:
             _ = sums.rows

@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import Any
 
 from shared.projection.projections import Projections
-from shared.storage.log import Appended, Log, Moved, NewEvent
+from shared.storage.log import Appended, ContestMoved, Log, NewEvent
 
 POINTS = ("append.before", "append.after", "fold.after", "commit.before", "commit.after")
 BUGS = ("acknowledged before the write", "committed without the guard")
@@ -91,7 +91,7 @@ def _acknowledge_early() -> None:
         log: Log, contest: str, expected: int, events: list[NewEvent], follows: str = ""
     ) -> Appended:
         if await log.version(contest) != expected:
-            raise Moved
+            raise ContestMoved
 
         async def later() -> None:
             await asyncio.sleep(0.05)

@@ -13,7 +13,7 @@ from shared.domain.events import CandidateEntered, ContestOpened, Event
 from shared.domain.times import format_instant
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect
-from shared.storage.log import Log, Moved, NewEvent
+from shared.storage.log import ContestMoved, Log, NewEvent
 
 T = TypeVar("T")
 LOG, IDS, WAKE = "standings:{p00}:c:a-race:log", "standings:{p00}:c:a-race:ids", "standings:{p00}:wake"
@@ -75,7 +75,7 @@ def test_an_append_elsewhere_or_with_an_id_already_there_writes_nothing(
 ) -> None:
     async def work(log: Log) -> None:
         await log.append("a-race", 0, new(1, 3))
-        with pytest.raises(Moved):
+        with pytest.raises(ContestMoved):
             await log.append("a-race", expected, new(first, 6))
         assert await log.version("a-race") == 3
 
@@ -88,7 +88,7 @@ def test_an_event_that_somebody_else_appended_meanwhile_is_not_taken_for_ones_ow
 ) -> None:
     async def work(log: Log) -> None:
         await log.append("a-race", 0, new(1, 2))
-        with pytest.raises(Moved):
+        with pytest.raises(ContestMoved):
             await log.append("a-race", expected, [NewEvent("id-2", entered(2), digest)])
         assert await log.version("a-race") == 2
 
@@ -100,7 +100,7 @@ def test_of_two_writers_of_one_version_exactly_one_writes(any_redis_url: str) ->
         await log.append("a-race", 0, new(1, 1))
         racing = [log.append("a-race", 1, new(10 + n, 10 + n)) for n in range(20)]
         results = await asyncio.gather(*racing, return_exceptions=True)
-        assert sum(not isinstance(result, Moved) for result in results) == 1
+        assert sum(not isinstance(result, ContestMoved) for result in results) == 1
         assert await log.version("a-race") == 2
 
     with_log(any_redis_url, work)

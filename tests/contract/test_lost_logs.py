@@ -11,7 +11,7 @@ from services.scorer.folder import Unfoldable
 from services.scorer.rebuild import Rebuild
 from shared.domain.errors import EndorsementIdTaken, UnreadableEvent
 from shared.storage.archive import Archive
-from shared.storage.log import Log, Moved, NewEvent
+from shared.storage.log import ContestMoved, Log, NewEvent
 from shared.storage.streams import Entry
 from tests.bench import Bench, on, raw
 from tests.builders import CONTEST, NOW, announcement, opening
@@ -62,7 +62,7 @@ def test_nothing_is_appended_behind_another_event_than_was_seen(any_redis_url: s
         await folded(bench, 1)
         last = (await bench.log.read(CONTEST, 4, 1))[0]
         new = [NewEvent("e-1", last.event)]
-        with pytest.raises(Moved):
+        with pytest.raises(ContestMoved):
             await bench.log.append(CONTEST, 5, new, follows="0" * 40)
         appended = await bench.log.append(CONTEST, 5, new, follows=last.digest)
         assert appended.digest == (await bench.log.read(CONTEST, 5, 1))[0].digest
@@ -108,7 +108,7 @@ def test_a_command_that_is_archived_is_known(any_redis_url: str, tmp_path: Any) 
         await Mover(log, other.projections, tmp_path, lambda *_: None).archive(CONTEST)
         assert (await other.desk.take(announcement("e1", "p1", id="id-1"))).version == 5
         event = (await log.read(CONTEST, 4, 1))[0].event
-        with pytest.raises(Moved):
+        with pytest.raises(ContestMoved):
             await log.append(CONTEST, 7, [NewEvent("id-1", event)])
 
     on(any_redis_url, work)

@@ -7,7 +7,7 @@ import httpx
 import orjson
 import pytest
 
-from services.cli.client import Client, Failed
+from services.cli.client import Failed, ServiceClient
 from tests.running import Service, service
 
 HEADERS = {"content-type": "application/x-ndjson"}
@@ -78,7 +78,7 @@ def test_the_command_line_goes_on_with_a_batch_that_ended_early(ingest: Service)
     good = [orjson.loads(line(name)) for name in ("ann", "bob")]
     bad = {"command": "enter"}
 
-    answers = Client(ingest.url, "").batch(
+    answers = ServiceClient(ingest.url, "").batch(
         "race", [*[bad] * 1500, good[0], *[bad] * 1000, good[1]], "continue"
     )
 
@@ -99,10 +99,10 @@ def test_the_command_line_tells_what_is_recorded_where_a_batch_was_broken_off(
         },
         {"summary": {**summary, "ended": "failed", "next_line": 2}},
     ]
-    monkeypatch.setattr(Client, "_batch", lambda *_: answers)
+    monkeypatch.setattr(ServiceClient, "_batch", lambda *_: answers)
 
     with pytest.raises(Failed) as failed:
-        Client("", "").batch("race", [{}, {}], "continue")
+        ServiceClient("", "").batch("race", [{}, {}], "continue")
 
     assert failed.value.problem["detail"] == "after 1 of the commands, which are recorded: gone"
     assert failed.value.problem["way_out"] == "later"

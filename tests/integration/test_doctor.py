@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import orjson
 from redis import Redis
 
-from services.cli.client import Client, Failed
+from services.cli.client import Failed, ServiceClient
 from services.cli.doctor import compare
 from tests.integration.test_cli import Shell
 from tests.integration.test_parked import endorsed, opened
@@ -67,7 +67,7 @@ def test_a_scorer_checks_contests_by_itself_and_says_which_one_is_damaged(redis_
         assert endorsed(deployment, "damaged", "ned").status_code == 201
 
 
-class Answers(Client):
+class Answers(ServiceClient):
     """An API that answers the same to everything, or nothing."""
 
     scores: ClassVar[dict[str, int]] = {}
@@ -82,7 +82,7 @@ def test_an_answer_that_the_log_does_not_lead_to_is_told() -> None:
     class Wrong(Answers):
         scores: ClassVar[dict[str, int]] = {"ann": 3, "bob": 0}
 
-    def found(client: Client, **counts: int) -> dict[str, Any]:
+    def found(client: ServiceClient, **counts: int) -> dict[str, Any]:
         moment = {"version": 7, "valid_at": "2020-01-01T00:00:00.000000Z", "counts": counts}
         return compare(client, {"contest": "a", "version": 9, "findings": [], "moments": [moment]})
 

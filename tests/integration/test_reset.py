@@ -9,11 +9,10 @@ import pytest
 from httpx_sse import EventSource, ServerSentEvent
 from redis import Redis
 
-from services.cli.client import Client
+from services.cli.client import ServiceClient
 from services.cli.doctor import examine
 from services.local.embedded import embedded_valkey
-from standings.client import Client as APIClient
-from standings.client import LocalCopy, Reset
+from standings.client import Client, LocalCopy, Reset
 from tests.receivers import receiver
 from tests.running import Standings, service, standings
 from tests.servers import eventually
@@ -170,7 +169,7 @@ def test_the_doctor_says_that_the_api_and_the_log_differ(running: Standings) -> 
             last = entry_id == f"{version}-0".encode()
             client.xadd(key, {**fields, **({b"id": b"another"} if last else {})}, id=entry_id)
 
-    checks = examine(Client(*(str(one.base_url).rstrip("/") for one in (running.ingest, running.api))))
+    checks = examine(ServiceClient(*(str(one.base_url).rstrip("/") for one in (running.ingest, running.api))))
 
     (found,) = [one for one in checks if one["check"] == "contest race"]
     assert not found["ok"]
@@ -269,7 +268,7 @@ def lose_tail(deployment: Standings, upto: int) -> None:
 def test_the_client_raises_and_begins_anew(running: Standings) -> None:
     version = open_race(running, "p1", "p2")
     copy = LocalCopy(contest="race")
-    with APIClient(str(running.api.base_url)) as client:
+    with Client(str(running.api.base_url)) as client:
         for change in client.changes("race", since=0):
             copy.take(change)
             if copy.version == version:
@@ -302,7 +301,7 @@ def test_a_place_in_a_lost_stream_of_all_changes_is_gone(running: Standings) -> 
     told = running.api.get("/v1/changes", params={"after": place})
 
     assert (told.status_code, told.json()["type"]) == (410, "/problems/reset")
-    with APIClient(str(running.api.base_url)) as client, pytest.raises(Reset) as reset:
+    with Client(str(running.api.base_url)) as client, pytest.raises(Reset) as reset:
         next(client.all_changes(after=place))
     assert reset.value.contest is None
 

@@ -17,7 +17,7 @@ from redis import Redis
 from services.local import embedded
 from services.local.embedded import embedded_valkey, locked
 from services.local.guard import left_over
-from services.local.processes import Backoff, Child, Command, Guard, Log, stop
+from services.local.processes import Backoff, Child, ChildLog, Command, Guard, stop
 from services.local.supervisor import (
     HOST,
     CannotStart,
@@ -343,7 +343,7 @@ def test_a_child_that_does_not_stop_is_killed() -> None:
     lines: list[str] = []
     with Guard() as guard:
         command = Command("api", [sys.executable, "-c", STUBBORN])
-        child = Child(command, Log(lines.append), guard, lambda *_: True, Backoff())
+        child = Child(command, ChildLog(lines.append), guard, lambda *_: True, Backoff())
         child.start()
         eventually(lambda: "api     | deaf" in lines)
         stop([child], grace_seconds=0.01)
@@ -369,14 +369,14 @@ def test_a_log_without_a_reader_drops_lines() -> None:
     def gone(line: str) -> None:
         raise BrokenPipeError
 
-    log = Log(gone)
+    log = ChildLog(gone)
     log.write("api", "one")
     log.write("api", "two")
 
 
 def test_names_are_coloured_on_a_terminal_only() -> None:
     lines: list[str] = []
-    Log(lines.append, colour=True).write("api", "up")
-    Log(lines.append).write("api", "up")
+    ChildLog(lines.append, colour=True).write("api", "up")
+    ChildLog(lines.append).write("api", "up")
 
     assert lines == ["\x1b[36mapi     |\x1b[0m up", "api     | up"]

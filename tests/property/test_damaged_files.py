@@ -16,7 +16,7 @@ from services.backups.reader import checked
 from services.cli.importers import fivethirtyeight
 from services.cli.importers.rows import TooManyBadRows
 from services.cli.importers.table import read_csv, read_ndjson
-from shared.storage.archive import Archive, Record, Unarchived
+from shared.storage.archive import Archive, ArchiveRecord, Unarchived
 from shared.storage.archive_files import STREAMS
 from tests import archives, backups
 
@@ -138,7 +138,7 @@ def test_a_forged_frame_of_a_backup_is_read_or_refused(tmp_path: Path, path: lis
     tried(tmp_path / "backup.gz", gzip.compress(b"".join(lines), 1))
 
 
-def read_archive(directory: Path, record: Record) -> Any:
+def read_archive(directory: Path, record: ArchiveRecord) -> Any:
     """All of an archive, or None where it was refused in a sentence."""
     try:
         archive = Archive(directory)

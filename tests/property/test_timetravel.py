@@ -13,7 +13,7 @@ from services.api.engine import runs, sums
 from services.api.engine.boards import Board
 from services.api.engine.index import Index, LedgerEntry
 from services.api.engine.states import Filter
-from services.api.engine.sums import Row, Sums
+from services.api.engine.sums import SumRow, Sums
 from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Recorded
@@ -48,7 +48,7 @@ def _small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 # The fixture patches the module for the whole test, which is what every example wants.
 small = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
-rows = st.builds(Row, st.integers(0, 40), st.integers(0, 9), st.sampled_from((-1, 1, 700_000)))
+rows = st.builds(SumRow, st.integers(0, 40), st.integers(0, 9), st.sampled_from((-1, 1, 700_000)))
 versions = st.lists(st.tuples(st.integers(0, 3), st.lists(rows, max_size=4), st.booleans()), max_size=60)
 
 
@@ -66,7 +66,7 @@ class Naive:
         return sums
 
 
-def filled(log: list[tuple[int, list[Row], bool]]) -> tuple[Sums, Naive, int]:
+def filled(log: list[tuple[int, list[SumRow], bool]]) -> tuple[Sums, Naive, int]:
     """The engine and the naive list after the same log, sealed wherever the log says so; the last version."""
     sums, naive, known_at = Sums(), Naive(), 0
     for version, (later, posted_rows, sealed) in enumerate(log, start=1):
@@ -82,7 +82,7 @@ def filled(log: list[tuple[int, list[Row], bool]]) -> tuple[Sums, Naive, int]:
 @given(versions, st.integers(-1, 45), st.integers(0, 61))
 @small
 def test_every_question_to_the_engine_is_answered_as_by_adding_up(
-    log: list[tuple[int, list[Row], bool]], at: int, version: int
+    log: list[tuple[int, list[SumRow], bool]], at: int, version: int
 ) -> None:
     sums, naive, _ = filled(log)
     width = sums.width
@@ -97,7 +97,7 @@ def test_every_question_to_the_engine_is_answered_as_by_adding_up(
 @given(versions, st.integers(-1, 45), st.integers(0, 61))
 @small
 def test_the_engine_tells_whether_later_versions_changed_a_moment(
-    log: list[tuple[int, list[Row], bool]], at: int, version: int
+    log: list[tuple[int, list[SumRow], bool]], at: int, version: int
 ) -> None:
     sums, naive, last = filled(log)
     then = naive.sums(sums.width, lambda v, _, t: v <= version and t <= at)
@@ -110,7 +110,7 @@ def test_what_is_sealed_in_another_thread_is_answered_right_meanwhile() -> None:
     sums, naive = Sums(), Naive()
     draw = np.random.default_rng(1)
     for version in range(1, 1500):
-        row = Row(int(draw.integers(0, 1000)), int(draw.integers(0, 40)), int(draw.integers(-5, 6)))
+        row = SumRow(int(draw.integers(0, 1000)), int(draw.integers(0, 40)), int(draw.integers(-5, 6)))
         sums.append(version, version, [row])
         naive.postings.append((version, version, *row))
         if version % 50 == 0:
@@ -233,7 +233,7 @@ def test_the_states_name_the_endorsements_in_force(
 def test_the_runs_of_these_tests_have_several_levels() -> None:
     sums = Sums()
     for version in range(1, 40):
-        sums.append(version, NOW + version, [Row(version, 0, 1)])
+        sums.append(version, NOW + version, [SumRow(version, 0, 1)])
     _ = sums.rows
 
     sums.seal()

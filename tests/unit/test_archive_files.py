@@ -10,7 +10,7 @@ import pytest
 
 from shared.http.unavailable import problem_of_failure
 from shared.storage import archive_files
-from shared.storage.archive import Archive, ArchiveMissing, Record, Unarchived, record_of
+from shared.storage.archive import Archive, ArchiveMissing, ArchiveRecord, Unarchived, record_of
 from shared.storage.archive_files import LEDGER, LOG, STREAMS
 from tests import archives
 from tests.archives import CONTEST, VERSIONS, entries, packed_entries, written, written_first
@@ -21,13 +21,13 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive_files, "PIECE_ENTRIES", archives.FIRST_FORMAT_PIECE)
 
 
-def everything(directory: Path, record: Record, contest: str = CONTEST) -> dict[str, Any]:
+def everything(directory: Path, record: ArchiveRecord, contest: str = CONTEST) -> dict[str, Any]:
     """All that a file has, read by one who has not read it before."""
     archive = Archive(directory)
     return {stream: archive.read(contest, record, stream, 0, None) for stream in STREAMS}
 
 
-def why_not(directory: Path, record: Record, contest: str = CONTEST) -> str:
+def why_not(directory: Path, record: ArchiveRecord, contest: str = CONTEST) -> str:
     """Why a file is refused: in one sentence that names it."""
     with pytest.raises(Unarchived) as found:
         everything(directory, record, contest)
@@ -115,7 +115,7 @@ def test_no_byte_can_be_left_out_or_come_after(tmp_path: Path, write: Any) -> No
         why_not(tmp_path, record)
 
 
-def index(directory: Path, record: Record) -> Any:
+def index(directory: Path, record: ArchiveRecord) -> Any:
     return orjson.loads(decompress((directory / record.file).read_bytes()[record.index_at :]))
 
 
@@ -307,8 +307,8 @@ def test_a_record_of_each_format_is_read() -> None:
     today = [10, 1, "race.10.0000000000000000.ndjson.gz", 77, GOOD]
 
     assert record_of("race", None) is None
-    assert record_of("race", orjson.dumps(first)) == Record(10, 1, "race.10.ndjson.gz", 77)
-    assert record_of("race", orjson.dumps(today)) == Record(*today)  # type: ignore[arg-type]
+    assert record_of("race", orjson.dumps(first)) == ArchiveRecord(10, 1, "race.10.ndjson.gz", 77)
+    assert record_of("race", orjson.dumps(today)) == ArchiveRecord(*today)  # type: ignore[arg-type]
 
 
 def test_a_record_of_a_contest_with_no_id_is_refused() -> None:

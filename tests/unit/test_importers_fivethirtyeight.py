@@ -5,7 +5,7 @@ import pytest
 from services.cli.importers.fivethirtyeight import CATEGORIES, COLUMNS, known_at_of, read
 from services.cli.importers.names import slug
 from services.cli.importers.rows import BadRow
-from services.cli.importers.snapshot_rows import Row
+from services.cli.importers.snapshot_rows import SnapshotRow
 from shared.values.policies import Policies
 
 FIVETHIRTYEIGHT_2020 = Policies().find("fivethirtyeight-2020")
@@ -34,7 +34,7 @@ def table(*rows: dict[str, str]) -> str:
     return "\n".join((HEADER, *lines)) + "\n"
 
 
-def only_row(**cells: str) -> Row:
+def only_row(**cells: str) -> SnapshotRow:
     (row,), bad = read(table(cells))
     assert bad == []
     return row
@@ -49,7 +49,7 @@ def only_bad(**cells: str) -> BadRow:
 def test_a_row_carries_what_the_table_says() -> None:
     row = only_row()
 
-    assert row == Row(
+    assert row == SnapshotRow(
         endorser="Ron Nirenberg",
         position="mayor",
         place="San Antonio, TX",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.cli.importers.snapshot_rows import Row
+from services.cli.importers.snapshot_rows import SnapshotRow
 from shared.domain.times import start_of
 
 Command = dict[str, Any]
@@ -134,7 +134,7 @@ def pair(entry: Entry) -> tuple[str, str]:
     return entry.endorser["id"], entry.candidate
 
 
-def listed(rows: Iterable[Row]) -> list[tuple[str, ...]]:
+def listed(rows: Iterable[SnapshotRow]) -> list[tuple[str, ...]]:
     """The rows as `Ledger.active` shows endorsements."""
     return sorted(
         (row.endorser, row.position, row.party, row.place, row.candidate, row.category, row.date)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.cli.importers.fivethirtyeight import known_at_of, read
-from services.cli.importers.snapshot_rows import Row
+from services.cli.importers.snapshot_rows import SnapshotRow
 from services.cli.importers.snapshots import Mode
 from tests.unit.test_importers_model import Ledger
 from tests.unit.test_importers_snapshots import MODES, RENDELL, run, told
@@ -16,7 +16,7 @@ from tests.unit.test_importers_snapshots import MODES, RENDELL, run, told
 PUBLISHED = {"2019-03-08": 73, "2019-04-27": 104, "2020-01-31": 246, "2020-04-01": 328}
 
 
-def published(directory: Path) -> list[tuple[str, list[Row]]]:
+def published(directory: Path) -> list[tuple[str, list[SnapshotRow]]]:
     """Each snapshot's day and rows; none of its lines is bad."""
     snapshots = []
     for path in sorted(directory.glob("fivethirtyeight-2020_as-of-*.csv")):
@@ -73,10 +73,10 @@ def days(known_at: int) -> st.SearchStrategy[str]:
     return st.integers(1, known_at).map(lambda day: f"2019-01-{day:02}")
 
 
-def rows_known_at(day: int) -> st.SearchStrategy[list[Row]]:
+def rows_known_at(day: int) -> st.SearchStrategy[list[SnapshotRow]]:
     """Few names, roles and candidates, so that they meet; dated up to the day."""
     row = st.builds(
-        Row,
+        SnapshotRow,
         endorser=st.sampled_from(["Ana Núñez", "Ana Nunez", "Bo Li", "李"]),
         position=st.sampled_from(["mayor", "senator"]),
         place=st.sampled_from(["Lima, OH", "Lima, NY", "OH", "NY", "OH-AL", "NY-AL"]),
@@ -98,7 +98,7 @@ histories = st.integers(1, 6).flatmap(
 @MODES
 @given(snapshots=histories)
 def test_after_any_snapshots_the_ledger_reads_as_the_last_one(
-    mode: Mode, snapshots: tuple[list[Row], ...]
+    mode: Mode, snapshots: tuple[list[SnapshotRow], ...]
 ) -> None:
     ledger = Ledger()
     for number, rows in enumerate(snapshots, start=1):
@@ -106,7 +106,7 @@ def test_after_any_snapshots_the_ledger_reads_as_the_last_one(
 
 
 @given(snapshots=histories, modes=st.lists(st.sampled_from(["mirror", "history"]), min_size=6, max_size=6))
-def test_the_modes_may_take_turns(snapshots: tuple[list[Row], ...], modes: list[Mode]) -> None:
+def test_the_modes_may_take_turns(snapshots: tuple[list[SnapshotRow], ...], modes: list[Mode]) -> None:
     ledger = Ledger()
     for number, (rows, mode) in enumerate(zip(snapshots, modes, strict=False), start=1):
         run(ledger, rows, f"2019-01-{3 * number:02}", mode)

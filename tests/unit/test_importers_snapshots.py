@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from services.cli.importers.fivethirtyeight import TABLE
-from services.cli.importers.snapshot_rows import Row
+from services.cli.importers.snapshot_rows import SnapshotRow
 from services.cli.importers.snapshots import Mode, commands
 from tests.unit.test_importers_model import Ledger, listed
 
-RENDELL = Row(
+RENDELL = SnapshotRow(
     endorser="Ed Rendell",
     position="former DNC chair",
     place="PA",
@@ -25,7 +25,7 @@ FOR_BIDEN = replace(RENDELL, endorsee="Joe Biden", date="2019-04-22", source="ht
 MODES = pytest.mark.parametrize("mode", ["mirror", "history"])
 
 
-def run(ledger: Ledger, rows: list[Row], known_at: str, mode: Mode) -> list[dict[str, Any]]:
+def run(ledger: Ledger, rows: list[SnapshotRow], known_at: str, mode: Mode) -> list[dict[str, Any]]:
     """Takes a snapshot into the ledger, checks that it then stands there, and returns the commands."""
 
     def difference() -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.cli import imports
-from services.cli.client import Client, Failed
+from services.cli.client import Failed, ServiceClient
 from services.cli.importers import fivethirtyeight, rows
 from services.cli.importers.rows import BadRow, TooManyBadRows
 from services.cli.importers.table import COLUMNS, read_csv, read_ndjson
@@ -116,7 +116,7 @@ def test_many_bad_rows_are_told_as_far_as_anyone_reads(tmp_path: Path) -> None:
     assert len(said) < 500
 
 
-class Told(Client):
+class Told(ServiceClient):
     """A client that keeps what it is told."""
 
     batches: list[tuple[int, str]]
@@ -151,7 +151,7 @@ def test_a_bad_row_tells_what_it_is_whatever_it_holds() -> None:
     assert bad == [BadRow(2, "", "", "this is not CSV: field larger than field limit (131072)")]
 
 
-class Refusing(Client):
+class Refusing(ServiceClient):
     """A client whose ingest refuses every command about endorsement `no`, and numbers the lines of each batch."""
 
     def batch(self, contest: str, commands: list[dict[str, Any]], on_refusal: str) -> list[dict[str, Any]]:

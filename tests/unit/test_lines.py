@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from services.ingest import lines
 from services.ingest.decision.command_text import LONGEST
-from services.ingest.lines import Line, lines_of, throw_away
+from services.ingest.lines import NumberedLine, lines_of, throw_away
 from shared.http.refusals import BodyTooSlow
 
 
@@ -19,8 +19,8 @@ async def body(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
         yield part
 
 
-def read(*parts: bytes) -> list[Line]:
-    async def run() -> list[Line]:
+def read(*parts: bytes) -> list[NumberedLine]:
+    async def run() -> list[NumberedLine]:
         return [line async for line in lines_of(body(parts))]
 
     return asyncio.run(run())
@@ -31,7 +31,7 @@ def test_however_a_body_is_cut_its_lines_are_those_that_are_not_blank(texts: lis
     parts = [text.encode() for text in texts]
 
     wanted = [
-        Line(number, line)
+        NumberedLine(number, line)
         for number, line in enumerate(b"".join(parts).split(b"\n"), start=1)
         if line.strip()
     ]
@@ -42,9 +42,9 @@ def test_however_a_body_is_cut_its_lines_are_those_that_are_not_blank(texts: lis
 def test_a_line_may_be_so_long_and_of_a_longer_one_only_the_beginning_is_held() -> None:
     longest, longer = b"x" * LONGEST, b"x" * (LONGEST + 1)
 
-    assert read(longest + b"\n" + longest) == [Line(1, longest), Line(2, longest)]
-    assert read(longer * 3 + b"\n", b"\n1") == [Line(1, longer), Line(3, b"1")]
-    assert read(*[b"x" * 1000] * 200, b"\n1\n") == [Line(1, longer), Line(2, b"1")]
+    assert read(longest + b"\n" + longest) == [NumberedLine(1, longest), NumberedLine(2, longest)]
+    assert read(longer * 3 + b"\n", b"\n1") == [NumberedLine(1, longer), NumberedLine(3, b"1")]
+    assert read(*[b"x" * 1000] * 200, b"\n1\n") == [NumberedLine(1, longer), NumberedLine(2, b"1")]
 
 
 def test_megabytes_of_short_blank_or_endless_lines_hold_little() -> None:

@@ -10,9 +10,9 @@ from services.api.live.hub import Change, Hub
 from services.api.subscriptions import event_stream
 from services.api.subscriptions.event_stream import PIECE, EventStream, pieces
 from services.api.subscriptions.seats import Seats, TooManySubscribers
-from services.api.subscriptions.subscriptions import Wanted
+from services.api.subscriptions.subscriptions import ChangeFilter
 
-EVERYTHING = Wanted()
+EVERYTHING = ChangeFilter()
 
 
 class Feed:

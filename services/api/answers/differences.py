@@ -12,7 +12,7 @@ from services.api.answers.moments import Moment, moment
 from services.api.answers.questions import DiffQuestion, RevisionsQuestion
 from services.api.answers.turns import Turns
 from services.api.engine import attribution
-from services.api.engine.attribution import Effect
+from services.api.engine.attribution import VersionEffect
 from services.api.engine.boards import Board
 from services.api.engine.index import Index
 
@@ -42,8 +42,8 @@ class Differences:
             attribution.between,
             index.seen(),
             board,
-            attribution.Moment(before.valid_at.instant, before.version),
-            attribution.Moment(after.valid_at.instant, after.version),
+            attribution.SeenMoment(before.valid_at.instant, before.version),
+            attribution.SeenMoment(after.valid_at.instant, after.version),
             question.limit + 1,
         )
         return Document(
@@ -75,10 +75,10 @@ class Differences:
         page = effects[: question.limit]
         start = board.scores(index.at(at.valid_at.instant, min(question.after, index.version)))
 
-        def adding_up() -> Callable[[Effect], Row]:
+        def adding_up() -> Callable[[VersionEffect], Row]:
             running = list(start)
 
-            def scores(effect: Effect) -> Row:
+            def scores(effect: VersionEffect) -> Row:
                 for candidate, units in effect.units.items():
                     running[candidate] += units
                 return {"scores": {board.candidates[n].id: board.points(running[n]) for n in effect.units}}

@@ -38,7 +38,7 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class AnswerFormat:
     """How a format is asked for and written. Without `rows` it is the document's own: JSON.
 
     `also` are other media types that ask for it; what is no text is neither packed nor shown in a terminal.
@@ -131,14 +131,16 @@ def _values(pa: Any, values: list[Any]) -> Any:
     return pa.array(values)
 
 
-FORMATS: Final[Mapping[Format, Written]] = {
+FORMATS: Final[Mapping[Format, AnswerFormat]] = {
     # A browser asks for text/html first, and is shown JSON.
-    "json": Written("application/json", (".json",), None, also=("application/problem+json", "text/html")),
-    "csv": Written("text/csv; charset=utf-8", (".csv",), Lines(_csv_lines, _csv_header)),
-    "ndjson": Written(
+    "json": AnswerFormat(
+        "application/json", (".json",), None, also=("application/problem+json", "text/html")
+    ),
+    "csv": AnswerFormat("text/csv; charset=utf-8", (".csv",), Lines(_csv_lines, _csv_header)),
+    "ndjson": AnswerFormat(
         "application/x-ndjson", (".ndjson", ".jsonl"), Lines(_ndjson), also=("application/jsonl",)
     ),
-    "parquet": Written(
+    "parquet": AnswerFormat(
         "application/vnd.apache.parquet",
         (".parquet",),
         Whole(_parquet),

@@ -17,7 +17,7 @@ from services.api.engine import series
 from services.api.engine.boards import Board
 from services.api.engine.calendar import ends_of
 from services.api.engine.columns import Ints
-from services.api.engine.index import Index, Seen
+from services.api.engine.index import Index, IndexView
 from services.api.engine.series import MOST_POINTS, MOST_SCORES, Look, Units
 from shared.domain.contest import Contest
 from shared.domain.errors import Invalid
@@ -31,7 +31,7 @@ class _Asked(NamedTuple):
     """What a series is asked of: the postings, who is shown (by place on the board), in which time zone, from when to
     when."""
 
-    seen: Seen
+    seen: IndexView
     board: Board
     shown: Ints
     zone: str

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from services.api.answers import views
 from services.api.answers.documents import Row, Rows, encode
-from services.api.engine.attribution import Effect
+from services.api.engine.attribution import VersionEffect
 from services.api.engine.boards import Board
 from services.api.engine.index import Index
 from services.api.live.contests import Contests
@@ -40,15 +40,15 @@ def effects(
     contests: Contests,
     index: Index,
     board: Board,
-    found: Sequence[Effect],
-    more: Callable[[], Callable[[Effect], Row]] = lambda: lambda _: {},
+    found: Sequence[VersionEffect],
+    more: Callable[[], Callable[[VersionEffect], Row]] = lambda: lambda _: {},
 ) -> Rows:
     """What each of these versions recorded and what it did, and what `more` says of each in their order."""
 
     def blocks() -> AsyncIterator[list[Row]]:
         told = more()
 
-        async def rows(some: Sequence[Effect]) -> list[Row]:
+        async def rows(some: Sequence[VersionEffect]) -> list[Row]:
             versions = [effect.version for effect in some]
             read = await contests.recorded(index, versions)
             about = await contests.endorsements(index, versions)

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.api.answers.moments import Moment
 from services.api.engine.index import Index
-from services.api.live.catalog import Listed
+from services.api.live.catalog import ListedContest
 from shared.domain.contest import Candidate, Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Recorded
@@ -17,7 +17,7 @@ from shared.storage.codec import facts, public_type, type_of
 _MICROSECONDS_PER_DAY = 86_400_000_000
 
 
-def contest(listed: Listed) -> dict[str, Any]:
+def contest(listed: ListedContest) -> dict[str, Any]:
     """A contest with its candidates, and why it does not go on, if it does not."""
     found, parked = listed.contest, listed.parked
     return {

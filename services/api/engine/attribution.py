@@ -6,27 +6,29 @@ import numpy as np
 
 from services.api.engine.boards import Board
 from services.api.engine.columns import Ints
-from services.api.engine.index import Seen
+from services.api.engine.index import IndexView
 
 # By channel, whose score it counts for and how much.
 Places = dict[int, tuple[int, int]]
 
 
-class Effect(NamedTuple):
+class VersionEffect(NamedTuple):
     """What one version does to the scores, in the policy's units by the candidate's place on the board."""
 
     version: int
     units: dict[int, int]
 
 
-class Moment(NamedTuple):
+class SeenMoment(NamedTuple):
     """What is compared: the postings of versions up to `version` that count at `valid_at`."""
 
     valid_at: int
     version: int
 
 
-def between(seen: Seen, board: Board, before: Moment, after: Moment, limit: int) -> list[Effect]:
+def between(
+    seen: IndexView, board: Board, before: SeenMoment, after: SeenMoment, limit: int
+) -> list[VersionEffect]:
     """The first `limit` versions whose postings count at one moment only, and change a score by that."""
     rows = seen.rows
     was, becomes = (
@@ -36,7 +38,7 @@ def between(seen: Seen, board: Board, before: Moment, after: Moment, limit: int)
     return _first(seen, board, found, np.where(becomes[found], 1, -1), limit)
 
 
-def about(seen: Seen, board: Board, valid_at: int, after: int, limit: int) -> list[Effect]:
+def about(seen: IndexView, board: Board, valid_at: int, after: int, limit: int) -> list[VersionEffect]:
     """The first `limit` versions after one that changed a score of a valid time."""
     rows = seen.rows
     begin = rows.upto(after)
@@ -44,7 +46,7 @@ def about(seen: Seen, board: Board, valid_at: int, after: int, limit: int) -> li
     return _first(seen, board, found, np.ones(len(found), np.int64), limit)
 
 
-def _first(seen: Seen, board: Board, found: Ints, signs: Ints, limit: int) -> list[Effect]:
+def _first(seen: IndexView, board: Board, found: Ints, signs: Ints, limit: int) -> list[VersionEffect]:
     """Their effects, version by version, until there are `limit`."""
     places = board.places(seen.width)
     counts = np.zeros(seen.width, np.bool_)
@@ -52,7 +54,7 @@ def _first(seen: Seen, board: Board, found: Ints, signs: Ints, limit: int) -> li
     signs = signs[counts[seen.rows.channels[found]]]
     found = found[counts[seen.rows.channels[found]]]
     versions = seen.rows.versions[found]
-    effects: list[Effect] = []
+    effects: list[VersionEffect] = []
     begin = 0
     while begin < len(found) and len(effects) < limit:
         # Up to the end of a version: its postings may cancel each other.
@@ -67,7 +69,7 @@ def _first(seen: Seen, board: Board, found: Ints, signs: Ints, limit: int) -> li
 _AT_LEAST = 100
 
 
-def _effects(seen: Seen, places: Places, found: Ints, signs: Ints) -> list[Effect]:
+def _effects(seen: IndexView, places: Places, found: Ints, signs: Ints) -> list[VersionEffect]:
     rows = seen.rows
     effects: dict[int, dict[int, int]] = {}
     for version, channel, weight, sign in zip(
@@ -82,7 +84,7 @@ def _effects(seen: Seen, places: Places, found: Ints, signs: Ints) -> list[Effec
             units = effects.setdefault(version, {})
             units[place[0]] = units.get(place[0], 0) + sign * weight * place[1]
     return [
-        Effect(version, changed)
+        VersionEffect(version, changed)
         for version, units in effects.items()
         if (changed := {candidate: one for candidate, one in units.items() if one})
     ]

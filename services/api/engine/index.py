@@ -10,7 +10,7 @@ import orjson
 
 from services.api.engine.columns import Columns, Ints
 from services.api.engine.states import NEVER, State, States, digest
-from services.api.engine.sums import Cells, Row, Rows, Sums
+from services.api.engine.sums import Cells, SumRow, SumRows, Sums
 from shared.domain.book import Cell, Totals
 from shared.domain.contest import Contest
 from shared.domain.postings import Posting, may_stand_for
@@ -32,13 +32,13 @@ class LedgerEntry:
     history: str = ""
 
 
-class Seen(NamedTuple):
+class IndexView(NamedTuple):
     """A contest's postings as they are now, for another thread to read while the index goes on.
 
     `known_ats` are those of versions 1, 2, 3 …; `width` is the number of channels.
     """
 
-    rows: Rows
+    rows: SumRows
     known_ats: Ints
     width: int
 
@@ -133,9 +133,9 @@ class Index:
         """The contest and its candidates as of a version. `version` is at least 1."""
         return self._contests[bisect_right(self._contests, version, key=_first) - 1][1]
 
-    def seen(self) -> Seen:
+    def seen(self) -> IndexView:
         """The postings as they are now."""
-        return Seen(self.sums.rows, self._known_ats.settle()[0], self.sums.width)
+        return IndexView(self.sums.rows, self._known_ats.settle()[0], self.sums.width)
 
     @property
     def due(self) -> bool:
@@ -179,13 +179,13 @@ class Index:
                 )
         self.sums.append(entry.version, entry.known_at, self._rows(posting for posting, _ in entry.postings))
 
-    def _rows(self, postings: Iterable[Posting]) -> list[Row]:
-        rows: list[Row] = []
+    def _rows(self, postings: Iterable[Posting]) -> list[SumRow]:
+        rows: list[SumRow] = []
         for valid_at, candidate, category, delta, members in postings:
             channel = 2 * self.cells.number((candidate, category))
-            rows.append(Row(valid_at, channel, delta))
+            rows.append(SumRow(valid_at, channel, delta))
             if members:
-                rows.append(Row(valid_at, channel + 1, members))
+                rows.append(SumRow(valid_at, channel + 1, members))
         return rows
 
     def _take_contest(self, version: int, contest: Contest) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from services.api.engine.boards import Board
 from services.api.engine.columns import Ints
-from services.api.engine.index import Seen
+from services.api.engine.index import IndexView
 
 Axis = Literal["valid", "known", "both"]
 MOST_POINTS: Final = 5000
@@ -54,7 +54,7 @@ class _Stretch(NamedTuple):
     weights: Ints
 
 
-def _stretches(seen: Seen, look: Look) -> Iterator[_Stretch]:
+def _stretches(seen: IndexView, look: Look) -> Iterator[_Stretch]:
     """The postings of a look, a stretch at a time, in the order of their versions."""
     rows = seen.rows
     for begin in range(0, rows.upto(look.version), _STRETCH):
@@ -70,7 +70,7 @@ def _stretches(seen: Seen, look: Look) -> Iterator[_Stretch]:
             yield _Stretch(known_ats, channels[counts], weights[counts])
 
 
-def changes(seen: Seen, look: Look, begin: int, end: int) -> Ints:
+def changes(seen: IndexView, look: Look, begin: int, end: int) -> Ints:
     """Every instant from `begin` to `end` at which a posting of a look begins to count."""
     found: list[Ints] = [np.empty(0, np.int64)]
     for keys, _, _ in _stretches(seen, look):
@@ -78,7 +78,7 @@ def changes(seen: Seen, look: Look, begin: int, end: int) -> Ints:
     return np.unique(np.concatenate(found))
 
 
-def series(seen: Seen, board: Board, look: Look, instants: Ints, shown: Ints | None = None) -> Series:
+def series(seen: IndexView, board: Board, look: Look, instants: Ints, shown: Ints | None = None) -> Series:
     """The score of each candidate, or of these by their places on the board, at each instant."""
     places = np.arange(len(board.candidates)) if shown is None else shown
     column = np.full(len(board.candidates) + 1, -1, np.int64)
@@ -93,7 +93,7 @@ def series(seen: Seen, board: Board, look: Look, instants: Ints, shown: Ints | N
     return Series(instants, np.cumsum(units.reshape(len(instants), len(places)), axis=0))
 
 
-def changing(seen: Seen, board: Board, look: Look, instants: Ints) -> Ints:
+def changing(seen: IndexView, board: Board, look: Look, instants: Ints) -> Ints:
     """Those of these instants at which some score differs from the one at the instant before; always the first."""
     candidates, worth = _worths(seen, board)
     size = len(board.candidates)
@@ -111,7 +111,7 @@ def changing(seen: Seen, board: Board, look: Look, instants: Ints) -> Ints:
     return found
 
 
-def settled_at(seen: Seen, board: Board, days: Ints) -> list[int | None]:
+def settled_at(seen: IndexView, board: Board, days: Ints) -> list[int | None]:
     """For each of these day ends, when something about it was last learned after it; None if nothing was."""
     worth = _worths(seen, board)[1] != 0
     rows = seen.rows
@@ -132,7 +132,7 @@ def settled_at(seen: Seen, board: Board, days: Ints) -> list[int | None]:
     ]
 
 
-def _binned(seen: Seen, look: Look, instants: Ints) -> Iterator[tuple[Ints, Ints, Ints]]:
+def _binned(seen: IndexView, look: Look, instants: Ints) -> Iterator[tuple[Ints, Ints, Ints]]:
     """The postings that count at one of the instants, with the first at which each does."""
     for keys, channels, weights in _stretches(seen, look):
         bins = np.searchsorted(instants, keys, "left")
@@ -140,7 +140,7 @@ def _binned(seen: Seen, look: Look, instants: Ints) -> Iterator[tuple[Ints, Ints
         yield bins[within], channels[within], weights[within]
 
 
-def _worths(seen: Seen, board: Board) -> tuple[Ints, Units]:
+def _worths(seen: IndexView, board: Board) -> tuple[Ints, Units]:
     """By channel, whose score it counts for (-1: nobody's) and what a posting of 1 is worth."""
     width = seen.width
     candidates = np.full(width, -1, np.int64)
@@ -151,7 +151,7 @@ def _worths(seen: Seen, board: Board) -> tuple[Ints, Units]:
     return candidates, np.array(worth, np.int64 if largest * max(_weight_of(seen), 1) < _FITS else np.object_)
 
 
-def _weight_of(seen: Seen) -> int:
+def _weight_of(seen: IndexView) -> int:
     """The weights of all postings together: no sum of them is larger."""
     weights = seen.rows.weights
     return sum(

@@ -24,7 +24,7 @@ _FAN_OUT: Final = 2
 _CELL_BYTES: Final = 350
 
 
-class Row(NamedTuple):
+class SumRow(NamedTuple):
     """A posting as the engine takes it: `channel` is 2 x the cell's number, plus 1 for members."""
 
     valid_at: int
@@ -64,7 +64,7 @@ class Slice:
     def __init__(self) -> None:
         self._runs: tuple[list[Run], int] = ([], 0)
 
-    def sums(self, key: int, keys: Ints, rows: "Rows", width: int) -> Ints:
+    def sums(self, key: int, keys: Ints, rows: "SumRows", width: int) -> Ints:
         """Sums by channel; `keys` are those of all rows."""
         sums = np.zeros(width, np.int64)
         rest = Rest()
@@ -75,7 +75,7 @@ class Slice:
         rest.add_to(sums)
         return sums
 
-    def seal(self, keys: Ints, rows: "Rows", upto: int, width: int) -> None:
+    def seal(self, keys: Ints, rows: "SumRows", upto: int, width: int) -> None:
         """Takes whole runs of rows up to this one in; a run absorbs those before it that are no larger."""
         runs, sealed = self._runs
         end = upto // RUN * RUN
@@ -97,7 +97,7 @@ class Slice:
         return sum(run.nbytes for run in self._runs[0])
 
 
-class Rows(NamedTuple):
+class SumRows(NamedTuple):
     """Postings in version order, as columns.
 
     `settled` is the later of when a posting counts from and when it was known: from then on it counted for whoever
@@ -133,14 +133,14 @@ class Sums:
     """
 
     def __init__(self) -> None:
-        self._columns = Columns(len(Rows._fields))
-        self._rows = Rows(*self._columns.settle())
+        self._columns = Columns(len(SumRows._fields))
+        self._rows = SumRows(*self._columns.settle())
         self._levels: list[list[Run]] = []
         self._latest, self._all_time, self._same_day = Slice(), Slice(), Slice()
         self._sealed = 0
         self.width = 0
 
-    def append(self, version: int, known_at: int, rows: Iterable[Row]) -> None:
+    def append(self, version: int, known_at: int, rows: Iterable[SumRow]) -> None:
         """Takes in what a version posted. Versions never fall, nor do known times."""
         for valid_at, channel, weight in rows:
             self._columns.append((valid_at, channel, weight, version, max(known_at, valid_at)))
@@ -148,10 +148,10 @@ class Sums:
                 self.width = (channel | 1) + 1
 
     @property
-    def rows(self) -> Rows:
+    def rows(self) -> SumRows:
         """Every posting."""
         if self._columns.size != self._rows.size:
-            self._rows = Rows(*self._columns.settle())
+            self._rows = SumRows(*self._columns.settle())
         return self._rows
 
     @property
@@ -171,7 +171,7 @@ class Sums:
         self._same_day.seal(rows.settled, rows, rows.size, width)
         self._sealed = rows.size // RUN * RUN
 
-    def _seal_levels(self, rows: Rows, width: int) -> None:
+    def _seal_levels(self, rows: SumRows, width: int) -> None:
         level, length = 0, RUN
         while length <= rows.size:
             if level == len(self._levels):
@@ -181,7 +181,7 @@ class Sums:
                 runs.append(self._run(rows, begin, begin + length, level, width))
             level, length = level + 1, length * _FAN_OUT
 
-    def _run(self, rows: Rows, begin: int, end: int, level: int, width: int) -> Run:
+    def _run(self, rows: SumRows, begin: int, end: int, level: int, width: int) -> Run:
         if level == 0:
             return Run(rows.valid_ats[begin:end], rows.channels[begin:end], rows.weights[begin:end], width)
         first = begin // (RUN * _FAN_OUT ** (level - 1))

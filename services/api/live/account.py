@@ -9,7 +9,7 @@ from typing import Protocol
 from shared.runtime.kept import K, Kept, V
 
 
-class Held(Protocol):
+class HeldBytes(Protocol):
     """What can be made again."""
 
     @property
@@ -26,9 +26,9 @@ class Account:
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
         self.indexes = 0
-        self._held: list[Held] = []
+        self._held: list[HeldBytes] = []
 
-    def add(self, held: Held) -> None:
+    def add(self, held: HeldBytes) -> None:
         """Counts this in. What was added first gives way first."""
         self._held.append(held)
 

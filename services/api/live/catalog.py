@@ -27,7 +27,7 @@ _NAMES_FOR_SECONDS = 10.0
 _NAME_BYTES = 120
 
 
-class Listed(NamedTuple):
+class ListedContest(NamedTuple):
     """A contest as its projection stands."""
 
     contest: Contest
@@ -39,17 +39,17 @@ class Listed(NamedTuple):
     parked: Parked | None
 
 
-class Page(NamedTuple):
+class ContestPage(NamedTuple):
     """Contests by name, and the last name that was looked at if there are more behind it."""
 
-    contests: list[Listed]
+    contests: list[ListedContest]
     next: str | None
 
 
-def listed(index: Index, parked: Parked | None) -> Listed:
+def listed(index: Index, parked: Parked | None) -> ListedContest:
     """A contest in memory."""
     version = index.version
-    return Listed(
+    return ListedContest(
         index.contest(version), version, index.generation, index.known_at(version), index.history, parked
     )
 
@@ -105,20 +105,20 @@ class Listing:
         self._names = Names(contests.events.redis, contests.events.partitions)
         contests.account.add(self._names)
 
-    async def page(self, after: str, limit: int) -> Page:
+    async def page(self, after: str, limit: int) -> ContestPage:
         """At most so many contests behind a name; those that are just being opened or cannot be read are left out."""
         names = await self._names.all()
         at = bisect_right(names, after)
         end = min(at + limit, len(names))
-        found: list[Listed] = []
+        found: list[ListedContest] = []
         while at < end and sum(len(one.contest.candidates) for one in found) < MOST_CANDIDATES:
             some = names[at : min(at + _AT_ONCE, end)]
             looked_at = await asyncio.gather(*(self._listed(name) for name in some))
             found += [one for one in looked_at if one is not None]
             at += len(some)
-        return Page(found, names[at - 1] if at < len(names) else None)
+        return ContestPage(found, names[at - 1] if at < len(names) else None)
 
-    async def _listed(self, name: str) -> Listed | None:
+    async def _listed(self, name: str) -> ListedContest | None:
         parked = await self._contests.parked(name)
         if index := self._contests.held(name):
             return listed(index, parked)
@@ -128,12 +128,14 @@ class Listing:
             log.error("contest %s is left out of the list of contests: %r", name, error)
             return None
 
-    async def _stored(self, name: str, parked: Parked | None) -> Listed | None:
+    async def _stored(self, name: str, parked: Parked | None) -> ListedContest | None:
         projections = self._contests.projections
         for _ in range(_TRIES):  # another generation may take over in between
             generation = await projections.generation(name)
             begun = await projections.begin(name, generation, as_it_stands=True)
             book = begun.book
             if book.contest is not None:
-                return Listed(book.contest, book.version, generation, book.known_at, begun.history, parked)
+                return ListedContest(
+                    book.contest, book.version, generation, book.known_at, begun.history, parked
+                )
         return None

@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from services.api.live.hub import Change, Hub
 from services.api.subscriptions.seats import Seats
-from services.api.subscriptions.subscriptions import Feed, FellBehind, StreamLost, Wanted
+from services.api.subscriptions.subscriptions import ChangeFilter, Feed, FellBehind, StreamLost
 from shared.runtime.tasks import end
 
 log = logging.getLogger("standings")
@@ -28,15 +28,15 @@ SLOWEST_SECONDS = 20.0
 PIECE: Final = 16 << 10
 
 
-class Piece(NamedTuple):
+class SentPiece(NamedTuple):
     """What is sent at once, at most `PIECE` bytes; `whole` if no event goes on in the next one."""
 
     content: bytes
     whole: bool = True
 
 
-_HELLO = Piece(b"retry: 1000\n: changes follow\n\n")
-_ALIVE = Piece(b": alive\n\n")
+_HELLO = SentPiece(b"retry: 1000\n: changes follow\n\n")
+_ALIVE = SentPiece(b": alive\n\n")
 _HEADERS = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -47,7 +47,9 @@ _HEADERS = (
 class EventStream(Response):
     """A feed's changes that fit, until the reader leaves, is too slow or had its time."""
 
-    def __init__(self, hub: Hub, feed: Feed, wanted: Wanted, lifetime_seconds: float, seats: Seats) -> None:
+    def __init__(
+        self, hub: Hub, feed: Feed, wanted: ChangeFilter, lifetime_seconds: float, seats: Seats
+    ) -> None:
         super().__init__(media_type="text/event-stream")
         self._hub, self._feed, self._wanted, self._seats = hub, feed, wanted, seats
         self._until = time.monotonic() + lifetime_seconds
@@ -96,7 +98,7 @@ class EventStream(Response):
         await send(message)
         self._sending_since = None
 
-    async def _pieces(self) -> AsyncIterator[Piece]:
+    async def _pieces(self) -> AsyncIterator[SentPiece]:
         yield _HELLO
         while True:
             left = self._until - time.monotonic()
@@ -121,19 +123,19 @@ class EventStream(Response):
             if not found:
                 yield _ALIVE
 
-    def _told(self, found: list[Change]) -> Iterator[Piece]:
+    def _told(self, found: list[Change]) -> Iterator[SentPiece]:
         fitting = (one for one in found if self._wanted.fits(one))
         yield from pieces((self._feed.id_of(one), _name(one), one.event) for one in fitting)
         if found and not self._wanted.fits(found[-1]):
             # Also what does not fit is behind the reader when it comes again.
-            yield Piece(b"id: %b\n\n" % self._feed.cursor.encode())
+            yield SentPiece(b"id: %b\n\n" % self._feed.cursor.encode())
 
 
 def _name(change: Change) -> bytes:
     return b"reset" if change.is_reset else b"change"
 
 
-def pieces(changes: Iterable[tuple[str, bytes, bytes]]) -> Iterator[Piece]:
+def pieces(changes: Iterable[tuple[str, bytes, bytes]]) -> Iterator[SentPiece]:
     """Changes, each with its id and its event's name, as server-sent events: several in a piece, or several for one.
 
     Source: WHATWG HTML, 9.2 Server-sent events.
@@ -142,21 +144,21 @@ def pieces(changes: Iterable[tuple[str, bytes, bytes]]) -> Iterator[Piece]:
     for cursor, name, event in changes:
         head = b"id: %b\nevent: %b\ndata: " % (cursor.encode(), name)
         if gathered and len(gathered) + len(head) + len(event) + 2 > PIECE:
-            yield Piece(gathered)
+            yield SentPiece(gathered)
             gathered = b""
         if len(head) + len(event) + 2 <= PIECE:
             gathered += b"%b%b\n\n" % (head, event)
             continue
-        yield Piece(head, whole=False)
+        yield SentPiece(head, whole=False)
         for begin in range(0, len(event), PIECE):
-            yield Piece(event[begin : begin + PIECE], whole=False)
-        yield Piece(b"\n\n")
+            yield SentPiece(event[begin : begin + PIECE], whole=False)
+        yield SentPiece(b"\n\n")
     if gathered:
-        yield Piece(gathered)
+        yield SentPiece(gathered)
 
 
-def _end(reason: str, detail: str) -> Piece:
-    return Piece(b"event: end\ndata: %b\n\n" % orjson.dumps({"reason": reason, "detail": detail}))
+def _end(reason: str, detail: str) -> SentPiece:
+    return SentPiece(b"event: end\ndata: %b\n\n" % orjson.dumps({"reason": reason, "detail": detail}))
 
 
 def _body(content: bytes) -> Message:

@@ -230,7 +230,7 @@ class AllFeed:
         return change.cursor
 
 
-class Wanted(NamedTuple):
+class ChangeFilter(NamedTuple):
     """Which changes a subscriber asked for: of which contests (None wants all), and which score moves."""
 
     contests: frozenset[str] | None = None
@@ -251,9 +251,9 @@ def _upto_reset(changes: list[Change]) -> list[Change]:
     return changes
 
 
-def wanted(question: AllChangesQuestion) -> Wanted:
+def wanted(question: AllChangesQuestion) -> ChangeFilter:
     """What a question wants. Raises `Invalid`."""
-    return Wanted(names("contest", question.contest), MoveFilter.of(question))
+    return ChangeFilter(names("contest", question.contest), MoveFilter.of(question))
 
 
 class Subscriptions:

@@ -6,13 +6,13 @@ from decimal import Decimal, InvalidOperation
 from services.cli.importers.rows import (
     MOST_COLUMNS,
     BadRow,
-    Record,
+    CsvRecord,
     named,
     records,
     refuse_too_many,
     wrong_columns,
 )
-from services.cli.importers.snapshot_rows import Role, Row
+from services.cli.importers.snapshot_rows import Role, SnapshotRow
 from shared.domain.errors import UnreadableTime
 from shared.domain.times import start_of
 from shared.values.policies import Policies
@@ -62,7 +62,7 @@ def known_at_of(filename: str) -> str | None:
     return found[1] if found and _reason_against_day(found[1]) is None else None
 
 
-def read(text: str) -> tuple[list[Row], list[BadRow]]:
+def read(text: str) -> tuple[list[SnapshotRow], list[BadRow]]:
     """The rows that have an endorsee, and what is wrong with those that cannot be read.
 
     Categories are slugs of the policy `fivethirtyeight-2020`. No two of the rows are of the same endorser in the
@@ -74,7 +74,7 @@ def read(text: str) -> tuple[list[Row], list[BadRow]]:
         return [], [header]
     if bad := _wrong_header(header):
         return [], bad
-    rows: list[Row] = []
+    rows: list[SnapshotRow] = []
     for record in rest:
         read_row, wrong = _row(record, header.cells)
         bad += wrong
@@ -83,7 +83,7 @@ def read(text: str) -> tuple[list[Row], list[BadRow]]:
     return _without_repeats(rows, bad)
 
 
-def _wrong_header(header: Record) -> list[BadRow]:
+def _wrong_header(header: CsvRecord) -> list[BadRow]:
     twice = wrong_columns(header)
     if len(header.cells) > MOST_COLUMNS:
         return twice
@@ -102,7 +102,7 @@ def _wrong_header(header: Record) -> list[BadRow]:
     )
 
 
-def _row(record: Record | BadRow, header: list[str]) -> tuple[Row | None, list[BadRow]]:
+def _row(record: CsvRecord | BadRow, header: list[str]) -> tuple[SnapshotRow | None, list[BadRow]]:
     cells = record if isinstance(record, BadRow) else named(record, header)
     if isinstance(cells, BadRow):
         return None, [cells]
@@ -121,9 +121,9 @@ def _row(record: Record | BadRow, header: list[str]) -> tuple[Row | None, list[B
     return (None, wrong) if wrong else (_made(cells, record.line), [])
 
 
-def _made(cells: dict[str, str], line: int) -> Row:
+def _made(cells: dict[str, str], line: int) -> SnapshotRow:
     party = cells["endorser party"]
-    return Row(
+    return SnapshotRow(
         endorser=cells["endorser"],
         position=cells["position"],
         place=_place(cells["city"], cells["state"], cells["district"]),
@@ -170,8 +170,8 @@ def _reason_against_points(points: str, category: str) -> str | None:
     return None if agrees else f"{category} count {expected} in policy {_POLICY.id}"
 
 
-def _without_repeats(rows: list[Row], bad: list[BadRow]) -> tuple[list[Row], list[BadRow]]:
-    first: dict[tuple[Role, str], Row] = {}
+def _without_repeats(rows: list[SnapshotRow], bad: list[BadRow]) -> tuple[list[SnapshotRow], list[BadRow]]:
+    first: dict[tuple[Role, str], SnapshotRow] = {}
     for row in rows:
         kept = first.setdefault((row.role, row.candidate), row)
         if kept is not row:

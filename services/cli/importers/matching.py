@@ -6,14 +6,14 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from services.cli.importers.names import digest, slug
-from services.cli.importers.snapshot_rows import Role, Row
+from services.cli.importers.snapshot_rows import Role, SnapshotRow
 from shared.domain.events import Endorser
 
 _ENDORSER_FIELDS = tuple(field.name for field in fields(Endorser))
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedEndorsement:
     """An endorsement as the API lists it."""
 
     id: str
@@ -30,10 +30,10 @@ class Listed:
         return self.retracted_at is None
 
 
-def listed(answer: Mapping[str, Any]) -> Listed:
+def listed(answer: Mapping[str, Any]) -> ListedEndorsement:
     """One of the objects under `endorsements` in the API's answer."""
     endorser = {name: answer["endorser"][name] for name in _ENDORSER_FIELDS if name in answer["endorser"]}
-    return Listed(
+    return ListedEndorsement(
         answer["endorsement"],
         Endorser(**endorser),
         answer["candidate"],
@@ -45,17 +45,17 @@ def listed(answer: Mapping[str, Any]) -> Listed:
     )
 
 
-def endorser_ids(rows: Sequence[Row], known: Iterable[Listed]) -> dict[Role, str]:
+def endorser_ids(rows: Sequence[SnapshotRow], known: Iterable[ListedEndorsement]) -> dict[Role, str]:
     """The endorser id of every role in the rows; two roles never share one.
 
     A role of a name that is recorded keeps that endorser's id though its position, place or category changed. Where
     a name stands in two roles, each is given to the endorser it is nearest to, and what is left over gets a new id.
     """
     newest = _newest(known)
-    recorded: dict[str, list[Listed]] = defaultdict(list)
+    recorded: dict[str, list[ListedEndorsement]] = defaultdict(list)
     for listing in newest.values():
         recorded[slug(listing.endorser.name)].append(listing)
-    named: dict[str, list[Row]] = defaultdict(list)
+    named: dict[str, list[SnapshotRow]] = defaultdict(list)
     for row in rows:
         named[row.role[0]].append(row)
     ids: dict[Role, str] = {}
@@ -69,14 +69,14 @@ def endorser_ids(rows: Sequence[Row], known: Iterable[Listed]) -> dict[Role, str
     return ids
 
 
-def _newest(known: Iterable[Listed]) -> dict[str, Listed]:
-    newest: dict[str, Listed] = {}
+def _newest(known: Iterable[ListedEndorsement]) -> dict[str, ListedEndorsement]:
+    newest: dict[str, ListedEndorsement] = {}
     for listing in sorted(known, key=lambda known: (known.active, known.version, known.id)):
         newest[listing.endorser.id] = listing
     return newest
 
 
-def _nearest(rows: list[Row], recorded: list[Listed]) -> dict[Role, str]:
+def _nearest(rows: list[SnapshotRow], recorded: list[ListedEndorsement]) -> dict[Role, str]:
     pairs = sorted(
         ((_nearness(row, listing), row, listing) for row in rows for listing in recorded),
         key=lambda pair: ([not same for same in pair[0]], pair[1].role, pair[2].endorser.id),
@@ -88,7 +88,7 @@ def _nearest(rows: list[Row], recorded: list[Listed]) -> dict[Role, str]:
     return found
 
 
-def _nearness(row: Row, listing: Listed) -> tuple[bool, ...]:
+def _nearness(row: SnapshotRow, listing: ListedEndorsement) -> tuple[bool, ...]:
     same_place = row.place == listing.endorser.place
     same_position = row.position == listing.endorser.position
     return (

@@ -5,7 +5,7 @@ from typing import Final, Literal, NamedTuple
 
 from services.cli.importers import fivethirtyeight
 from services.cli.importers.rows import BadRow
-from services.cli.importers.snapshot_rows import Row
+from services.cli.importers.snapshot_rows import SnapshotRow
 from services.cli.importers.table import Read, read_csv, read_ndjson
 
 Format = Literal["fivethirtyeight-2020", "csv", "ndjson"]
@@ -19,7 +19,7 @@ class Snapshots(NamedTuple):
     """
 
     table: str
-    read: Callable[[str], tuple[list[Row], list[BadRow]]]
+    read: Callable[[str], tuple[list[SnapshotRow], list[BadRow]]]
     known_at_of: Callable[[str], str | None]
 
 

@@ -38,14 +38,14 @@ def refuse_too_many(bad: list[BadRow]) -> None:
         )
 
 
-class Record(NamedTuple):
+class CsvRecord(NamedTuple):
     """One record: the line on which it begins, and its cells without surrounding white space."""
 
     line: int
     cells: list[str]
 
 
-def records(text: str) -> Iterator[Record | BadRow]:
+def records(text: str) -> Iterator[CsvRecord | BadRow]:
     """Every record that is not blank; a BadRow ends them, since after it no cell can be told from another."""
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     line = 1
@@ -53,13 +53,13 @@ def records(text: str) -> Iterator[Record | BadRow]:
         for cells in reader:
             stripped = [cell.strip() for cell in cells]
             if any(stripped):
-                yield Record(line, stripped)
+                yield CsvRecord(line, stripped)
             line = reader.line_num + 1
     except csv.Error as error:
         yield BadRow(line, "", "", f"this is not CSV: {error}")
 
 
-def wrong_columns(header: Record) -> list[BadRow]:
+def wrong_columns(header: CsvRecord) -> list[BadRow]:
     """What is wrong with a header whatever its columns are called: they are too many, or one is there twice."""
     if len(header.cells) > MOST_COLUMNS:
         return [
@@ -74,7 +74,7 @@ def wrong_columns(header: Record) -> list[BadRow]:
     return [BadRow(header.line, name, name, "the header has this column twice") for name in twice]
 
 
-def named(record: Record, header: list[str]) -> dict[str, str] | BadRow:
+def named(record: CsvRecord, header: list[str]) -> dict[str, str] | BadRow:
     """The record's cells by the names in the header."""
     if len(record.cells) == len(header):
         return dict(zip(header, record.cells, strict=True))

@@ -8,7 +8,7 @@ Role = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SnapshotRow:
     """One endorsement as a table lists it: names as they stand there, `category` a slug, `date` a day.
 
     `place` is "Philadelphia, PA", "PA-13", "PA" or the like, empty where the table names none.

@@ -8,16 +8,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from services.cli.importers.matching import Listed, endorser_ids, listed
-from services.cli.importers.snapshot_rows import Row
-from services.cli.importers.writing import Command, Writer, changes, earliest
+from services.cli.importers.matching import ListedEndorsement, endorser_ids, listed
+from services.cli.importers.snapshot_rows import SnapshotRow
+from services.cli.importers.writing import Command, CommandWriter, changes, earliest
 from shared.domain.times import start_of
 
 Mode = Literal["mirror", "history"]
 
 
 def commands(
-    rows: Sequence[Row],
+    rows: Sequence[SnapshotRow],
     current: Iterable[Mapping[str, Any]],
     candidates: Collection[str],
     *,
@@ -36,12 +36,14 @@ def commands(
     are of one endorser and candidate.
     """
     recorded = [listed(answer) for answer in current]
-    write = Writer(table, contest, known_at, recorded_by, frozenset(listing.id for listing in recorded))
+    write = CommandWriter(
+        table, contest, known_at, recorded_by, frozenset(listing.id for listing in recorded)
+    )
     ids = endorser_ids(rows, recorded)
-    theirs: dict[str, list[Row]] = defaultdict(list)
+    theirs: dict[str, list[SnapshotRow]] = defaultdict(list)
     for row in rows:
         theirs[ids[row.role]].append(row)
-    mine: dict[str, list[Listed]] = defaultdict(list)
+    mine: dict[str, list[ListedEndorsement]] = defaultdict(list)
     for listing in recorded:
         mine[listing.endorser.id].append(listing)
     made = _entries(rows, candidates, write)
@@ -50,8 +52,8 @@ def commands(
     return made
 
 
-def _entries(rows: Sequence[Row], candidates: Collection[str], write: Writer) -> list[Command]:
-    named: dict[str, list[Row]] = defaultdict(list)
+def _entries(rows: Sequence[SnapshotRow], candidates: Collection[str], write: CommandWriter) -> list[Command]:
+    named: dict[str, list[SnapshotRow]] = defaultdict(list)
     for row in rows:
         named[row.candidate].append(row)
     return [
@@ -61,7 +63,9 @@ def _entries(rows: Sequence[Row], candidates: Collection[str], write: Writer) ->
     ]
 
 
-def _in_order_of_day(theirs: Mapping[str, list[Row]], mine: Mapping[str, list[Listed]]) -> list[str]:
+def _in_order_of_day(
+    theirs: Mapping[str, list[SnapshotRow]], mine: Mapping[str, list[ListedEndorsement]]
+) -> list[str]:
     vanished = sorted(mine.keys() - theirs.keys())
     return sorted(theirs, key=lambda endorser: (earliest(theirs[endorser]), endorser)) + vanished
 
@@ -71,8 +75,8 @@ class _Difference:
     """Between one endorser's recorded endorsements and the rows."""
 
     endorser: str
-    recorded: tuple[Listed, ...]
-    write: Writer
+    recorded: tuple[ListedEndorsement, ...]
+    write: CommandWriter
     mode: Mode
 
     @property
@@ -83,7 +87,7 @@ class _Difference:
     def _another_stands(self) -> str:
         return f"the {self.write.table} lists one endorsement where two were recorded"
 
-    def commands(self, rows: list[Row]) -> list[Command]:
+    def commands(self, rows: list[SnapshotRow]) -> list[Command]:
         """First what stays with its candidate, then who went elsewhere, then what began or vanished."""
         wanted = {row.candidate: row for row in rows}
         if len(wanted) != len(rows):
@@ -103,7 +107,7 @@ class _Difference:
             made += self._begun(row)
         return made
 
-    def _rewritten(self, row: Row, old: Listed) -> list[Command]:
+    def _rewritten(self, row: SnapshotRow, old: ListedEndorsement) -> list[Command]:
         changed = changes(row, old)
         if not changed:
             return []
@@ -112,19 +116,19 @@ class _Difference:
             return [self.write.strike(old, self._another_stands, row), *self._begun(row)]
         return [self.write.correct(row, old)]
 
-    def _went_over(self, row: Row, old: Listed) -> list[Command]:
+    def _went_over(self, row: SnapshotRow, old: ListedEndorsement) -> list[Command]:
         if self.mode == "mirror" or _counts_from(row.date) < _counts_from(old.announced_at):
             return self._rewritten(row, old)
         if self._in_the_way(row):
             return [self.write.retract(old, row.date, row), *self._begun(row)]
         return [self.write.switch(row, old)]
 
-    def _vanished(self, old: Listed) -> Command:
+    def _vanished(self, old: ListedEndorsement) -> Command:
         if self.mode == "mirror":
             return self.write.strike(old, self._gone)
         return self.write.retract(old, self.write.known_at, note=self._gone)
 
-    def _begun(self, row: Row) -> list[Command]:
+    def _begun(self, row: SnapshotRow) -> list[Command]:
         """Announced; or, where it overlaps one that was recorded as ended, that one goes on."""
         in_the_way = self._in_the_way(row)
         if not in_the_way:
@@ -135,7 +139,7 @@ class _Difference:
             self.write.correct(row, last),
         ]
 
-    def _in_the_way(self, row: Row) -> list[Listed]:
+    def _in_the_way(self, row: SnapshotRow) -> list[ListedEndorsement]:
         """Ended ones of the same candidate that reach beyond the row's day, in order of their ends."""
         reaching = [
             (ends, old.id, old)

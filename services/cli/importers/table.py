@@ -12,7 +12,7 @@ from services.cli.importers.names import digest
 from services.cli.importers.rows import (
     MOST_COLUMNS,
     BadRow,
-    Record,
+    CsvRecord,
     named,
     records,
     refuse_too_many,
@@ -162,7 +162,7 @@ def read_ndjson(data: bytes, *, contest: str, recorded_by: str) -> Read:
     return table.read()
 
 
-def _wrong_header(header: Record) -> list[BadRow]:
+def _wrong_header(header: CsvRecord) -> list[BadRow]:
     twice = wrong_columns(header)
     if len(header.cells) > MOST_COLUMNS:
         return twice

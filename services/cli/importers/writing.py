@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from services.cli.importers.matching import Listed
+from services.cli.importers.matching import ListedEndorsement
 from services.cli.importers.names import digest
-from services.cli.importers.snapshot_rows import Row
+from services.cli.importers.snapshot_rows import SnapshotRow
 from shared.domain.events import Endorser
 
 Command = dict[str, object]
@@ -13,7 +13,7 @@ Facts = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Writer:
+class CommandWriter:
     """Writes the commands of one snapshot of a table."""
 
     table: str
@@ -22,15 +22,15 @@ class Writer:
     recorded_by: str
     taken: frozenset[str]
 
-    def enter(self, row: Row, entered_at: str) -> Command:
+    def enter(self, row: SnapshotRow, entered_at: str) -> Command:
         body: Facts = {"candidate": row.candidate, "name": row.endorsee, "entered_at": entered_at}
         return self._sealed("enter", body, row)
 
-    def announce(self, row: Row, endorser: str) -> Command:
+    def announce(self, row: SnapshotRow, endorser: str) -> Command:
         body = {"endorsement": self._new_endorsement(row, endorser), **facts(row, endorser)}
         return self._sealed("announce", body, row)
 
-    def switch(self, row: Row, old: Listed) -> Command:
+    def switch(self, row: SnapshotRow, old: ListedEndorsement) -> Command:
         """The endorser goes over, with those of its own facts that changed as well."""
         changed = changes(row, old)
         body: Facts = {
@@ -42,17 +42,19 @@ class Writer:
         }
         return self._sealed("switch", body, row)
 
-    def correct(self, row: Row, old: Listed) -> Command:
+    def correct(self, row: SnapshotRow, old: ListedEndorsement) -> Command:
         """The endorsement reads as the row does, in force."""
         return self._sealed("correct", {"endorsement": old.id, **changes(row, old)}, row)
 
-    def retract(self, old: Listed, at: str, row: Row | None = None, note: str = "") -> Command:
+    def retract(
+        self, old: ListedEndorsement, at: str, row: SnapshotRow | None = None, note: str = ""
+    ) -> Command:
         return self._sealed("retract", {"endorsement": old.id, "retracted_at": at}, row, note)
 
-    def strike(self, old: Listed, note: str, row: Row | None = None) -> Command:
+    def strike(self, old: ListedEndorsement, note: str, row: SnapshotRow | None = None) -> Command:
         return self._sealed("strike", {"endorsement": old.id}, row, note)
 
-    def _sealed(self, command: str, body: Facts, row: Row | None, note: str = "") -> Command:
+    def _sealed(self, command: str, body: Facts, row: SnapshotRow | None, note: str = "") -> Command:
         content: Command = {
             "command": command,
             **body,
@@ -64,7 +66,7 @@ class Writer:
             content["note"] = note
         return {**content, "id": f"{self.known_at}:{command}:{digest([self.contest, content])}"}
 
-    def _new_endorsement(self, row: Row, endorser: str) -> str:
+    def _new_endorsement(self, row: SnapshotRow, endorser: str) -> str:
         # A struck endorsement keeps its id and is not among those taken: the known time tells the new one apart.
         finding = digest([self.contest, self.known_at, endorser, row.candidate, row.date])[:8]
         first = f"{endorser[:48]}.{row.candidate[:40]}.{row.date}.{finding}"
@@ -80,7 +82,7 @@ def _free(first: str, taken: frozenset[str]) -> str:
     return f"{first}-{number}"
 
 
-def facts(row: Row, endorser: str) -> Facts:
+def facts(row: SnapshotRow, endorser: str) -> Facts:
     """What the row says of its endorsement, by the names that commands have for it."""
     described = Endorser(
         id=endorser, name=row.endorser, position=row.position, party=row.party, place=row.place
@@ -94,13 +96,13 @@ def facts(row: Row, endorser: str) -> Facts:
     }
 
 
-def changes(row: Row, old: Listed) -> Facts:
+def changes(row: SnapshotRow, old: ListedEndorsement) -> Facts:
     """Those facts of the row, and that it is in force, which the recorded endorsement does not have."""
     was = asdict(old)
     is_now: Facts = {**facts(row, old.endorser.id), "retracted_at": None}
     return {name: value for name, value in is_now.items() if value != was[name]}
 
 
-def earliest(rows: Iterable[Row]) -> str:
+def earliest(rows: Iterable[SnapshotRow]) -> str:
     """The first day on which one of the rows counts."""
     return min(row.date for row in rows)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from services.cli.client import Client
+    from services.cli.client import ServiceClient
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON, also of what goes wrong")]
 Contest = Annotated[str, typer.Argument(help="contest id")]
@@ -46,13 +46,13 @@ IngestPort = Annotated[int, typer.Option("--ingest-port", help="0: any free port
 
 
 @contextmanager
-def reaching(context: typer.Context, json: bool) -> Iterator["Client"]:
+def reaching(context: typer.Context, json: bool) -> Iterator["ServiceClient"]:
     """Talks to the services; what goes wrong is printed and becomes the exit code."""
-    from services.cli.client import Client, Failed
+    from services.cli.client import Failed, ServiceClient
     from services.cli.output import failure
 
     try:
-        yield Client(*context.obj)
+        yield ServiceClient(*context.obj)
     except Failed as failed:
         failure(failed.problem, json)
         raise typer.Exit(failed.code) from None

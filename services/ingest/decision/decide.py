@@ -44,7 +44,7 @@ from shared.domain.events import (
 from shared.domain.times import format_instant, is_certain, is_time_zone, start_of
 
 
-class Moment(NamedTuple):
+class DecisionTime(NamedTuple):
     """When a command is decided, and the zone of its contest. `known_at` and `now` are instants."""
 
     now: int
@@ -71,7 +71,7 @@ def decide(command: Command, book: Book, now: int, event_id: str) -> list[Event]
         return _open(command, book, now)
     if book.contest is None:
         raise errors.UnknownContest(command.contest)
-    moment = Moment(now, known_time(command, book, now), book.contest.timezone)
+    moment = DecisionTime(now, known_time(command, book, now), book.contest.timezone)
     if isinstance(command, Enter):
         return [_enter(command, book.contest, moment)]
     if isinstance(command, Withdraw):
@@ -83,7 +83,7 @@ def _decide_endorsement(
     command: Announce | Retract | Correct | Strike | Switch,
     book: Book,
     contest: Contest,
-    moment: Moment,
+    moment: DecisionTime,
     event_id: str,
 ) -> list[Event]:
     match command:
@@ -143,7 +143,7 @@ def _open(command: Open, book: Book, now: int) -> list[Event]:
             "use an IANA name such as America/New_York",
         )
     _refuse_twins(command.candidates)
-    moment = Moment(now, known_time(command, book, now), command.timezone)
+    moment = DecisionTime(now, known_time(command, book, now), command.timezone)
     opened = ContestOpened(
         contest=command.contest,
         title=command.title,
@@ -168,12 +168,12 @@ def _refuse_twins(candidates: Iterable[NewCandidate]) -> None:
         seen.add(new.candidate)
 
 
-def _enter(command: Enter, contest: Contest, moment: Moment) -> Event:
+def _enter(command: Enter, contest: Contest, moment: DecisionTime) -> Event:
     may_enter(contest, command.candidate)
     return _entered(command, command, moment)
 
 
-def _entered(new: NewCandidate, command: Open | Enter, moment: Moment) -> Event:
+def _entered(new: NewCandidate, command: Open | Enter, moment: DecisionTime) -> Event:
     return CandidateEntered(
         candidate=new.candidate,
         name=new.name,
@@ -183,7 +183,7 @@ def _entered(new: NewCandidate, command: Open | Enter, moment: Moment) -> Event:
     )
 
 
-def _withdraw(command: Withdraw, contest: Contest, moment: Moment) -> Event:
+def _withdraw(command: Withdraw, contest: Contest, moment: DecisionTime) -> Event:
     has_candidate(contest, command.candidate)
     candidate = contest.candidates[command.candidate]
     if candidate.withdrew_at is not None:
@@ -193,7 +193,9 @@ def _withdraw(command: Withdraw, contest: Contest, moment: Moment) -> Event:
     return CandidateWithdrew(candidate=candidate.id, withdrew_at=withdrew_at, **_provenance(command))
 
 
-def _announce(command: Announce, book: Book, contest: Contest, moment: Moment, event_id: str) -> list[Event]:
+def _announce(
+    command: Announce, book: Book, contest: Contest, moment: DecisionTime, event_id: str
+) -> list[Event]:
     new_id = command.endorsement or endorsement_id(command.endorser.id, command.candidate, event_id)
     provenance = _provenance(command)
     announced = Announced(
@@ -215,7 +217,7 @@ def _announce(command: Announce, book: Book, contest: Contest, moment: Moment, e
     return [announced, retracted]
 
 
-def _retract(command: Retract, book: Book, moment: Moment) -> Event:
+def _retract(command: Retract, book: Book, moment: DecisionTime) -> Event:
     endorsement = active(command.endorsement, book, command.contest)
     retracted_at = moment.time(command.retracted_at, "retracted_at")
     in_order("retracted_at", retracted_at, endorsement.announced_at, moment.zone)
@@ -226,7 +228,7 @@ def _retract(command: Retract, book: Book, moment: Moment) -> Event:
     )
 
 
-def _correct(command: Correct, book: Book, contest: Contest, moment: Moment) -> Event:
+def _correct(command: Correct, book: Book, contest: Contest, moment: DecisionTime) -> Event:
     before = standing(command.endorsement, book, contest.id)
     changed = {name: getattr(command, name) for name in command.model_fields_set & _PLAIN}
     if "endorser" in command.model_fields_set:
@@ -252,7 +254,9 @@ def _strike(command: Strike, book: Book) -> Event:
     return Struck(endorsement=endorsement.id, **_provenance(command))
 
 
-def _switch(command: Switch, book: Book, contest: Contest, moment: Moment, event_id: str) -> list[Event]:
+def _switch(
+    command: Switch, book: Book, contest: Contest, moment: DecisionTime, event_id: str
+) -> list[Event]:
     before = active(command.endorsement, book, contest.id)
     if command.candidate == before.candidate:
         raise errors.AlreadyEndorsed(

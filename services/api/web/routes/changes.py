@@ -14,13 +14,13 @@ from services.api.live.hub import Change
 from services.api.subscriptions.event_stream import EventStream
 from services.api.subscriptions.seats import Seats
 from services.api.subscriptions.subscriptions import (
+    ChangeFilter,
     ContestFeed,
     Feed,
     FellBehind,
     Patience,
     StreamLost,
     Subscriptions,
-    Wanted,
     wanted,
 )
 from services.api.web import acceptance, examples
@@ -106,7 +106,7 @@ def _accepted(request: Request) -> list[bytes]:
     return [value for name, value in request.scope["headers"] if name == b"accept"]
 
 
-async def _page(feed: Feed, fits: Wanted, question: AllChangesQuestion, more: dict[str, Any]) -> bytes:
+async def _page(feed: Feed, fits: ChangeFilter, question: AllChangesQuestion, more: dict[str, Any]) -> bytes:
     """The next changes that fit, waiting for a first one; after a reset the page ends."""
     with ExitStack() as stack:
         if isinstance(feed, ContestFeed):
@@ -125,7 +125,7 @@ async def _page(feed: Feed, fits: Wanted, question: AllChangesQuestion, more: di
     return orjson.dumps({**more, "changes": changes, "next": feed.cursor})
 
 
-async def _that_fit(feed: Feed, fits: Wanted, question: AllChangesQuestion) -> list[Change]:
+async def _that_fit(feed: Feed, fits: ChangeFilter, question: AllChangesQuestion) -> list[Change]:
     patience = Patience(question.wait_ms / 1000)
     fitting: list[Change] = []
     looked_at = nbytes = 0

@@ -3,21 +3,22 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.webhooks.hooks import State
+from shared.changes.filters import StoredFilters
 from shared.http.problem_schema import Problem
 
 Outcome = Annotated[str, Field(description="what the receiver did, in a few words")]
 
 
-class WantedChanges(BaseModel):
+class WantedChanges(StoredFilters):
     """Which changes are sent; null wants all."""
 
-    contests: list[str] | None
-    candidates: list[str] | None
-    policies: list[str] | None
-    min_delta: str | None = Field(description="a decimal", examples=["0.5"])
+    # Each of them is in every answer.
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+    contests: list[str] | None = None
 
 
 class Webhook(BaseModel):

@@ -9,6 +9,7 @@ from redis import Redis
 from services.ingest.decision.submission import Taken
 from services.ingest.desk import Desk
 from services.scorer.folder import Folder
+from shared.domain.times import Instant
 from shared.projection.projections import Projections
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect
@@ -26,12 +27,14 @@ class Bench:
         self.log = log
         self.projections = Projections(log.redis, log)
         self.desk = self.new_desk()
-        self.folder = Folder(log, self.projections, lambda: NOW // 1000, 1, Policies())
+        self.folder = Folder(log, self.projections, lambda: Instant(NOW), 1, Policies())
 
     def new_desk(self) -> Desk:
         """Another ingest."""
         ids = iter(range(1_000_000))
-        return Desk(self.log, self.projections, lambda: NOW, lambda: f"made-{id(ids)}-{next(ids)}", 100_000)
+        return Desk(
+            self.log, self.projections, lambda: Instant(NOW), lambda: f"made-{id(ids)}-{next(ids)}", 100_000
+        )
 
     async def endorsements(self, first: int, last: int) -> None:
         """Announces these, in one batch."""

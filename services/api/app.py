@@ -1,6 +1,5 @@
 """The composition root of the API: the only place where it connects or reads the clock."""
 
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -30,6 +29,7 @@ from shared.http.health import add_health
 from shared.http.openapi import Described
 from shared.http.server import serve
 from shared.projection.deployment import Deployment
+from shared.runtime.present import now
 from shared.runtime.process import run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.tasks import beside
@@ -51,7 +51,7 @@ class Api:
         self.contests = Contests(self.deployment.log, self.deployment.projections, account, self.hub)
         self.policies = policies_of(settings)
         turns = Turns()
-        answers = Answers(self.contests, self.policies, lambda: time.time_ns() // 1000)
+        answers = Answers(self.contests, self.policies, now)
         app = Described("api", "Who stood where, at any point in time.", TAGS, _models)
         problems.install(app, heads=True, forms=seen.FORMS)
         app.add_exception_handler(Unwritable, _unwritable)

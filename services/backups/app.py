@@ -1,7 +1,6 @@
 """The composition root of backups and archives: the only place where they connect or read the clock."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from services.backups.mover import Mover, NotSettled
 from shared.domain.errors import UnreadableEvent
 from shared.domain.times import format_instant
 from shared.projection.deployment import Deployment
+from shared.runtime.present import now
 from shared.runtime.process import INTERRUPTED, run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.startup import RefusesToStart
@@ -26,8 +26,7 @@ class Archiver:
 
     def __init__(self, settings: Settings, seen: Seen) -> None:
         self.deployment = Deployment(settings)
-        now = format_instant(time.time_ns() // 1000)
-        self.backups = Backups(self.deployment.log, now, seen)
+        self.backups = Backups(self.deployment.log, format_instant(now()), seen)
 
 
 def create_app(settings: Settings, seen: Seen) -> Archiver:

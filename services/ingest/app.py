@@ -2,7 +2,6 @@
 
 import os
 import socket
-import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from shared.http.health import add_health
 from shared.http.openapi import Described
 from shared.http.server import serve
 from shared.projection.deployment import Deployment
+from shared.runtime.present import now
 from shared.runtime.process import run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.tasks import beside
@@ -36,7 +36,7 @@ class Ingest:
         desk = Desk(
             log,
             self.deployment.projections,
-            lambda: time.time_ns() // 1000,
+            now,
             lambda: str(uuid.uuid4()),
             settings.most_unfolded,
         )

@@ -30,6 +30,7 @@ from services.ingest.decision.submission import (
 from shared.domain.book import Book, NotLoaded, first_needs
 from shared.domain.errors import Refused, UnreadableEvent
 from shared.domain.events import Recorded
+from shared.domain.times import Clock
 from shared.http.unavailable import FallenBehind
 from shared.projection.projections import Projections
 from shared.storage.codec import decode_entry
@@ -50,7 +51,7 @@ class BatchRefused(Exception):
 
 
 class Desk:
-    """Takes commands. `clock` gives the present instant, `new_id` an event id that nobody had before.
+    """Takes commands. `new_id` gives an event id that nobody had before.
 
     A contest with more than `most_unfolded` events that no scorer has folded takes nothing more.
     """
@@ -59,7 +60,7 @@ class Desk:
         self,
         log: Log,
         projections: Projections,
-        clock: Callable[[], int],
+        clock: Clock,
         new_id: Callable[[], str],
         most_unfolded: int,
     ) -> None:

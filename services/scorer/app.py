@@ -5,7 +5,6 @@ import contextlib
 import logging
 import os
 import socket
-import time
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
@@ -22,6 +21,7 @@ from services.scorer.rounds import Rounds
 from shared.domain.times import format_instant
 from shared.projection.deployment import Deployment
 from shared.projection.projections import OtherFold, Stale
+from shared.runtime.present import now
 from shared.runtime.process import INTERRUPTED, Ending, run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.startup import RefusesToStart
@@ -50,12 +50,12 @@ class Scorer:
         self.folder = Folder(
             self.events,
             self.projections,
-            lambda: time.time_ns() // 1_000_000,
+            now,
             settings.changes_kept_hours,
             self.policies,
         )
-        self.rounds = Rounds(Backlog(self.events), self.projections, settings.look_around_seconds, _now)
-        self.checks = Checks(self.events, self.projections, settings.check_share, Random(), _instant)  # noqa: S311
+        self.rounds = Rounds(Backlog(self.events), self.projections, settings.look_around_seconds, now)
+        self.checks = Checks(self.events, self.projections, settings.check_share, Random(), now)  # noqa: S311
         self.consumer = f"{socket.gethostname()}-{os.getpid()}"
         self.wakes = [PartitionKeys(partition).wake for partition in range(settings.partitions)]
 
@@ -123,14 +123,6 @@ class Scorer:
             await create_group(self.redis, wake, SCORERS)
 
 
-def _instant() -> int:
-    return time.time_ns() // 1000
-
-
-def _now() -> str:
-    return format_instant(_instant())
-
-
 def create_app(settings: Settings) -> Scorer:
     """The service for these settings; it connects when it is first used."""
     return Scorer(settings)
@@ -160,8 +152,8 @@ def rebuild_main(contest: str | None, dry_run: bool, report: Callable[[dict[str,
         contests = await scorer.events.contests()
         if contest is not None and contest not in contests:
             raise RefusesToStart(f"contest {contest!r} is not open: there is nothing to rebuild")
-        now = time.time_ns() // 1000
-        rebuild = Rebuild(scorer.events, scorer.projections, now)
+        made_at = now()
+        rebuild = Rebuild(scorer.events, scorer.projections, made_at)
         for one in contests if contest is None else [contest]:
             try:
                 done = await (rebuild.dry_run(one) if dry_run else rebuild.take_over(one))
@@ -169,7 +161,7 @@ def rebuild_main(contest: str | None, dry_run: bool, report: Callable[[dict[str,
                 left.append(one)
                 log.error("%s", error)
             else:
-                report(done.certificate(now))
+                report(done.certificate(made_at))
         await scorer.redis.aclose()
 
     return run(work(), settings.log_level, INTERRUPTED) or (4 if left else 0)

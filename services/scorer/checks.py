@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from random import Random
 from typing import Any, cast
 
@@ -11,6 +10,7 @@ from services.scorer.examination import Examiner
 from services.scorer.findings import Examined
 from services.scorer.refold import NoRoom
 from shared.domain.errors import UnreadableEvent
+from shared.domain.times import Clock
 from shared.projection.parking import Parked
 from shared.projection.projections import OtherFold, Projections, Stale
 from shared.storage.connections import FAILURES
@@ -27,11 +27,11 @@ _LEAST_PAUSE_SECONDS = 1.0
 class Checks:
     """Examines contests, and holds those that are damaged, until a rebuild or until nothing is found any more.
 
-    Takes at most `share` of a processor. `clock` gives the present instant.
+    Takes at most `share` of a processor.
     """
 
     def __init__(
-        self, events: Log, projections: Projections, share: float, random: Random, clock: Callable[[], int]
+        self, events: Log, projections: Projections, share: float, random: Random, clock: Clock
     ) -> None:
         self.events = events
         self.parking = projections.parking

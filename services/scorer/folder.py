@@ -21,6 +21,7 @@ from shared.domain.contest import Contest
 from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Recorded
 from shared.domain.policies import Policy
+from shared.domain.times import Clock
 from shared.projection.commits import Trail
 from shared.projection.parking import Parked
 from shared.projection.projections import Commit, Committed, OtherFold, Projections, Stale
@@ -67,7 +68,7 @@ def told_apart(contest: str) -> Iterator[None]:
 
 
 class Folder:
-    """Folds contests. `clock` gives the present in milliseconds; changes tell scores under the `policies`, and those
+    """Folds contests. Changes tell scores under the `policies`, and those
     older than `kept_hours` are dropped.
 
     Where a fold ended it is kept, and the next event of its contest goes on there without reading it all again.
@@ -77,7 +78,7 @@ class Folder:
         self,
         events: Log,
         projections: Projections,
-        clock: Callable[[], int],
+        clock: Clock,
         kept_hours: int,
         policies: Policies,
     ) -> None:
@@ -110,7 +111,7 @@ class Folder:
                 if kept:
                     continue  # it may be what is kept that does not fit
                 await self.projections.parking.park(
-                    Parked(contest, stuck.version, stuck.reason, self.clock() * 1000)
+                    Parked(contest, stuck.version, stuck.reason, self.clock())
                 )
                 raise
             except Stale:
@@ -140,7 +141,7 @@ class Folder:
             self._take(next(iter(self._kept)))
 
     def _oldest_change(self) -> str:
-        return f"{self.clock() - self.kept_hours * _MS_PER_HOUR}-0"
+        return f"{self.clock() // 1000 - self.kept_hours * _MS_PER_HOUR}-0"
 
 
 class Fold:

@@ -5,10 +5,11 @@ A wake can be lost, with a server's last second or by whoever deletes a key; the
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 from services.scorer.rebuild import remove_abandoned
+from shared.domain.times import Clock, format_instant
 from shared.projection.projections import OtherFold, Projections
 from shared.storage.backlog import SLICE, Backlog, Unfolded
 from shared.storage.connections import FAILURES
@@ -24,11 +25,9 @@ _LOOKS_A_ROUND = 4
 
 
 class Rounds:
-    """Looks at every contest each so many seconds, one scorer for all; `clock` says when, for what is noted."""
+    """Looks at every contest each so many seconds, one scorer for all."""
 
-    def __init__(
-        self, backlog: Backlog, projections: Projections, seconds: float, clock: Callable[[], str]
-    ) -> None:
+    def __init__(self, backlog: Backlog, projections: Projections, seconds: float, clock: Clock) -> None:
         self.backlog = backlog
         self.projections = projections
         self.seconds = seconds
@@ -56,7 +55,7 @@ class Rounds:
     async def _when_due(self, partition: int) -> None:
         """Unless another scorer does."""
         key, milliseconds = PartitionKeys(partition).looked, int(self.seconds * 1000)
-        if await self.redis.set(key, self.clock(), nx=True, px=milliseconds):
+        if await self.redis.set(key, format_instant(self.clock()), nx=True, px=milliseconds):
             await self.round(partition, self.seconds * _SPREAD_OVER)
 
     async def round(self, partition: int, spread: float = 0) -> None:
@@ -83,7 +82,7 @@ class Rounds:
         shared = PartitionKeys(partition)
         async with self.redis.pipeline(transaction=True) as pipe:
             for contest in contests:
-                pipe.hset(shared.awake, contest, self.clock())
+                pipe.hset(shared.awake, contest, format_instant(self.clock()))
                 pipe.xadd(shared.wake, {"contest": contest})
             if passed_over:
                 pipe.xdel(shared.wake, *passed_over)

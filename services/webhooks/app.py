@@ -5,7 +5,6 @@ import socket
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 import httpx
 from pydantic import BaseModel
@@ -23,6 +22,7 @@ from shared.http.health import add_health
 from shared.http.openapi import Described
 from shared.http.server import serve
 from shared.projection.deployment import Deployment
+from shared.runtime.present import now
 from shared.runtime.process import run, settings_from_environment
 from shared.runtime.settings import Settings
 from shared.runtime.tasks import beside
@@ -39,11 +39,11 @@ class Webhooks:
         self.redis = self.deployment.redis
         self.http = httpx.AsyncClient(timeout=_API_TIMEOUT_SECONDS, trust_env=False)
         addresses = Addresses(look_up, settings.webhooks_development, time.monotonic)
-        self.sender = Sender(addresses, settings.webhook_timeout_seconds)
+        self.sender = Sender(addresses, settings.webhook_timeout_seconds, now)
         store = Store(self.redis, f"{socket.gethostname()}-{os.getpid()}")
         source = ChangeSource(settings.api_url, self.http, self.deployment.log)
-        self.deliveries = Deliveries(store, source, self.sender, settings.webhook_retry_seconds, time.time)
-        registry = Registry(store, source, self.sender, self.deliveries, addresses, lambda: datetime.now(UTC))
+        self.deliveries = Deliveries(store, source, self.sender, settings.webhook_retry_seconds, now)
+        registry = Registry(store, source, self.sender, self.deliveries, addresses, now)
         app = Described("webhooks", "Sends changes to receivers.", TAGS, _models)
         problems.install(app, forms=FORMS)
         add_health(app, self.redis)

@@ -4,9 +4,7 @@ import asyncio
 import email.utils
 import logging
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 import httpx
@@ -16,6 +14,7 @@ from services.webhooks.addresses import Target, target_of
 from services.webhooks.hooks import Hook
 from services.webhooks.lookups import Addresses, NotPublic
 from shared.domain.errors import Invalid
+from shared.domain.times import Clock, datetime_of
 
 log = logging.getLogger("standings")
 
@@ -67,7 +66,7 @@ class Sender:
         self,
         addresses: Addresses,
         timeout_seconds: float,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock,
     ) -> None:
         self._addresses = addresses
         self._timeout = timeout_seconds
@@ -113,7 +112,7 @@ class Sender:
 
     def _headers(self, hook: Hook, message: Message) -> dict[str, str]:
         """Source: Standard Webhooks, "Webhook headers"; a signature by each key that is valid now."""
-        now = self._clock()
+        now = datetime_of(self._clock())
         signatures = [Webhook(key).sign(message.id, now, message.body.decode()) for key in hook.keys(now)]
         return {
             "webhook-id": message.id,
@@ -160,5 +159,5 @@ class Sender:
         if said.isascii() and said.isdigit():
             return float(said)
         with suppress(ValueError, TypeError):
-            return (email.utils.parsedate_to_datetime(said) - self._clock()).total_seconds()
+            return (email.utils.parsedate_to_datetime(said) - datetime_of(self._clock())).total_seconds()
         return None

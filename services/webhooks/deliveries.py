@@ -7,7 +7,7 @@ process that dies sends at most that one again.
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
@@ -19,6 +19,7 @@ from services.webhooks.records import Attempt, DeadLetter, Retry, Sent
 from services.webhooks.slots import Slots
 from services.webhooks.source import ChangePage, ChangeSource, Told
 from services.webhooks.store import MOST_LETTERS, Store
+from shared.domain.times import Clock
 from shared.runtime.tasks import end, side_by_side
 from shared.storage.connections import FAILURES
 from standings.client import Problem, StandingsError
@@ -46,8 +47,7 @@ class _Stop(Exception):
 
 
 class Deliveries:
-    """`retry_seconds` are the waits between tries, after the last of which a delivery is given up; `clock` gives
-    seconds since 1970."""
+    """Delivers. `retry_seconds` are the waits between tries; after the last of them a delivery is given up."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Deliveries:
         source: ChangeSource,
         sender: Sender,
         retry_seconds: Sequence[float],
-        clock: Callable[[], float],
+        clock: Clock,
     ) -> None:
         self._store = store
         self._source = source
@@ -206,7 +206,7 @@ class Deliveries:
         tried = await self._store.retry_of(hook_id, told.contest)
         attempts = tried.attempts if tried and tried.version == told.version else 0
         if tried and attempts:
-            await asyncio.sleep(max(tried.at - self._clock(), 0))
+            await asyncio.sleep(max(tried.at - self._seconds(), 0))
         while True:
             hook = await self._hook(lane, hook_id)
             outcome = await self.attempt(hook, told, attempts + 1)
@@ -227,15 +227,21 @@ class Deliveries:
                     version=told.version,
                     history=told.place.partition("-")[2],
                     attempts=attempts,
-                    at=self._clock(),
+                    at=self._seconds(),
                     said=outcome.said,
                 )
                 _still(await self._store.give_up(hook_id, letter))
                 return
             wait = self._wait(attempts, outcome)
-            retry = Retry(version=told.version, attempts=attempts, at=self._clock() + wait, said=outcome.said)
+            retry = Retry(
+                version=told.version, attempts=attempts, at=self._seconds() + wait, said=outcome.said
+            )
             _still(await self._store.later(hook_id, told.contest, retry))
             await asyncio.sleep(wait)
+
+    def _seconds(self) -> float:
+        """The present, as retries are stored."""
+        return self._clock() / 1_000_000
 
     async def _disable(self, hook: Hook, why: str) -> NoReturn:
         """Sends nothing more until it is verified, and then goes on where it was. Raises `_Stop`.

@@ -43,12 +43,12 @@ def look_up(host: str) -> list[str]:
 
 
 class Addresses:
-    """Where hosts are: checked to be public, unless development allows all. `clock` gives seconds."""
+    """Where hosts are: checked to be public, unless development allows all. `seconds` rise steadily."""
 
-    def __init__(self, look_up: LookUp, development: bool, clock: Callable[[], float]) -> None:
+    def __init__(self, look_up: LookUp, development: bool, seconds: Callable[[], float]) -> None:
         self.development = development
         self._look_up = look_up
-        self._clock = clock
+        self._seconds = seconds
         self._running: dict[str, asyncio.Task[list[str]]] = {}
         self._in_threads: set[str] = set()
         # Both in the order in which they came.
@@ -66,7 +66,7 @@ class Addresses:
         if is_address(host):
             return self._checked(host, [host])
         until, addresses = self._kept.get(host, (0.0, []))
-        if self._clock() < until:
+        if self._seconds() < until:
             return addresses
         running = self._running.get(host) or self._begin(host)
         done, _ = await asyncio.wait((running,), timeout=LOOK_UP_SECONDS)
@@ -89,7 +89,7 @@ class Addresses:
     def _end(self, host: str, ended: asyncio.Task[list[str]]) -> None:
         del self._running[host]
         if not ended.cancelled() and ended.exception() is None:
-            _put(self._kept, host, (self._clock() + KEPT_SECONDS, ended.result()))
+            _put(self._kept, host, (self._seconds() + KEPT_SECONDS, ended.result()))
 
     async def _found(self, host: str) -> list[str]:
         room = self._room_of_hung if host in self._hung else self._room

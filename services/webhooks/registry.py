@@ -1,8 +1,7 @@
 """Registering webhooks, proving whose they are, and sending dead letters again."""
 
 import secrets
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import httpx
 import orjson
@@ -17,6 +16,7 @@ from services.webhooks.records import DeadLetter, Sent
 from services.webhooks.source import ChangeSource, Told
 from services.webhooks.store import Store
 from shared.domain.errors import Conflict, Invalid
+from shared.domain.times import Clock, datetime_of
 from shared.values.objects import Said
 from shared.values.text import MOST_OF_A_VALUE, Line, Lines
 from standings.client import StandingsError
@@ -69,7 +69,7 @@ class Rotation(Said):
 
 
 class Registry:
-    """What can be done with webhooks. `clock` gives the present in UTC."""
+    """What can be done with webhooks."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Registry:
         sender: Sender,
         deliveries: Deliveries,
         addresses: Addresses,
-        clock: Callable[[], datetime],
+        clock: Clock,
     ) -> None:
         self.store = store
         self._source = source
@@ -91,7 +91,7 @@ class Registry:
         """A new webhook, unverified; it will have what comes after this. Raises `Invalid` and `TooManyHooks`."""
         await self.store.refuse_full()
         await self._refuse_url(asked.url)
-        now = self._clock()
+        now = datetime_of(self._clock())
         hook = Hook(
             id=new_id(),
             url=asked.url,
@@ -114,7 +114,7 @@ class Registry:
         def to(was: Hook) -> Hook:
             given = {"url": asked.url, "description": asked.description, "wanted": asked.wanted}
             said = {name: value for name, value in given.items() if value is not None}
-            new = was.model_copy(update={**said, "changed_at": self._clock()})
+            new = was.model_copy(update={**said, "changed_at": datetime_of(self._clock())})
             if new.url != was.url:
                 return new.model_copy(update={"state": "unverified", "why": ""})
             if asked.paused is not None and was.state != "unverified":
@@ -128,7 +128,7 @@ class Registry:
 
         Raises `TooManySecrets`, `NotFound` and `Changed`.
         """
-        now, secret = self._clock(), new_secret()
+        now, secret = datetime_of(self._clock()), new_secret()
         until = now + timedelta(hours=asked.keep_old_hours)
 
         def to(was: Hook) -> Hook:
@@ -164,7 +164,9 @@ class Registry:
         def to(was: Hook) -> Hook:
             if was.url != hook.url:
                 return was
-            return was.model_copy(update={"state": "active", "why": "", "changed_at": self._clock()})
+            return was.model_copy(
+                update={"state": "active", "why": "", "changed_at": datetime_of(self._clock())}
+            )
 
         return await self.store.change(hook_id, to, afresh=True)
 

@@ -1,18 +1,24 @@
 """Instants, days, months and years.
 
-An *instant* is an ``int``: microseconds since 1970-01-01T00:00Z. A *day* (``2019-04-22``), a *month* (``2019-04``)
+An *instant* is microseconds since 1970-01-01T00:00Z. A *day* (``2019-04-22``), a *month* (``2019-04``)
 or a *year* (``2019``) is one in the contest's time zone: a fact counts from its start, a question about it means its
 end. A month or a year dates a fact to some day of it; one that ends in ``~`` (approximate), ``?`` (uncertain) or
 ``%`` (both) may be off by more. `bounds_of` tells within which instants the fact began.
 """
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, NewType
 from zoneinfo import ZoneInfo, available_timezones
 
 from shared.domain.errors import UnreadableTime
+
+# Microseconds since 1970, in UTC. A sum or a difference of instants is a plain number again.
+Instant = NewType("Instant", int)
+# Gives the present.
+Clock = Callable[[], Instant]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -78,20 +84,24 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def instant(moment: datetime) -> int:
+def instant(moment: datetime) -> Instant:
     """The microseconds of a moment that carries its offset."""
-    return (moment - _EPOCH) // _MICROSECOND
+    return Instant((moment - _EPOCH) // _MICROSECOND)
+
+
+def datetime_of(at: int) -> datetime:
+    """An instant as Python's own, in UTC."""
+    return _EPOCH + timedelta(microseconds=at)
 
 
 @lru_cache(maxsize=65_536)
 def format_instant(at: int) -> str:
     """RFC 3339 in UTC, always with six decimals: as text, instants sort as in time."""
-    moment = _EPOCH + timedelta(microseconds=at)
-    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return datetime_of(at).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 @lru_cache(maxsize=65_536)
-def start_of(text: str, zone: str, field: str = "valid_at") -> int:
+def start_of(text: str, zone: str, field: str = "valid_at") -> Instant:
     """From when a fact dated `text` counts: the start of its day, month or year in `zone`, or the instant itself.
 
     A qualifier does not move it. Raises `UnreadableTime`, naming `field`.
@@ -102,7 +112,7 @@ def start_of(text: str, zone: str, field: str = "valid_at") -> int:
 
 
 @lru_cache(maxsize=65_536)
-def bounds_of(text: str, zone: str, field: str = "valid_at") -> tuple[int, int]:
+def bounds_of(text: str, zone: str, field: str = "valid_at") -> tuple[Instant, Instant]:
     """The earliest and the latest instant at which a fact dated `text` may have begun.
 
     Both are `start_of` where the text is certain, which otherwise lies between them. A month or year reaches from the
@@ -139,7 +149,7 @@ def is_certain(text: str) -> bool:
 
 
 @lru_cache(maxsize=65_536)
-def end_of(text: str, zone: str, field: str = "valid_at") -> int:
+def end_of(text: str, zone: str, field: str = "valid_at") -> Instant:
     """Until when a question about `text` looks: the last microsecond of its day, month or year in `zone`, or the
     instant itself.
 
@@ -155,12 +165,12 @@ def end_of(text: str, zone: str, field: str = "valid_at") -> int:
             f"only a fact's date is uncertain or approximate, and a question's ends without {text[-1]}",
             f"ask about {text[:-1]}, which means its end",
         )
-    return instant(_midnight(dated.ends(), zone)) - 1
+    return Instant(instant(_midnight(dated.ends(), zone)) - 1)
 
 
 def day_in(at: int, zone: str) -> str:
     """The day on which an instant falls in `zone`."""
-    return (_EPOCH + timedelta(microseconds=at)).astimezone(ZoneInfo(zone)).date().isoformat()
+    return datetime_of(at).astimezone(ZoneInfo(zone)).date().isoformat()
 
 
 def _midnight(day: date, zone: str) -> datetime:
@@ -187,7 +197,7 @@ def _dated(text: str, field: str) -> _Dated | None:
     return _Dated(_within_calendar(first, text, field), months, qualifier is not None)
 
 
-def _instant(text: str, field: str) -> int:
+def _instant(text: str, field: str) -> Instant:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

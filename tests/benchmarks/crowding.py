@@ -19,6 +19,7 @@ from shared.domain.events import Announced, CandidateEntered, ContestOpened, End
 from shared.domain.policies import Policy
 from shared.domain.times import start_of
 from shared.projection.projections import Projections
+from shared.runtime.present import now
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect
 from shared.storage.log import Log, NewEvent
@@ -175,7 +176,7 @@ async def _fill(url: str, events: int) -> None:
     client = connect(Settings(redis_url=url))
     await client.flushall()
     log = Log(client, 1)
-    folder = Folder(log, Projections(client, log), lambda: time.time_ns() // 1_000_000, 1, _Silent())
+    folder = Folder(log, Projections(client, log), now, 1, _Silent())
     for contest, told in (("wide", _wide(events)), ("wordy", _wordy())):
         version = 0
         known = itertools.count(

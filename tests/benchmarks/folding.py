@@ -8,6 +8,7 @@ import uvloop
 from services.scorer.folder import Folder
 from services.scorer.rebuild import Rebuild
 from shared.projection.projections import Projections
+from shared.runtime.present import now
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect
 from shared.storage.log import Log
@@ -26,7 +27,7 @@ async def _fold(url: str, events: int) -> tuple[float, float]:
     client = connect(Settings(redis_url=url))
     log = Log(client, 1)
     projections = Projections(client, log)
-    folder = Folder(log, projections, lambda: time.time_ns() // 1_000_000, 1, Policies())
+    folder = Folder(log, projections, now, 1, Policies())
     began = time.perf_counter()
     await folder.drain(CONTEST)
     folded = time.perf_counter()

@@ -18,6 +18,7 @@ import orjson
 
 from services.scorer.folder import Folder
 from shared.projection.projections import Projections
+from shared.runtime.present import now
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect
 from shared.storage.log import Log
@@ -116,9 +117,7 @@ def processor_seconds(pid: int) -> float:
 async def _drain(url: str) -> None:
     client = connect(Settings(redis_url=url))
     log = Log(client, 1)
-    await Folder(log, Projections(client, log), lambda: time.time_ns() // 1_000_000, 1, Policies()).drain(
-        CONTEST
-    )
+    await Folder(log, Projections(client, log), now, 1, Policies()).drain(CONTEST)
     await client.aclose()
 
 

@@ -15,6 +15,7 @@ from services.scorer.folder import Unfoldable
 from services.scorer.rebuild import Rebuild
 from services.scorer.refold import NoRoom, Refold
 from shared.domain.events import Endorser, Recorded
+from shared.domain.times import Instant
 from shared.projection import seals
 from shared.projection.parking import Held
 from shared.storage.backlog import Backlog
@@ -33,7 +34,7 @@ def examiner(bench: Bench) -> Examiner:
 
 
 def checks(bench: Bench) -> Checks:
-    return Checks(bench.log, bench.projections, 1, Random(7), lambda: NOW)
+    return Checks(bench.log, bench.projections, 1, Random(7), lambda: Instant(NOW))
 
 
 async def folded(bench: Bench) -> None:

@@ -13,6 +13,7 @@ from services.scorer.folder import Folder, Unfoldable
 from services.scorer.rebuild import Rebuild
 from shared.domain.book import Book
 from shared.domain.errors import AlreadyEndorsed, EventIdReused
+from shared.domain.times import Instant
 from shared.projection.commits import Trail
 from shared.projection.projections import Begun, Projections, Stale
 from shared.values.policies import Policies
@@ -246,7 +247,9 @@ def test_two_scorers_on_one_contest_commit_what_one_does(any_redis_url: str) -> 
     async def work(bench: Bench) -> None:
         await bench.desk.take(opening())
         await bench.endorsements(1, 2500)
-        other = Folder(bench.log, Projections(bench.log.redis, bench.log), lambda: NOW // 1000, 1, Policies())
+        other = Folder(
+            bench.log, Projections(bench.log.redis, bench.log), lambda: Instant(NOW), 1, Policies()
+        )
         await asyncio.gather(bench.folder.drain(CONTEST), other.drain(CONTEST), bench.folder.drain(CONTEST))
 
     on(any_redis_url, work)

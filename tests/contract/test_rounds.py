@@ -8,6 +8,7 @@ import pytest
 from redis import Redis
 
 from services.scorer.rounds import Rounds
+from shared.domain.times import Instant
 from shared.projection.projections import Projections
 from shared.runtime.settings import Settings
 from shared.runtime.tasks import end
@@ -29,7 +30,7 @@ class Bench:
         self.log = log
         self.redis: Any = log.redis
         self.backlog = Backlog(log)
-        self.rounds = Rounds(self.backlog, Projections(log.redis, log), 60, lambda: "now")
+        self.rounds = Rounds(self.backlog, Projections(log.redis, log), 60, lambda: Instant(0))
 
     async def append(self, *contests: str) -> None:
         """Each is opened: one event that nobody has folded."""

@@ -15,6 +15,7 @@ import uvloop
 from services.webhooks.attempt import MOST_READ_BYTES, Message, Outcome, Sender
 from services.webhooks.hooks import Hook, Secret, Wanted, new_secret
 from services.webhooks.lookups import Addresses, LookUp, look_up
+from shared.runtime.present import now
 from tests.receivers import pouring, receiver, resetting
 
 MESSAGE = Message("msg_1", b'{"specversion": "1.0"}')
@@ -38,7 +39,7 @@ def hook(url: str, *secrets: Secret) -> Hook:
 
 def send(url: str, found: LookUp = look_up, development: bool = True, *secrets: Secret) -> Outcome:
     async def sent() -> Outcome:
-        sender = Sender(Addresses(found, development, time.monotonic), 2)
+        sender = Sender(Addresses(found, development, time.monotonic), 2, now)
         try:
             return await sender.send(hook(url, *secrets), MESSAGE)
         finally:
@@ -189,7 +190,7 @@ def test_nobody_there() -> None:
 def test_connections_that_are_reset_are_outcomes() -> None:
     # Many at once on the services' event loop: there some are reset between connecting and the first use.
     async def sent(url: str) -> list[Outcome]:
-        sender = Sender(Addresses(look_up, True, time.monotonic), 5)
+        sender = Sender(Addresses(look_up, True, time.monotonic), 5, now)
         try:
             found: list[Outcome] = []
             for _ in range(10):

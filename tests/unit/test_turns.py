@@ -19,6 +19,7 @@ from services.api.web.replies import Wants
 from services.api.web.responses import LargeResponse
 from shared.domain.contest import Candidate, Contest
 from shared.domain.postings import Posting
+from shared.domain.times import Instant
 from shared.storage.codec import encode_state
 from shared.values.policies import Policies
 
@@ -68,7 +69,7 @@ def test_fresh_standings_of_a_wide_contest_are_made_one_in_a_round_of_the_loop()
     anything: Any = None
     contests = Contests(anything, anything, Account(1 << 30), anything)
     contests._held["wide"] = _Held(_wide())
-    answers = Answers(contests, Policies([HEADCOUNT, FIVETHIRTYEIGHT_2020]), lambda: 4000 * DAY)
+    answers = Answers(contests, Policies([HEADCOUNT, FIVETHIRTYEIGHT_2020]), lambda: Instant(4000 * DAY))
     path = ThinPath(anything, answers, Turns())
 
     async def rounds() -> list[int]:

@@ -2,7 +2,6 @@
 
 import asyncio
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
 from typing import Annotated, NamedTuple
 
 import orjson
@@ -21,7 +20,7 @@ from shared.domain.contest import Contest
 from shared.domain.errors import Invalid, UnknownCandidate, UnknownCategory
 from shared.domain.policies import Policy
 from shared.domain.policy_texts import made_up
-from shared.domain.times import format_instant
+from shared.domain.times import Clock, format_instant
 from shared.runtime.kept import Kept
 from shared.values.policies import Policies
 
@@ -32,9 +31,9 @@ _NAME_BYTES = 150
 
 
 class Answers:
-    """Answers questions. `clock` gives the present instant."""
+    """Answers questions."""
 
-    def __init__(self, contests: Contests, policies: Policies, clock: Callable[[], int]) -> None:
+    def __init__(self, contests: Contests, policies: Policies, clock: Clock) -> None:
         self.contests = contests
         self.policies = policies
         self.clock = clock

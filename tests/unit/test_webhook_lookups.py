@@ -48,8 +48,8 @@ def names() -> Iterator[Names]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What hangs is waited for a moment only."""
-    monkeypatch.setattr(lookups, "LOOK_UP_SECONDS", 0.2)
+    """What hangs is waited for a moment only, which is enough for what does not, also on a busy machine."""
+    monkeypatch.setattr(lookups, "LOOK_UP_SECONDS", 1.0)
 
 
 class Clock:

@@ -7,6 +7,7 @@ import pytest
 from services.cli.importers.rows import BadRow
 from services.cli.importers.table import COLUMNS, Command, read_csv, read_ndjson
 from services.ingest.decision.commands import COMMAND, Announce
+from tests.servers import PROJECT
 
 HEADER = (
     "command,id,known_at,endorsement,endorser,endorser_name,endorser_kind,position,party,place,candidate,"
@@ -150,6 +151,16 @@ def test_an_uncertain_date_is_handed_on_as_it_is_written(time: str) -> None:
 
 def test_the_documented_header_has_every_column() -> None:
     assert set(HEADER.split(",")) == COLUMNS
+
+
+def test_the_documented_example_is_read() -> None:
+    document = (PROJECT / "docs" / "importing.md").read_text(encoding="utf-8")
+    example = document.partition("```csv\n")[2].partition("```")[0]
+
+    commands, bad = from_csv(example)
+
+    assert bad == []
+    assert [command["command"] for command in commands] == ["enter", "announce"]
 
 
 def test_only_the_columns_that_a_command_needs_must_be_there() -> None:

@@ -54,12 +54,12 @@ class _Board:
     def __init__(self, policy: Policy, units: dict[str, int]) -> None:
         self._policy = policy
         self._units = units
-        self._ranks = _ranks(units)
+        self._ranks = ranks(units.values())
 
     def enter(self, candidate: str) -> None:
         if candidate not in self._units:
             self._units[candidate] = 0
-            self._ranks = _ranks(self._units)
+            self._ranks = ranks(self._units.values())
 
     def move(self, postings: Iterable[Posting]) -> Iterable[Move]:
         changed: dict[str, int] = {}
@@ -68,27 +68,27 @@ class _Board:
             changed[posting.candidate] = changed.get(posting.candidate, 0) + units
         if not any(changed.values()):
             return ()
-        before, ranks = self._units, self._ranks
+        before, ranks_before = self._units, self._ranks
         after = {candidate: units + changed.get(candidate, 0) for candidate, units in before.items()}
-        self._units, self._ranks = after, _ranks(after)
+        self._units, self._ranks = after, ranks(after.values())
         return [
             Move(
                 self._policy,
                 candidate,
-                Place(before[candidate], ranks[before[candidate]]),
+                Place(before[candidate], ranks_before[before[candidate]]),
                 Place(units, self._ranks[units]),
             )
             for candidate, units in after.items()
-            if units != before[candidate] or ranks[units] != self._ranks[units]
+            if units != before[candidate] or ranks_before[units] != self._ranks[units]
         ]
 
 
-def _ranks(units: Mapping[str, int]) -> dict[int, int]:
-    """The rank of each score that there is."""
-    ranks: dict[int, int] = {}
-    for rank, one in enumerate(sorted(units.values(), reverse=True), start=1):
-        ranks.setdefault(one, rank)
-    return ranks
+def ranks(scores: Iterable[int]) -> dict[int, int]:
+    """The rank of each score: the greatest is first, and equal ones share a rank (1, 2, 2, 4)."""
+    found: dict[int, int] = {}
+    for rank, score in enumerate(sorted(scores, reverse=True), start=1):
+        found.setdefault(score, rank)
+    return found
 
 
 def rewrites_since(postings: Iterable[Posting], known_at: int, zone: str) -> int | None:

@@ -8,6 +8,7 @@ from services.api.engine.index import Counted, Index
 from services.api.engine.states import NEVER
 from shared.domain.contest import Candidate, Contest
 from shared.domain.policies import Policy
+from shared.domain.scoreboard import ranks
 from shared.domain.times import start_of
 
 Points = int | Decimal
@@ -82,17 +83,15 @@ class Board:
         low, high = self._points_between(counted, units, scores)
         shares, of_available = _shares(units, total), _shares(units, self._available)
         lines: list[dict[str, Any]] = []
-        rank = before = 0
+        rank_of = ranks(units)
         # Sorting is stable, so equal scores stay by name.
-        for position, n in enumerate(sorted(self._by_name, key=units.__getitem__, reverse=True), start=1):
-            if position == 1 or units[n] != before:
-                rank, before = position, units[n]
+        for n in sorted(self._by_name, key=units.__getitem__, reverse=True):
             one, withdrew_at = self.candidates[n], self._withdrawals[n]
             if only is None or one.id in only:
                 # Written out here, and not by a function for each: this is where an answer spends its time.
                 lines.append(
                     {
-                        "rank": rank,
+                        "rank": rank_of[units[n]],
                         "candidate": one.id,
                         "name": one.name,
                         "party": one.party,

@@ -56,7 +56,7 @@ async def whole(receive: Receive, share: Share, most: int, seconds: float) -> by
 
 
 def _part(message: Message) -> tuple[bytes, bool]:
-    """What came, and whether there is more to come."""
+    """The bytes that came, and whether more follow."""
     if message["type"] != "http.request":
         raise Disconnected
     return message.get("body", b""), message.get("more_body", False)

@@ -13,7 +13,7 @@ _PLACE_BYTES: Final = 250
 
 
 def _nothing() -> None:
-    """What follows a put where nobody else counts."""
+    """Does nothing after a value was put, where nobody else counts bytes."""
 
 
 class Kept(Generic[K, V]):

@@ -26,14 +26,14 @@ class LogLines:
         threading.Thread(target=self._keep_writing, name="writes lines", daemon=True).start()
 
     def put(self, line: str) -> None:
-        """Says a line. Neither waits nor fails."""
+        """Hands a line on to be written. Neither waits nor fails."""
         try:
             self._waiting.put_nowait(line)
         except queue.Full:
             self._dropped += 1
 
     def flush(self, within_seconds: float = 1.0) -> None:
-        """Returns when all lines are written, or have had so long."""
+        """Waits until all lines are written, for at most so many seconds."""
         waiting = self._waiting
         with waiting.all_tasks_done:
             waiting.all_tasks_done.wait_for(lambda: not waiting.unfinished_tasks, within_seconds)
@@ -51,14 +51,14 @@ class LogLines:
 
 
 class LogLinesHandler(logging.Handler):
-    """Says log records as lines."""
+    """Writes log records as lines."""
 
     def __init__(self, lines: LogLines) -> None:
         super().__init__()
         self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Says a record. One that cannot be formatted is told as logging does."""
+        """Hands a record on as a line. One that cannot be formatted is reported as `logging` does."""
         try:
             self._lines.put(self.format(record))
         except Exception:

@@ -13,7 +13,7 @@ _AGAIN_SECONDS = 0.02
 
 
 async def end(*tasks: asyncio.Task[Any]) -> None:
-    """Cancels tasks until all have ended, by whatever they end; only then it is cancelled itself."""
+    """Cancels tasks until all have ended, whatever they raise. A cancellation of its own is raised at the end."""
     cancelled: asyncio.CancelledError | None = None
     while going_on := [task for task in tasks if not task.done()]:
         for task in going_on:

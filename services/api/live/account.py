@@ -10,18 +10,18 @@ from shared.runtime.kept import K, Kept, V
 
 
 class HeldBytes(Protocol):
-    """What can be made again."""
+    """Holds values that can be made again, and can give them up."""
 
     @property
     def nbytes(self) -> int:
-        """Bytes held, nearly."""
+        """How many bytes it holds, nearly."""
 
     def shrink(self, most_bytes: int) -> None:
-        """Gives up until no more than so many bytes are held, or what it never gives up."""
+        """Gives values up until it holds at most so many bytes, or only what it never gives up."""
 
 
 class Account:
-    """What is held at most altogether. `indexes` are the bytes of contests, which their holder counts."""
+    """Bounds the bytes that all holders have together. Whoever holds contests counts their bytes in `indexes`."""
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
@@ -29,7 +29,7 @@ class Account:
         self._held: list[HeldBytes] = []
 
     def add(self, held: HeldBytes) -> None:
-        """Counts this in. What was added first gives way first."""
+        """Adds a holder. The one that was added first gives way first."""
         self._held.append(held)
 
     def kept(self, share: float) -> Kept[K, V]:
@@ -44,7 +44,7 @@ class Account:
         return self.indexes + sum(one.nbytes for one in self._held)
 
     def make_room(self) -> None:
-        """Lets give way what can be made again, while there is more than there may be."""
+        """Makes holders give values up, in their order, until all together are within the bound."""
         for one in self._held:
             over = self.nbytes - self.most_bytes
             if over <= 0:

@@ -66,7 +66,7 @@ class Names:
         self._until = 0.0
 
     async def all(self) -> Sequence[str]:
-        """All of them."""
+        """All names."""
         async with self._lock:
             counts = await self._count()
             if counts != self._counts or time.monotonic() > self._until:
@@ -76,11 +76,11 @@ class Names:
 
     @property
     def nbytes(self) -> int:
-        """Bytes held, nearly."""
+        """How many bytes it holds, nearly."""
         return _NAME_BYTES * len(self._names)
 
     def shrink(self, most_bytes: int) -> None:
-        """Forgets them if they take more."""
+        """Forgets the names if they take more bytes."""
         if self.nbytes > most_bytes:
             self._names, self._counts = (), None
 

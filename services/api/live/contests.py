@@ -218,7 +218,7 @@ class Contests:
                 await self._bring(changed)
 
     async def _bring(self, contests: Collection[str]) -> None:
-        """Brings contests up to their ledgers, all that is usual with one question to the server."""
+        """Brings contests up to their ledgers, usually with one question to the server for all of them."""
         held = {contest: self._held[contest] for contest in contests}
         asked = {contest: one.index for contest, one in held.items()}
         async with self.events.redis.pipeline(transaction=False) as pipe:
@@ -277,7 +277,7 @@ class Contests:
         ]
 
     async def _or_drop(self, contest: str, step: Awaitable[None]) -> None:
-        """Does it. A contest whose ledger cannot be read is dropped, and the others go on."""
+        """Takes the step. A contest whose ledger cannot be read is dropped, and the others go on."""
         try:
             await step
         except UnknownContest:
@@ -296,7 +296,7 @@ class Contests:
         return held
 
     def _count(self, held: _Held) -> None:
-        """Counts what a contest in memory takes by now; of the others, nothing is looked at."""
+        """Counts the bytes of one contest in memory anew, without looking at the others."""
         nbytes = held.index.nbytes
         self.account.indexes += nbytes - held.counted
         held.counted = nbytes

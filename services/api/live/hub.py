@@ -196,20 +196,23 @@ class Channel:
             self.first += 1
 
     def wake(self) -> None:
-        """Wakes everyone who waits."""
+        """Wakes all readers that wait for a change."""
         self.behind = False
         self.moved.set()
         self.moved = asyncio.Event()
 
     def look(self, version: int) -> None:
-        """Told now and then where the ledger stands: what it had a look ago and has not come is lost on its way."""
+        """Is told now and then where the ledger stands.
+
+        The change of a version that the ledger had at the last look, and that has not come since, was lost.
+        """
         if self.changes and self.end <= self._stood:
             self.changes.clear()
             self.wake()
         self._stood = version
 
     def keeps(self, number: int) -> bool:
-        """Whether nothing from this number on is lost here: it is kept, or still to come."""
+        """Whether every change from this number on is kept here or still to come."""
         return self.first <= number <= self.end
 
     def since(self, number: int, most: int, most_bytes: int) -> list[Change]:
@@ -300,14 +303,14 @@ class Hub:
         return channel
 
     def leave(self, contest: str) -> None:
-        """One reader less."""
+        """A reader of the contest has left."""
         channel = self._contests[contest]
         channel.readers -= 1
         if not channel.readers:
             del self._contests[contest]
 
     def look(self, contest: str, version: int) -> None:
-        """Told now and then where a contest's ledger stands."""
+        """Is told now and then where a contest's ledger stands."""
         if channel := self._contests.get(contest):
             channel.look(version)
 
@@ -320,12 +323,12 @@ class Hub:
             channel.wake()
 
     def wake(self, contest: str) -> None:
-        """A contest's ledger was read further, which matters to those who wait for it."""
+        """A contest's ledger was read further: wakes the readers that wait for it."""
         if (channel := self._contests.get(contest)) and channel.behind:
             channel.wake()
 
     def close(self) -> None:
-        """The process ends: lets everyone go."""
+        """The process ends: ends every subscription."""
         self.closing = True
         for channel in (self.all, *self._contests.values()):
             channel.wake()

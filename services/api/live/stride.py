@@ -13,7 +13,7 @@ class Stride:
         self.count = _FIRST
 
     def took(self, number: int, nbytes: int) -> None:
-        """So many of them were so many bytes."""
+        """Learns that so many things took so many bytes."""
         if number:
             fitting = number * PIECE_BYTES // max(nbytes, 1)
             self.count = max(1, min(fitting, _FASTER * self.count, _MOST))

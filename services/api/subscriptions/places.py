@@ -79,7 +79,7 @@ def gone(field: str, cursor: str, place: str, oldest: str) -> Gone:
 
 
 class Lost(Exception):
-    """What comes next was dropped from the stream, or lost with it, while it was read."""
+    """The stream lost the next entry, or all of them, while it was read."""
 
 
 class Stretch:

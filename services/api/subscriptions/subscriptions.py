@@ -32,7 +32,7 @@ _BEFORE_ALL = Seen(0, NOTHING)
 
 
 class FellBehind(Exception):
-    """The reader is too slow: what comes next is not at hand any more."""
+    """The reader is too slow: the API no longer holds the change that comes next."""
 
 
 class StreamLost(FellBehind):
@@ -40,18 +40,18 @@ class StreamLost(FellBehind):
 
 
 class Patience:
-    """Waits, for so long altogether."""
+    """A number of seconds, which all waits with it share."""
 
     def __init__(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds
 
     @property
     def left(self) -> float:
-        """Seconds."""
+        """The seconds that are left."""
         return self._until - time.monotonic()
 
     async def wait(self, moved: asyncio.Event) -> bool:
-        """Whether it moved in time."""
+        """Waits for the event while there is time; true if it came."""
         try:
             async with asyncio.timeout(self.left):
                 await moved.wait()
@@ -61,7 +61,7 @@ class Patience:
 
 
 class Feed(Protocol):
-    """Changes from some point on."""
+    """Gives the changes behind some point, in order."""
 
     @property
     def cursor(self) -> str:
@@ -126,7 +126,7 @@ class ContestFeed:
         return None in (change.history, self._seen.history) or change.history == self._seen.history
 
     async def _overlooked(self, most: int) -> list[Change]:
-        """What is in the ledger though nobody noticed that its change was lost."""
+        """Changes of versions that the ledger has, and whose entries in the changes stream were lost."""
         if await self._contests.stands(self._contest) == self._seen.version:
             return []
         return await self._in_ledger(most)
@@ -179,7 +179,7 @@ class AllFeed:
         self._stand()
 
     def _stand(self) -> None:
-        """From now on changes are at hand; those before are in the streams up to here."""
+        """Notes where the hub's changes begin: earlier ones are read from the streams."""
         self._next, self._upto = self._hub.all.end, self._hub.places
 
     @property
@@ -195,7 +195,7 @@ class AllFeed:
         return found
 
     async def _earlier(self, most: int) -> list[Change]:
-        """What is in the streams only; none when all that comes next is at hand."""
+        """Changes that have to be read from the streams; none once the hub holds all that follow."""
         while self._behind is not None:
             try:
                 found = await self._behind.next(self._upto, most)
@@ -257,7 +257,7 @@ def wanted(question: AllChangesQuestion) -> ChangeFilter:
 
 
 class Subscriptions:
-    """Opens feeds."""
+    """Opens a feed for each subscriber."""
 
     def __init__(self, hub: Hub, contests: Contests, past: Past) -> None:
         self.hub, self.contests, self.past = hub, contests, past

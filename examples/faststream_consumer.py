@@ -3,10 +3,12 @@
     python examples/faststream_consumer.py redis://127.0.0.1:6379 http://127.0.0.1:8400
 
 A delivery is a hint, and the copy is the truth: what comes twice is dropped, and what is missing before a change (it
-was delivered to a process that died) is asked of the API. A deployment of several partitions has a stream for each.
+was delivered to a process that died) is asked of the API. After a reset the copy begins anew. A deployment of several
+partitions has a stream for each.
 """
 
 import asyncio
+import json
 import sys
 from typing import Any
 
@@ -22,7 +24,7 @@ STREAM, GROUP = "standings:{p00}:changes", "examples"
 
 async def decode(message: RedisStreamMessage) -> Any:
     """An entry's fields are plain, without FastStream's envelope."""
-    return Change.model_validate_json(message.raw_message["data"][b"event"])
+    return json.loads(message.raw_message["data"][b"event"])
 
 
 async def follow(copy: LocalCopy, change: Change, client: AsyncClient) -> None:
@@ -52,7 +54,11 @@ async def main(redis_url: str, api: str) -> None:
         stream = StreamSub(STREAM, group=GROUP, consumer="one", last_id=">", polling_interval=500)
 
         @broker.subscriber(stream=stream, decoder=decode, ack_policy=AckPolicy.ACK)
-        async def on_change(change: Change) -> None:
+        async def on_event(event: dict[str, Any]) -> None:
+            if event["type"] == "standings.contest.reset":  # the log lost what the copy is made of
+                copies.pop(event["data"]["contest"], None)
+                return
+            change = Change.model_validate(event)
             copy = copies.setdefault(change.contest, LocalCopy(contest=change.contest))
             await follow(copy, change, client)
             leader = max(copy.scores("headcount").items(), key=lambda one: one[1], default=("nobody", 0))

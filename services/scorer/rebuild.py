@@ -89,16 +89,13 @@ class Rebuild:
         """
         async with self._building(contest) as built:
             keys = self.log.keys(contest)
+            shared = keys.partition
             names = [keys.generation, keys.ledger(built.before), keys.state(built.before)]
-            names += [
-                keys.ledger(built.after),
-                keys.certificates,
-                keys.building,
-                keys.partition.parked,
-                keys.log,
-            ]
+            names += [keys.ledger(built.after), keys.certificates, keys.building]
+            names += [shared.parked, keys.log, shared.awake, shared.wake]
             certificate = orjson.dumps(built.certificate(self.now))
             arguments: list[Any] = [built.before, built.after, certificate, contest, KEPT_SECONDS]
+            arguments.append(format_instant(self.now))
             while not await cast(Any, self._take_over(names, arguments)):
                 await self._fold(contest, built.after)
             return built

@@ -1,8 +1,8 @@
 -- Lets a new generation of a projection take over in one step, if it stands no earlier than the old one or at the log's
 -- end, and keeps the certificate of what differs.
--- KEYS  generation, old ledger, old state, new ledger, certificates, building, parked, log
+-- KEYS  generation, old ledger, old state, new ledger, certificates, building, parked, log, awake, wake
 -- ARGV  old generation, new generation, certificate (JSON), contest, seconds for which the old one is kept for those who
---       still read it
+--       still read it, when (an RFC 3339 time)
 -- Result  1 if it took over, 0 if it must catch up first; an error if another generation answers meanwhile.
 -- What is there instead of the old ledger stands nowhere.
 local function stands(stream)
@@ -20,4 +20,6 @@ redis.call('SET', KEYS[1], ARGV[2])
 for i = 2, 3 do redis.call('EXPIRE', KEYS[i], ARGV[5]) end
 redis.call('UNLINK', KEYS[6])
 redis.call('HDEL', KEYS[7], ARGV[4])
+-- The scorer that is woken tells subscribers where the new one has not what was published.
+if redis.call('HSETNX', KEYS[9], ARGV[4], ARGV[6]) == 1 then redis.call('XADD', KEYS[10], '*', 'contest', ARGV[4]) end
 return 1

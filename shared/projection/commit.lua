@@ -1,17 +1,18 @@
 -- Commits a fold: ledger, state, changes and the wake's acknowledgement, or nothing at all.
--- KEYS  ledger, state, log, changes, awake, wake, parked, generation
+-- KEYS  ledger, state, log, changes, published, awake, wake, parked, generation
 -- ARGV  contest, generation, version at which the fold began, its chain and history there and how many fields the state
 --       has, number of events, oldest change to keep ('' to publish none, as a generation does that does not answer
---       yet), consumer group, wake entry or '', then for each event: known_at, postings, field of its subject in the
---       state, subject and its digest, its change as a CloudEvent, chain and history after it; then field, value, … of
---       what else the state has
+--       yet), consumer group, wake entry or '', the reset as a CloudEvent or '' while none is known to be due, then for
+--       each event: known_at, postings, field of its subject in the state, subject and its digest, its change as a
+--       CloudEvent, chain and history after it; then field, value, … of what else the state has
 -- Result  {'committed', version after, log's version}, or {'moved', version} if the projection is not where the fold
 --         began: it stands elsewhere, came there another way, answers no more, or is held; or {'other', version, log's
---         version} if the log does not have the event that was folded last.
+--         version} if the log does not have the event that was folded last; or {'reset', version and history that were
+--         published last} if the fold does not go on from there, which must be told: nothing is committed yet.
 -- A contest that goes on is parked no more. It goes to sleep, and its wake is acknowledged, only if nothing is left to fold.
-local ledger, state, log, changes, awake, wake, parked, answers = unpack(KEYS)
-local contest, generation, began, chain, history, fields, events, oldest, group, delivered = unpack(ARGV, 1, 10)
-local first, step = 11, 8
+local ledger, state, log, changes, published, awake, wake, parked, answers = unpack(KEYS)
+local contest, generation, began, chain, history, fields, events, oldest, group, delivered, reset = unpack(ARGV, 1, 11)
+local first, step = 12, 8
 local PUT_AT_ONCE = 2000
 began, events = tonumber(began), tonumber(events)
 
@@ -43,8 +44,32 @@ local function other()
   return not oldest or tonumber(string.match(oldest[1], '^%d+')) < began -- what is before the oldest is archived
 end
 
+-- What was published last of the contest: `<version> <history>`.
+local function published_last()
+  return string.match(redis.call('HGET', published, contest) or '', '^(%d+) (%x*)$')
+end
+
+-- Whether the fold goes on from what was published last, as far as is known.
+local function goes_on(version, known)
+  version = tonumber(version)
+  if not version then return true end
+  if version >= began then return version == began and known == history end
+  local entry = redis.call('XRANGE', ledger, version .. '-0', version .. '-0')[1]
+  for i = 1, entry and #entry[2] or 0, 2 do
+    if entry[2][i] == 'history' then return entry[2][i + 1] == known end
+  end
+  return true
+end
+
 if moved() then return {'moved', stands(ledger)} end
 if other() then return {'other', began, stands(log)} end
+if oldest ~= '' then
+  local version, known = published_last()
+  if not goes_on(version, known) then
+    if reset == '' then return {'reset', version, known} end
+    redis.call('XADD', changes, '*', 'contest', contest, 'event', reset, 'history', history)
+  end
+end
 
 local changed = {}
 local function put(field, value)
@@ -69,11 +94,12 @@ for i = 0, events - 1 do
 end
 for i = first + events * step, #ARGV, 2 do put(ARGV[i], ARGV[i + 1]) end
 if #changed > 0 then redis.call('HSET', state, unpack(changed)) end
-if oldest ~= '' and events > 0 then
-  redis.call('XTRIM', changes, 'MINID', '~', oldest)
+local version, recorded = began + events, stands(log)
+if oldest ~= '' then
+  redis.call('HSET', published, contest, string.format('%d %s', version, history))
+  if events > 0 then redis.call('XTRIM', changes, 'MINID', '~', oldest) end
 end
 
-local version, recorded = began + events, stands(log)
 if oldest ~= '' and (events > 0 or version == recorded) then redis.call('HDEL', parked, contest) end
 if version == recorded and oldest ~= '' then
   redis.call('HDEL', awake, contest)

@@ -1,5 +1,6 @@
 """The projection: ledger and state of each contest, as the scorer commits them and others read them."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -8,6 +9,7 @@ from typing import Any, Final, NamedTuple, cast
 import orjson
 from redis.asyncio import Redis
 
+from shared.changes.cloud_event import reset_event
 from shared.domain.book import FOLD, Book, Folded, NotLoaded
 from shared.projection.commits import Trail, endorsement_field, pair_field, told_of
 from shared.projection.parking import Parking
@@ -19,8 +21,12 @@ from shared.storage.log import Log
 from shared.storage.redis_keys import SCORERS, ContestKeys
 from shared.storage.streams import Entry, last_of, last_version, version_of
 
+log = logging.getLogger("standings")
+
 # As generations and folds are numbered.
 _NUMBER: Final = re.compile(rb"[1-9][0-9]{0,14}")
+# Arguments of `commit.lua`.
+_CONTEST, _BEGAN, _HISTORY, _RESET = 0, 2, 4, 10
 _BRING_BACK: Final = "bring the key back from a replica or a copy"
 
 
@@ -225,7 +231,7 @@ class Projections:
         keys = self.log.keys(contest)
         arguments: list[Any] = [contest, generation, book.version - len(folded)]
         arguments += [trail.chain, trail.history, trail.stock.fields, len(folded)]
-        arguments += [oldest_change, SCORERS, delivered]
+        arguments += [oldest_change, SCORERS, delivered, ""]
         told, trail = told_of(contest, book, trail, folded, changes)
         return Commit(_commit_keys(keys, generation), arguments + told, trail)
 
@@ -239,12 +245,18 @@ class Projections:
             await pipe.execute()
 
     async def commit(self, commit: Commit) -> Committed:
-        """Commits, all or nothing. Raises `Stale` if the projection is not where the fold began, and `OtherHistory`."""
+        """Commits, all or nothing. Raises `Stale` if the projection is not where the fold began, and `OtherHistory`.
+
+        Where it does not go on from what was published last, a reset is published before its changes.
+        """
         result = cast(list[Any], await self._commit(commit.keys, commit.arguments))
+        if result[0] == b"reset":
+            lost = b"-".join(result[1:]).decode()
+            result = cast(list[Any], await self._commit(commit.keys, _with_reset(commit.arguments, lost)))
         if result[0] == b"moved":
             raise Stale
         if result[0] == b"other":
-            raise OtherHistory(commit.arguments[0], result[1], result[2])
+            raise OtherHistory(commit.arguments[_CONTEST], result[1], result[2])
         return Committed(result[1], result[2])
 
 
@@ -258,10 +270,20 @@ def _number(contest: str, generation: bytes | None) -> int:
     return int(generation)
 
 
+def _with_reset(arguments: Sequence[Any], lost: str) -> list[Any]:
+    """The arguments of a commit that first tells that what was published last, at this place, is lost."""
+    contest, began, history = (arguments[at] for at in (_CONTEST, _BEGAN, _HISTORY))
+    log.warning(
+        "contest %s: what was published up to %s is not in its log; subscribers are told", contest, lost
+    )
+    event = reset_event(contest, began, history, lost)
+    return [*arguments[:_RESET], event, *arguments[_RESET + 1 :]]
+
+
 def _commit_keys(keys: ContestKeys, generation: int) -> list[str]:
     shared = keys.partition
     own = [keys.ledger(generation), keys.state(generation), keys.log]
-    return [*own, shared.changes, shared.awake, shared.wake, shared.parked, keys.generation]
+    return [*own, shared.changes, shared.published, shared.awake, shared.wake, shared.parked, keys.generation]
 
 
 def _may_be_of(folded: Mapping[bytes, bytes], logged: Mapping[bytes, bytes]) -> bool:

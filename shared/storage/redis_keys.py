@@ -33,6 +33,8 @@ class PartitionKeys:
         # There while the latest round of looking around is not over: another one is not due.
         self.looked = f"{self._prefix}:looked"
         self.changes = f"{self._prefix}:changes"
+        # It outlives a contest's own keys, so that a contest which begins anew is told to do so.
+        self.published = f"{self._prefix}:published"
         self.fence = f"{self._prefix}:fence"
         self.parked = f"{self._prefix}:parked"
 

@@ -108,6 +108,8 @@ def _consume(redis: "Redis", book: Notebook, seen: set[tuple[str, int]]) -> None
         read: Any = redis.xreadgroup(_GROUP, "one", {CHANGES: place}, count=100, block=_BLOCK_MS)
         entries = read[0][1] if read else []
         for entry_id, fields in entries:
+            if b"version" not in fields:
+                continue  # a reset, which is a violation here
             change = Change.model_validate_json(fields[b"event"])
             if (change.contest, change.version) not in seen:
                 book.note(change, entry_id.decode())

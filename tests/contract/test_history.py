@@ -160,6 +160,94 @@ def test_a_rebuild_gives_up_what_the_log_lost(any_redis_url: str) -> None:
     assert histories(any_redis_url, KEYS.ledger(2)) == of_log(any_redis_url)
 
 
+def published(url: str) -> list[tuple[str, str, str]]:
+    """Of every entry of the changes stream: its version or its event's type, and the histories that it names."""
+    return [
+        (
+            fields.get("version") or orjson.loads(fields["event"])["type"],
+            fields["history"],
+            fields.get("follows", "-"),
+        )
+        for _, fields in raw(url, KEYS.partition.changes)
+    ]
+
+
+def test_subscribers_are_told_what_a_rebuild_gave_up_before_the_next_change(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench, 3)
+        await lose_tail(bench, 5)
+        await Rebuild(bench.log, bench.projections, NOW).take_over(CONTEST)
+        for _ in range(2):
+            assert await bench.folder.drain(CONTEST) == 5
+        await bench.desk.take(announcement("e9", "p9", id="id-9"))
+        assert await bench.folder.drain(CONTEST) == 6
+
+    on(any_redis_url, work)
+
+    *before, reset, after = published(any_redis_url)
+    now = of_log(any_redis_url)
+    assert [version for version, _, _ in before] == [str(version) for version in range(1, 8)]
+    assert reset == ("standings.contest.reset", now[4], "-")
+    assert after == ("6", now[5], now[4])
+    told = orjson.loads(raw(any_redis_url, KEYS.partition.changes)[7][1]["event"])
+    assert told["id"] == f"{CONTEST}/reset/7-{before[-1][1]}/5-{now[4]}"
+    assert (told["data"]["version"], told["data"]["history"]) == (5, now[4])
+
+
+def test_a_rebuild_wakes_a_scorer_once(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench, 3)
+        for _ in range(2):
+            await Rebuild(bench.log, bench.projections, NOW).take_over(CONTEST)
+
+    on(any_redis_url, work)
+    assert [fields["contest"] for _, fields in raw(any_redis_url, KEYS.partition.wake)][-1:] == [CONTEST]
+
+
+@pytest.mark.parametrize("noted", [7, 5, 0], ids=["all", "less, by an earlier release", "nothing"])
+def test_a_contest_that_goes_on_is_not_reset(any_redis_url: str, noted: int) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench, 3)
+        await Rebuild(bench.log, bench.projections, NOW).take_over(CONTEST)
+        entry = cast(list[Entry], await bench.log.redis.xrange(KEYS.ledger(1), f"{noted}-0", f"{noted}-0"))
+        key = KEYS.partition.published
+        await bench.log.redis.unlink(key)
+        if noted:
+            told = f"{noted} {entry[0][1][b'history'].decode()}"
+            await cast(Any, bench.log.redis.hset(key, CONTEST, told))
+        await bench.desk.take(announcement("e9", "p9", id="id-9"))
+        assert await bench.folder.drain(CONTEST) == 8
+
+    on(any_redis_url, work)
+    assert [version for version, _, _ in published(any_redis_url)] == [str(one) for one in range(1, 9)]
+
+
+def test_a_contest_that_begins_anew_is_reset_also_where_all_its_own_keys_are_gone(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench, 3)
+        async for key in bench.log.redis.scan_iter(f"standings:{{p00}}:c:{CONTEST}:*"):
+            await bench.log.redis.unlink(key)
+        await folded(Bench(bench.log), 1)
+
+    on(any_redis_url, work)
+    assert [version for version, _, _ in published(any_redis_url)] == [
+        *[str(one) for one in range(1, 8)],
+        "standings.contest.reset",
+        *[str(one) for one in range(1, 6)],
+    ]
+
+
+def test_a_record_of_what_was_published_that_cannot_be_read_changes_nothing(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench, 3)
+        await cast(Any, bench.log.redis.hset(KEYS.partition.published, CONTEST, "something else"))
+        await bench.desk.take(announcement("e9", "p9", id="id-9"))
+        assert await Bench(bench.log).folder.drain(CONTEST) == 8
+
+    on(any_redis_url, work)
+    assert len(published(any_redis_url)) == 8
+
+
 def test_a_ledger_that_ends_before_its_state_is_parked(any_redis_url: str) -> None:
     async def work(bench: Bench) -> None:
         await folded(bench, 3)

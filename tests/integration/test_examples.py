@@ -16,6 +16,7 @@ from redis import Redis
 
 from services.local import race
 from tests.integration.test_changes import CHANGES, announced, followed
+from tests.integration.test_reset import lose_tail
 from tests.integration.test_webhooks import register, webhooks
 from tests.receivers import receiver
 from tests.running import Standings, free_port
@@ -102,6 +103,10 @@ def test_a_faststream_app(deployment: Standings, contest: str) -> None:
         announced(deployment, contest, 2, candidate="bob")
         version = announced(deployment, contest, 3, candidate="bob")
         eventually(lambda: last() == f"{contest} {version}: bob leads with 2")
+        lose_tail(deployment, version - 2, contest)
+        for number in (4, 5):
+            version = announced(deployment, contest, number)
+        eventually(lambda: last() == f"{contest} {version}: ann leads with 3")
     with Redis.from_url(deployment.redis_url) as redis:
         redis.xgroup_destroy(CHANGES, "examples")
 

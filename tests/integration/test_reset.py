@@ -12,7 +12,8 @@ from redis import Redis
 from services.cli.client import ServiceClient
 from services.cli.doctor import examine
 from services.local.embedded import embedded_valkey
-from standings.client import Client, LocalCopy, Reset
+from shared.storage.redis_keys import keys_of
+from standings.client import Change, Client, LocalCopy, Reset
 from tests.receivers import receiver
 from tests.running import Standings, service, standings
 from tests.servers import eventually
@@ -251,17 +252,52 @@ def test_a_lost_tail_is_told_to_subscribers_and_never_mixed(running: Standings) 
     assert headcount(running, min_version=version + 1, wait_ms=10_000) == {"ann": 2, "bob": 2}
 
 
-def lose_tail(deployment: Standings, upto: int) -> None:
+def pages(deployment: Standings, after: str) -> Iterator[dict[str, Any]]:
+    """What a program that keeps nothing but `next` is told of all contests, page by page, up to an empty one."""
+    while True:
+        page = deployment.ask("/v1/changes", after=after, limit=2, wait_ms=500)
+        if not page["changes"] and "reset" not in page:
+            return
+        yield page
+        after = page["next"]
+
+
+@pytest.mark.parametrize("lost", [1, 3])
+def test_whoever_polls_all_contests_is_told_of_a_lost_tail_once_and_before_what_came_instead(
+    running: Standings, lost: int
+) -> None:
+    version = open_race(running, "p1", "p2", "p3")
+    *_, last = pages(running, "0-0")
+    lose_tail(running, version - lost)
+    for endorser in ("q1", "q2", "q3", "q4"):
+        latest = endorsed(running, endorser, "bob")
+    running.ask("/v1/contests/race", min_version=latest, wait_ms=10_000)
+
+    for begin, before in (("0-0", version), (last["next"], 0)):
+        told = list(pages(running, begin))
+        resets = [number for number, page in enumerate(told) if "reset" in page]
+        assert len(resets) == 1
+        changes = [one for page in told[: resets[0] + 1] for one in page["changes"]]
+        assert [one["data"]["version"] for one in changes] == list(range(1, before + 1))
+        copy = LocalCopy(contest="race")
+        for page in told[resets[0] + 1 :]:
+            for one in page["changes"]:
+                copy.take(Change.model_validate(one))
+        assert copy.scores("headcount") == headcount(running)
+
+
+def lose_tail(deployment: Standings, upto: int, contest: str = "race") -> None:
     """The log ends at a version, and its projection is made again from there."""
-    log = LEDGER.replace("g1:ledger", "log")
+    keys = keys_of(contest, 1)
+    log = keys.log
     with Redis.from_url(deployment.redis_url) as client:
         entries: Any = client.xrange(log, max=f"{upto}-0")
         lost: Any = client.xrange(log, min=f"({upto}-0")
         with client.pipeline(transaction=True) as pipe:
-            pipe.delete(log, LEDGER, LEDGER.replace("ledger", "state"))
+            pipe.delete(log, keys.ledger(1), keys.state(1))
             for entry_id, fields in entries:
                 pipe.xadd(log, fields, id=entry_id)
-            pipe.hdel(LEDGER.replace("g1:ledger", "ids"), *(fields[b"id"] for _, fields in lost))
+            pipe.hdel(keys.ids, *(fields[b"id"] for _, fields in lost))
             pipe.execute()
 
 

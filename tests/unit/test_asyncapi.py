@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
+import orjson
 import pytest
 from pydantic import ValidationError
 from pydantic_asyncapi import AsyncAPI
 
 from services.api.web import asyncapi, examples
+from shared.changes.cloud_event import reset_event
 
 DOCUMENT = asyncapi.document()
 
@@ -75,8 +77,22 @@ def test_the_example_is_one() -> None:
         assert list(validator("Change").iter_errors(change)) == []
 
 
+def test_a_reset_is_one_of_the_two_kinds_of_entries() -> None:
+    [message] = DOCUMENT["components"]["messages"].values()
+    payload = DOCUMENT["components"]["schemas"][message["payload"]["$ref"].rpartition("/")[2]]
+
+    assert [one["$ref"].rpartition("/")[2] for one in payload["anyOf"]] == ["Entry", "ResetEntry"]
+    reset = orjson.loads(reset_event("race", 5, "1f2e3d4c5b6a7988", "7-8f9e0d1c2b3a4958"))
+    assert list(validator("ResetEvent").iter_errors(reset)) == []
+
+
 def test_the_page_tells_every_field() -> None:
     page = asyncapi.page()
 
-    for path in ("contest", "event.data.cause.endorser.id", "event.data.scores[].before.rank"):
+    for path in (
+        "contest",
+        "event.data.cause.endorser.id",
+        "event.data.scores[].before.rank",
+        "event.data.way_out",
+    ):
         assert f"<code>{path}</code>" in page

@@ -3,6 +3,7 @@
 import pytest
 
 from services.api.live.hub import Change, Channel, Hub
+from shared.changes.cloud_event import reset_event
 from shared.storage.streams import Entry
 
 
@@ -95,32 +96,41 @@ def entry(version: int, history: str, follows: str) -> Entry:
     return b"%d-0" % version, {name.encode(): value.encode() for name, value in fields.items()}
 
 
-def resets(hub: Hub) -> int:
-    return sum(one.is_reset for one in hub.all.changes)
+def reset(version: int, history: str) -> Entry:
+    event = reset_event("race", version, history, "7-lost")
+    return b"0-1", {b"contest": b"race", b"event": event, b"history": history.encode()}
 
 
-def test_each_of_two_resets_that_follow_each_other_is_told_once() -> None:
+def test_a_reset_is_told_to_who_follows_all_contests_and_keeps_its_place() -> None:
     hub = Hub()
+    channel = hub.enter("race")
     hub.publish("s", [entry(1, "a1", ""), entry(2, "a2", "a1")])
-    hub.publish("s", [entry(1, "b1", "")])
-    hub.reset("race", "a2", 1, "b1")
-    assert resets(hub) == 1
-    hub.publish("s", [entry(1, "c1", "")])
-    hub.reset("race", "b1", 1, "c1")
-    assert resets(hub) == 2
+    hub.publish("s", [reset(0, ""), entry(1, "b1", "")])
+
+    assert [(one.version, one.is_reset) for one in hub.all.changes] == [
+        (1, False),
+        (2, False),
+        (0, True),
+        (1, False),
+    ]
+    assert [one.cursor for one in hub.all.changes] == ["1-0", "2-0", "0-1", "1-0"]
+    assert [one.history for one in channel.changes] == ["b1"]
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    "fields",
     [
-        (entry(3, "a3", "a2"), 0),
-        (entry(2, "a2", "a1"), 0),
-        (entry(9, "a9", "a8"), 0),
-        (entry(3, "b3", "b2"), 1),
-        (entry(1, "b1", ""), 1),
+        {},
+        {b"contest": b"race", b"event": b"{}", b"history": b""},
+        {b"contest": b"race", b"event": b"[]", b"history": b""},
+        {b"contest": b"race", b"event": b'{"type":"standings.contest.reset"}', b"history": b""},
+        {b"contest": b"race", b"event": b'{"type":"standings.contest.reset","data":7}', b"history": b""},
+        {b"contest": b"race", b"version": b"one", b"event": b"{}"},
     ],
 )
-def test_a_first_change_is_compared_with_what_is_answered(change: Entry, told: int) -> None:
-    hub, answered = Hub(), ["", "a1", "a2"]
-    hub.publish("s", [change], lambda _, version: answered[version] if version < 3 else None)
-    assert resets(hub) == told
+def test_what_is_neither_a_change_nor_a_reset_is_passed_over(fields: dict[bytes, bytes]) -> None:
+    hub = Hub()
+    hub.publish("s", [(b"1-0", fields), entry(2, "a2", "a1")])
+
+    assert [one.version for one in hub.all.changes] == [2]
+    assert hub.cursor == "2-0"

@@ -18,8 +18,8 @@ FLOORS = (
         "shared.values",
         "shared.runtime",
         "shared.storage",
-        "shared.projection",
         "shared.changes",
+        "shared.projection",
         "shared.http",
     ),
     (

@@ -196,15 +196,10 @@ class Contests:
             self.hub.begin_anew({stream: last[stream] for stream in replaced})
             await self._refresh_differing()
 
-    def _answered(self, contest: str, version: int) -> str | None:
-        """The history at a version of a contest in memory, as far as it is answered."""
-        index = self.held(contest)
-        return index.history_at(version) if index is not None and 0 <= version <= index.version else None
-
     def _follow(self, answer: list[tuple[bytes, list[Entry]]], last: dict[str, str]) -> None:
         for stream, entries in answer:
             last[stream.decode()] = entries[-1][0].decode()
-            self.hub.publish(stream.decode(), entries, self._answered)
+            self.hub.publish(stream.decode(), entries)
             self._changed |= {fields.get(b"contest", b"").decode(errors="replace") for _, fields in entries}
         self._some_changed.set()
 
@@ -362,8 +357,8 @@ class Contests:
             held.index.version,
             fresh.version,
         )
-        was, held.index = held.index.history, fresh
-        self.hub.reset(contest, was, fresh.version, fresh.history)
+        held.index = fresh
+        self.hub.reset(contest)
         if fresh.version == 0 and await self.events.version(contest) == 0:
             self._let_go(contest)
             raise UnknownContest(contest)

@@ -7,14 +7,14 @@ misses none, however the changes reached this process.
 import asyncio
 import logging
 import sys
-from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
 
 import orjson
 
-from shared.changes.cloud_event import reset_event
+from shared.changes.cloud_event import CONTEST_RESET, reset_event
 from shared.changes.filters import ScoreMove
 from shared.storage.streams import Entry
 
@@ -25,7 +25,6 @@ _KEPT = 10_000
 _KEPT_BYTES = 64 << 20
 # What a change takes beside its texts; and its moves, which filters read, take about twice its JSON.
 _OVERHEAD, _WITH_MOVES = 500, 3
-_HISTORIES_KEPT = 20_000
 
 
 class Change:
@@ -84,72 +83,37 @@ def change_of(entry: Entry, cursor: str) -> Change | None:
     None where it is none: somebody else wrote into the stream, and the changes behind it are told all the same.
     """
     entry_id, fields = entry
-    history, follows = fields.get(b"history"), fields.get(b"follows")
     try:
-        return Change(
-            fields[b"contest"].decode(),
-            int(fields[b"version"]),
-            fields[b"event"],
-            cursor,
-            history=None if history is None else history.decode(),
-            follows=None if follows is None else follows.decode(),
-        )
-    except (KeyError, ValueError):
+        return _told(fields, cursor) if b"version" in fields else _told_reset(fields, cursor)
+    except (KeyError, ValueError, TypeError):
         log.error("entry %s of a changes stream is no change, and is passed over", entry_id.decode())
         return None
 
 
-def reset_of(contest: str, version: int, history: str | None, cursor: str = "") -> Change:
-    """A reset: the contest's history by now, as far as it is known."""
-    event = reset_event(contest, version, history or "")
-    return Change(contest, version, event, cursor, history=history, is_reset=True)
+def _told(fields: Mapping[bytes, bytes], cursor: str) -> Change:
+    history, follows = fields.get(b"history"), fields.get(b"follows")
+    return Change(
+        fields[b"contest"].decode(),
+        int(fields[b"version"]),
+        fields[b"event"],
+        cursor,
+        history=None if history is None else history.decode(),
+        follows=None if follows is None else follows.decode(),
+    )
 
 
-# The history of a contest at a version, None where it is not known.
-Answered = Callable[[str, int], str | None]
+def _told_reset(fields: Mapping[bytes, bytes], cursor: str) -> Change:
+    event, history = fields[b"event"], fields[b"history"].decode()
+    said = orjson.loads(event)
+    if said["type"] != CONTEST_RESET:
+        raise ValueError
+    version = int(said["data"]["version"])
+    return Change(fields[b"contest"].decode(), version, event, cursor, history=history, is_reset=True)
 
 
-def _nothing(contest: str, version: int) -> str | None:  # noqa: ARG001 - as `Answered`
-    return None
-
-
-class Histories:
-    """The history that each contest's latest change ended: of so many contests, those that changed last."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._last: OrderedDict[str, str] = OrderedDict()
-
-    def breaks(self, change: Change, answered: Answered = _nothing) -> bool:
-        """Whether a change does not go on from the one before; afterwards it is the one before.
-
-        Where none is known, what is `answered` tells.
-        """
-        last = self._last.pop(change.contest, None)
-        if change.history is not None:
-            self._last[change.contest] = change.history
-            if len(self._last) > self._most:
-                self._last.popitem(last=False)
-        if last is None:
-            return not _goes_on(change, answered)
-        return not change.may_follow(last) and change.history != last
-
-    def forget(self, contest: str, history: str) -> bool:
-        """Whether it is not known that the contest has another history than this; afterwards nothing is."""
-        if self._last.get(contest, history) != history:
-            return False  # and what is known is of the other one
-        self._last.pop(contest, None)
-        return True
-
-
-def _goes_on(change: Change, answered: Answered) -> bool:
-    """Whether a change is of the history that is answered, as far as is known."""
-    if change.history is None:
-        return True
-    same, before = answered(change.contest, change.version), answered(change.contest, change.version - 1)
-    if same is not None:
-        return same == change.history
-    return change.may_follow(before)
+def reset_of(contest: str, version: int, history: str) -> Change:
+    """A reset of whoever has another history of the contest than it has by now."""
+    return Change(contest, version, reset_event(contest, version, history), history=history, is_reset=True)
 
 
 class Channel:
@@ -173,9 +137,13 @@ class Channel:
         """The next change. Where it does not follow the last one, what came before is forgotten."""
         if self._has(number, change):
             return  # delivered again
-        if number != self.end or not self.changes or not self._goes_on(change):
+        if number != self.end or not self.changes or not change.may_follow(self.changes[-1].history):
             self.changes.clear()
             self.first = number
+        self.append(change)
+
+    def append(self, change: Change) -> None:
+        """A change that follows the last one for certain."""
         self.changes.append(change)
         self.wake()
 
@@ -183,11 +151,6 @@ class Channel:
         if not self.changes or number >= self.end:
             return False
         return number < self.first or self.changes[number - self.first].history == change.history
-
-    def _goes_on(self, change: Change) -> bool:
-        last = self.changes[-1]
-        told = change.contest != last.contest or change.is_reset or last.is_reset
-        return told or change.may_follow(last.history)
 
     def forget(self, change: Change) -> None:
         """Drops the oldest change, if it is this one."""
@@ -242,7 +205,6 @@ class Hub:
         self._most_bytes = most_bytes
         self._contests: dict[str, Channel] = {}
         self._cursors: dict[str, str] = {}
-        self._histories = Histories(_HISTORIES_KEPT)
         # How many changes streams were lost or replaced: who follows all of them then comes again and is told.
         self.lost = 0
 
@@ -264,28 +226,21 @@ class Hub:
     def begin_anew(self, cursors: Mapping[str, str]) -> None:
         """Some streams were lost or replaced, and stand at these places by now."""
         self._cursors |= cursors
-        self._histories = Histories(_HISTORIES_KEPT)
         self.lost += len(cursors)
         self.all.wake()
 
-    def publish(self, stream: str, entries: list[Entry], answered: Answered = _nothing) -> None:
-        """Changes that came, in the stream's order; `answered` says what is answered of their contests."""
+    def publish(self, stream: str, entries: list[Entry]) -> None:
+        """Changes and resets that came, in the stream's order."""
         for entry in entries:
-            before = self.cursor
             self._cursors[stream] = entry[0].decode()
             change = change_of(entry, self.cursor)
             if change is None:
                 continue
-            if self._histories.breaks(change, answered):
-                self._tell_all(reset_of(change.contest, change.version, change.history, before))
-            if channel := self._contests.get(change.contest):
+            if not change.is_reset and (channel := self._contests.get(change.contest)):
                 channel.add(change.version, change)
-            self._tell_all(change)
-
-    def _tell_all(self, change: Change) -> None:
-        self.all.add(self.all.end, change)
-        self.nbytes += change.nbytes
-        self.shrink(self._most_bytes)
+            self.all.append(change)
+            self.nbytes += change.nbytes
+            self.shrink(self._most_bytes)
 
     def shrink(self, most_bytes: int) -> None:
         """Forgets the oldest changes until what is kept is no more than that, but for the latest one."""
@@ -314,10 +269,11 @@ class Hub:
         if channel := self._contests.get(contest):
             channel.look(version)
 
-    def reset(self, contest: str, was: str, version: int, history: str) -> None:
-        """A contest has another history than the one that `was`; its changes may have told so already."""
-        if self._histories.forget(contest, was):
-            self._tell_all(reset_of(contest, version, history, self.cursor))
+    def reset(self, contest: str) -> None:
+        """A contest has another history than what was answered: who follows it finds that in its ledger.
+
+        Who follows all contests is told by the changes stream.
+        """
         if channel := self._contests.get(contest):
             channel.changes.clear()
             channel.wake()

@@ -5,14 +5,11 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from services.api.live.hub import Change, Histories, change_of, reset_of
+from services.api.live.hub import Change, change_of
 from services.api.live.positions import look, lost, position, was_replaced
 from services.api.live.stride import Stride
 from shared.domain.errors import Gone, Invalid
 from shared.storage.streams import Entry
-
-# Of contests, while a stretch is read.
-_HISTORIES_KEPT = 1000
 
 
 class StreamReset(Gone):
@@ -89,7 +86,6 @@ class Stretch:
         self._redis = redis
         self._places = dict(places)
         self._stride = Stride()
-        self._histories = Histories(_HISTORIES_KEPT)
 
     @property
     def cursor(self) -> str:
@@ -119,17 +115,13 @@ class Stretch:
         return found[:count]
 
     def _changes(self, stream: str, entries: list[Entry]) -> list[Change]:
+        """Those of these entries, at most up to a reset, and behind which to go on."""
         changes: list[Change] = []
         for entry in entries:
-            before = self.cursor
-            change = change_of(entry, ",".join({**self._places, stream: entry[0].decode()}.values()))
-            if change is None:
-                self._places[stream] = entry[0].decode()
-                continue
-            if self._histories.breaks(change):
-                changes.append(reset_of(change.contest, change.version, change.history, before))
-                break  # and it is read again
             self._places[stream] = entry[0].decode()
-            changes.append(change)
+            if change := change_of(entry, self.cursor):
+                changes.append(change)
+                if change.is_reset:
+                    break
         self._stride.took(len(changes), sum(len(one.event) for one in changes))
         return changes

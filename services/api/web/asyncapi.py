@@ -16,6 +16,7 @@ from faststream.specification import AsyncAPI
 from pydantic import BaseModel, Field, Json
 
 from services.api.web import examples
+from services.api.web.schemas.changes import ResetEvent
 from shared.http.parameters import KNOWN_ONLY
 from shared.storage.redis_keys import CHANGES
 from standings.client import Change
@@ -24,8 +25,10 @@ _EXAMPLE: Any = examples.CHANGES["changes"][0]
 _EXAMPLE_HISTORIES = {"history": "1f2e3d4c5b6a7988", "follows": "8f9e0d1c2b3a4958"}
 _CHANNEL = "changes"
 _DESCRIPTION = """One entry for every version of every contest, written in the same step as the version itself: exactly
-one, and in order within a contest. Entries are plain fields. They stay for STANDINGS_CHANGES_KEPT_HOURS; older changes
-of a contest are at /v1/contests/{contest}/changes of the API, from its first version on, to the same bytes."""
+one, and in order within a contest. Where a contest's log lost what was published, an entry without a version comes
+first: its event is a reset, and what you have of the contest is to be forgotten. Entries are plain fields. They stay
+for STANDINGS_CHANGES_KEPT_HOURS; older changes of a contest are at /v1/contests/{contest}/changes of the API, from its
+first version on, to the same bytes."""
 _PARTITION = (
     "one of the deployment's partitions, in braces: a contest's is crc32(contest) mod STANDINGS_PARTITIONS"
 )
@@ -50,11 +53,22 @@ class Entry(BaseModel):
     )
 
 
+class ResetEntry(BaseModel):
+    """An entry of the changes stream that is no version: the changes of the contest behind it are of another history
+    than those before."""
+
+    contest: str = Field(description="the contest's id", examples=["us-president-2020-dem"])
+    event: Json[ResetEvent] = Field(description="the reset as a CloudEvent, in JSON")
+    history: str = Field(
+        pattern="^([0-9a-f]{16})?$", description="the history that the changes behind it go on from"
+    )
+
+
 @cache
 def document() -> dict[str, Any]:
     """The AsyncAPI 3 document."""
     broker = RedisBroker("redis://localhost:6379")
-    broker.publisher(stream=CHANGES, title=_CHANNEL, description=_DESCRIPTION, schema=Entry)
+    broker.publisher(stream=CHANGES, title=_CHANNEL, description=_DESCRIPTION, schema=Entry | ResetEntry)
     made = AsyncAPI(
         broker, title="Standings: changes", version="1", schema_version="3.0.0"
     ).to_specification()
@@ -75,10 +89,6 @@ def page() -> str:
     """The document as HTML that needs nothing else."""
     told = document()
     channel, schemas = told["channels"][_CHANNEL], told["components"]["schemas"]
-    rows = "".join(
-        f"<tr><td><code>{escape(path)}</code></td><td>{escape(kind)}</td><td>{escape(says)}</td></tr>"
-        for path, kind, says in _fields("", schemas["Entry"], schemas)
-    )
     example = orjson.dumps(_EXAMPLE, option=orjson.OPT_INDENT_2).decode()
     parameters = "".join(
         f"<li><code>{escape(name)}</code>: {escape(one['description'])}</li>"
@@ -91,8 +101,9 @@ def page() -> str:
 <p>AsyncAPI {escape(told["asyncapi"])}: <a href="asyncapi.json">asyncapi.json</a></p>
 <h2>Redis stream <code>{escape(channel["address"])}</code></h2>
 <p>{escape(channel["description"])}</p><ul>{parameters}</ul>
-<h2>An entry</h2><table><thead><tr><th>field</th><th>type</th><th></th></tr></thead><tbody>{rows}</tbody></table>
+<h2>An entry</h2>{_table("Entry", schemas)}
 <h2>The event of one</h2><pre>{escape(example)}</pre>
+<h2>An entry that is a reset</h2>{_table("ResetEntry", schemas)}
 </body></html>"""
 
 
@@ -101,6 +112,14 @@ table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #ccc;pad
 td,th{text-align:left;vertical-align:top}
 pre{background:#f4f4f4;padding:1rem;overflow:auto}td code{white-space:nowrap}h2 code{overflow-wrap:anywhere}
 @media(prefers-color-scheme:dark){body{background:#111;color:#ddd}pre{background:#222}a{color:#8cf}}"""
+
+
+def _table(name: str, schemas: dict[str, Any]) -> str:
+    rows = "".join(
+        f"<tr><td><code>{escape(path)}</code></td><td>{escape(kind)}</td><td>{escape(says)}</td></tr>"
+        for path, kind, says in _fields("", schemas[name], schemas)
+    )
+    return f"<table><thead><tr><th>field</th><th>type</th><th></th></tr></thead><tbody>{rows}</tbody></table>"
 
 
 def _fields(path: str, schema: dict[str, Any], schemas: dict[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -1,8 +1,11 @@
 """What the log promises, on every kind of server."""
 
 import asyncio
+import calendar
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from importlib.resources import files
 from typing import TypeVar
 
 import orjson
@@ -10,7 +13,8 @@ import pytest
 from redis import Redis
 
 from shared.domain.events import CandidateEntered, ContestOpened, Event
-from shared.domain.times import format_instant
+from shared.domain.times import Instant, format_instant
+from shared.domain.times import instant as instant_of
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect
 from shared.storage.log import ContestMoved, Log, NewEvent
@@ -118,6 +122,47 @@ def test_known_time_is_the_servers_clock_and_never_goes_back(any_redis_url: str)
     with_log(any_redis_url, work)
 
 
+def test_known_time_stays_where_the_servers_clock_went_back(any_redis_url: str) -> None:
+    ahead = 32_503_680_000_000_000  # the year 3000
+
+    async def work(log: Log) -> list[int]:
+        await log.append("a-race", 0, [NewEvent("id-1", opened("imported"), known_at=Instant(ahead))])
+        await log.append("a-race", 1, new(2, 3))
+        return [one.known_at for one in await log.read("a-race", 0)]
+
+    assert with_log(any_redis_url, work) == [ahead] * 3
+
+
+DAYS = [
+    datetime(year, month, day, 23, 59, 59, 999_999, tzinfo=UTC)
+    for year in (1970, 1972, 1999, 2000, 2025, 2026, 2028, 2100, 2399, 2400, 2401, 9999)
+    for month in range(1, 13)
+    for day in (1, 2, 27, 28, *([29] if month != 2 or calendar.isleap(year) else []))
+]
+ENDS_OF_MONTHS = [
+    datetime(year, month, calendar.monthrange(year, month)[1], 0, 0, 0, 1, tzinfo=UTC)
+    for year in (1999, 2000, 2024, 2100, 2400)
+    for month in range(1, 13)
+]
+TIMES_OF_DAY = [
+    datetime(2026, 1, 1, hour, minute, 7, 70, tzinfo=UTC) for hour in (0, 9, 23) for minute in (0, 59)
+]
+
+
+def test_the_servers_clock_is_told_as_a_date_of_the_calendar(any_redis_url: str) -> None:
+    """The function as the script has it, at other times than now."""
+    script = files("shared.storage").joinpath("append.lua").read_text()
+    instant = script[script.index("local function instant()") : script.index("local function at(")]
+    told = instant.replace("redis.call('TIME')", "{ARGV[1], ARGV[2]}") + "return instant()"
+    moments = [*DAYS, *ENDS_OF_MONTHS, *TIMES_OF_DAY]
+
+    with Redis.from_url(any_redis_url, decode_responses=True) as client:
+        tell = client.register_script(told)
+        for moment in moments:
+            seconds, microseconds = divmod(instant_of(moment), 1_000_000)
+            assert tell(args=[seconds, microseconds]) == format_instant(seconds * 1_000_000 + microseconds)
+
+
 def test_an_imported_contest_keeps_its_own_known_time_and_when_it_was_recorded(any_redis_url: str) -> None:
     async def work(log: Log) -> None:
         known_at = 1_552_000_000_000_000
@@ -151,5 +196,8 @@ def test_a_contest_with_a_wake_out_is_not_woken_again(any_redis_url: str) -> Non
 
     with_log(any_redis_url, work)
 
-    with Redis.from_url(any_redis_url) as client:
-        assert client.xlen(WAKE) == 1
+    with Redis.from_url(any_redis_url, decode_responses=True) as client:
+        assert [fields for _, fields in client.xrange(WAKE)] == [{"contest": "a-race"}]
+        assert client.smembers("standings:{p00}:contests") == {"a-race"}
+        awake = client.hgetall("standings:{p00}:awake")
+        assert awake == {"a-race": client.xrange(LOG)[0][1]["known_at"]}

@@ -97,7 +97,7 @@ if #changed > 0 then redis.call('HSET', state, unpack(changed)) end
 local version, recorded = began + events, stands(log)
 if oldest ~= '' then
   redis.call('HSET', published, contest, string.format('%d %s', version, history))
-  if events > 0 then redis.call('XTRIM', changes, 'MINID', '~', oldest) end
+  redis.call('XTRIM', changes, 'MINID', '~', oldest)
 end
 
 if oldest ~= '' and (events > 0 or version == recorded) then redis.call('HDEL', parked, contest) end

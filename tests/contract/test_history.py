@@ -52,11 +52,11 @@ async def folded(bench: Bench, endorsers: int) -> None:
     await bench.folder.drain(CONTEST)
 
 
-async def went_on_otherwise(bench: Bench, upto: int) -> None:
-    """The log lost its tail, and has other events in its place and one more."""
+async def went_on_otherwise(bench: Bench, upto: int, to: int = 9) -> None:
+    """The log lost its tail, and has other events in its place, up to another version."""
     await lose_tail(bench, upto)
     fields = cast(list[Entry], await bench.log.redis.xrange(KEYS.log, "5-0", "5-0"))[0][1]
-    for version in range(upto + 1, 10):
+    for version in range(upto + 1, to + 1):
         said = {**orjson.loads(fields[b"data"]), "endorsement": f"o{version}", "candidate": "bob"}
         said["endorser"] = {**said["endorser"], "id": f"q{version}"}
         other = {**fields, b"id": f"other-{version}".encode(), b"data": orjson.dumps(said)}
@@ -192,6 +192,21 @@ def test_subscribers_are_told_what_a_rebuild_gave_up_before_the_next_change(any_
     told = orjson.loads(raw(any_redis_url, KEYS.partition.changes)[7][1]["event"])
     assert told["id"] == f"{CONTEST}/reset/7-{before[-1][1]}/5-{now[4]}"
     assert (told["data"]["version"], told["data"]["history"]) == (5, now[4])
+
+
+@pytest.mark.parametrize("to", [6, 7, 9], ids=["shorter", "as long", "longer"])
+def test_subscribers_are_told_that_a_rebuild_took_other_events(any_redis_url: str, to: int) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench, 3)
+        await went_on_otherwise(bench, 5, to)
+        await Rebuild(bench.log, bench.projections, NOW).take_over(CONTEST)
+        for _ in range(2):
+            assert await bench.folder.drain(CONTEST) == to
+
+    on(any_redis_url, work)
+    *before, reset = published(any_redis_url)
+    assert len(before) == 7
+    assert reset == ("standings.contest.reset", of_log(any_redis_url)[-1], "-")
 
 
 def test_a_rebuild_wakes_a_scorer_once(any_redis_url: str) -> None:

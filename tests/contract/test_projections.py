@@ -15,6 +15,7 @@ from shared.domain.book import Book
 from shared.domain.errors import AlreadyEndorsed, EventIdReused
 from shared.domain.times import Instant
 from shared.projection.commits import Trail
+from shared.projection.parking import Parked
 from shared.projection.projections import Begun, Projections, Stale
 from shared.values.policies import Policies
 from tests.bench import Bench, on, raw
@@ -139,6 +140,55 @@ def test_a_commit_from_elsewhere_than_where_the_projection_stands_does_nothing(a
     on(any_redis_url, work)
 
     assert len(raw(any_redis_url, LEDGER)) == 4
+
+
+@pytest.mark.parametrize("publishes", [True, False])
+@pytest.mark.parametrize("since", ["it is held", "another generation answers", "nothing"])
+def test_only_who_publishes_nothing_commits_for_a_contest_that_is_held_or_is_answered_by_another_generation(
+    any_redis_url: str, since: str, publishes: bool
+) -> None:
+    async def work(bench: Bench) -> int:
+        await bench.desk.take(opening())
+        book, trail = begun(await bench.projections.begin(CONTEST, 1))
+        folded = [book.fold(one) for one in await bench.log.read(CONTEST, 0)]
+        oldest = "0-0" if publishes else ""
+        commit = bench.projections.commit_of(CONTEST, 1, book, trail, folded, [b"{}"] * len(folded), oldest)
+        if since == "it is held":
+            await bench.projections.parking.park(Parked(CONTEST, 1, "damaged", NOW, held=True))
+        if since == "another generation answers":
+            await bench.log.redis.set(bench.log.keys(CONTEST).generation, 2)
+        if publishes and since != "nothing":
+            with pytest.raises(Stale):
+                await bench.projections.commit(commit)
+        else:
+            assert await bench.projections.commit(commit) == (4, 4)
+        parked = await bench.projections.parking.of(CONTEST)
+        assert (parked is not None) == (since == "it is held"), "only a check lets it go on"
+        return len(raw(any_redis_url, "standings:{p00}:changes"))
+
+    changes = on(any_redis_url, work)
+    assert changes == (4 if publishes and since == "nothing" else 0)
+    assert len(raw(any_redis_url, LEDGER)) == (0 if publishes and since != "nothing" else 4)
+
+
+@pytest.mark.parametrize("behind", [True, False])
+def test_a_contest_stays_parked_where_a_commit_brings_it_no_further(any_redis_url: str, behind: bool) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.desk.take(opening())
+        await bench.folder.drain(CONTEST)
+        if behind:
+            await bench.endorsements(1, 1)
+        await bench.projections.parking.park(Parked(CONTEST, 5, "a reason", NOW))
+        begin = await bench.projections.begin(CONTEST, 1)
+        assert begin.history is not None
+        trail = Trail(begin.chain, begin.history, begin.stock)
+        commit = bench.projections.commit_of(CONTEST, 1, begin.book, trail, [], [], "0-0")
+        assert await bench.projections.commit(commit) == (4, 5 if behind else 4)
+        assert (await bench.projections.parking.of(CONTEST) is not None) == behind
+        awake: Any = await cast(Any, bench.log.redis.hkeys("standings:{p00}:awake"))
+        assert awake == ([CONTEST.encode()] if behind else [])
+
+    on(any_redis_url, work)
 
 
 def test_a_fold_that_is_kept_does_not_go_on_where_the_same_version_came_another_way(

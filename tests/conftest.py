@@ -4,10 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from redis import Redis
 
 from services.local.embedded import embedded_valkey
 from tests.servers import PROJECT, container_valkey, engine_answers, missing
+
+# A mutant that a property kills is nearly always killed by its first examples, and there are thousands of mutants.
+settings.register_profile("mutation", max_examples=20, derandomize=True, database=None, deadline=None)
 
 
 @pytest.fixture(scope="session")

@@ -141,7 +141,7 @@ def _reread_correction(fact: dict[str, Any], event: Corrected) -> None:
 
 
 @given(histories(), days, st.data())
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 def test_as_of_agrees_with_a_naive_reading_of_the_events(
     events: list[Recorded], day: str, data: st.DataObject
 ) -> None:
@@ -198,7 +198,7 @@ def test_no_count_is_ever_negative_and_no_endorser_counts_twice_for_a_candidate(
 
 
 @given(histories(), days)
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 def test_counts_lie_between_what_is_in_force_whatever_and_under_some_true_dates(
     events: list[Recorded], day: str
 ) -> None:

@@ -46,7 +46,7 @@ def _small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # The fixture patches the module for the whole test, which is what every example wants.
-small = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+small = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 rows = st.builds(SumRow, st.integers(0, 40), st.integers(0, 9), st.sampled_from((-1, 1, 700_000)))
 versions = st.lists(st.tuples(st.integers(0, 3), st.lists(rows, max_size=4), st.booleans()), max_size=60)

@@ -9,13 +9,32 @@ import pytest
 from services.scorer.folder import Unfoldable
 from services.scorer.rebuild import Rebuild
 from shared.domain.errors import UnreadableEvent
+from shared.domain.events import CandidateEntered, ContestOpened, Event
 from shared.storage.history import NOTHING, digest_of, history_after
+from shared.storage.log import NewEvent
 from shared.storage.redis_keys import keys_of
 from shared.storage.streams import Entry
 from tests.bench import Bench, on, raw
 from tests.builders import CONTEST, NOW, announcement, opening
 
 KEYS = keys_of(CONTEST, 1)
+
+
+def opened(title: str) -> Event:
+    return ContestOpened(
+        contest=CONTEST,
+        title=title,
+        timezone="UTC",
+        clock="server",
+        opened_at="2020-01-01",
+        recorded_by="test",
+    )
+
+
+def entered() -> Event:
+    return CandidateEntered(
+        candidate="ann", name="Ann", party="", entered_at="2020-01-01", recorded_by="test"
+    )
 
 
 def histories(url: str, key: str) -> list[str]:
@@ -129,6 +148,30 @@ def test_a_projection_does_not_go_on_where_the_log_has_other_events(
     assert len(raw(any_redis_url, KEYS.ledger(1))) == 7
 
 
+def test_a_projection_of_one_event_does_not_go_on_where_the_log_has_another(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.log.append(CONTEST, 0, [NewEvent("id-1", opened("A race"), "digest")])
+        assert await bench.folder.drain(CONTEST) == 1
+        await bench.log.redis.unlink(KEYS.log, KEYS.ids)
+        await bench.log.append(CONTEST, 0, [NewEvent("id-1", opened("Another race"), "digest")])
+        await bench.log.append(CONTEST, 1, [NewEvent("id-2", entered(), "digest")])
+        with pytest.raises(Unfoldable, match="has another event at version 1"):
+            await bench.folder.drain(CONTEST)
+
+    on(any_redis_url, work)
+    assert len(raw(any_redis_url, KEYS.ledger(1))) == 1
+
+
+def test_a_fold_that_is_kept_goes_on_where_what_it_folded_was_archived(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await folded(bench, 3)
+        await bench.desk.take(announcement("e9", "p9", id="id-9"))
+        await bench.log.redis.xtrim(KEYS.log, minid="8-0", approximate=False)
+        assert await bench.folder.drain(CONTEST) == 8
+
+    on(any_redis_url, work)
+
+
 @pytest.mark.parametrize("kept", [True, False], ids=["a fold that is kept", "a fold that begins"])
 def test_a_projection_beyond_its_log_is_parked_until_the_log_is_back(any_redis_url: str, kept: bool) -> None:
     async def work(bench: Bench) -> None:
@@ -219,16 +262,17 @@ def test_a_rebuild_wakes_a_scorer_once(any_redis_url: str) -> None:
     assert [fields["contest"] for _, fields in raw(any_redis_url, KEYS.partition.wake)][-1:] == [CONTEST]
 
 
-@pytest.mark.parametrize("noted", [7, 5, 0], ids=["all", "less, by an earlier release", "nothing"])
-def test_a_contest_that_goes_on_is_not_reset(any_redis_url: str, noted: int) -> None:
+@pytest.mark.parametrize(
+    "noted", [7, 5, 0, None], ids=["all", "less, by an earlier release", "that it began anew", "nothing"]
+)
+def test_a_contest_that_goes_on_is_not_reset(any_redis_url: str, noted: int | None) -> None:
     async def work(bench: Bench) -> None:
         await folded(bench, 3)
         await Rebuild(bench.log, bench.projections, NOW).take_over(CONTEST)
-        entry = cast(list[Entry], await bench.log.redis.xrange(KEYS.ledger(1), f"{noted}-0", f"{noted}-0"))
-        key = KEYS.partition.published
+        key, ledger = KEYS.partition.published, histories(any_redis_url, KEYS.ledger(1))
         await bench.log.redis.unlink(key)
-        if noted:
-            told = f"{noted} {entry[0][1][b'history'].decode()}"
+        if noted is not None:
+            told = f"{noted} {ledger[noted - 1] if noted else ''}"
             await cast(Any, bench.log.redis.hset(key, CONTEST, told))
         await bench.desk.take(announcement("e9", "p9", id="id-9"))
         assert await bench.folder.drain(CONTEST) == 8

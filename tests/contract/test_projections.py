@@ -11,7 +11,7 @@ from services.ingest.desk import BatchRefused
 from services.scorer import folder
 from services.scorer.folder import Folder, Unfoldable
 from services.scorer.rebuild import Rebuild
-from shared.domain.book import Book
+from shared.domain.book import Book, first_needs
 from shared.domain.errors import AlreadyEndorsed, EventIdReused
 from shared.domain.times import Instant
 from shared.projection.commits import Trail
@@ -171,24 +171,52 @@ def test_only_who_publishes_nothing_commits_for_a_contest_that_is_held_or_is_ans
     assert len(raw(any_redis_url, LEDGER)) == (0 if publishes and since != "nothing" else 4)
 
 
-@pytest.mark.parametrize("behind", [True, False])
-def test_a_contest_stays_parked_where_a_commit_brings_it_no_further(any_redis_url: str, behind: bool) -> None:
+@pytest.mark.parametrize(
+    ("recorded", "folded", "goes_on"),
+    [(1, 0, False), (2, 1, True), (0, 0, True), (1, 1, True)],
+    ids=["no further", "further", "already there", "to the end"],
+)
+def test_a_contest_stays_parked_where_a_commit_brings_it_no_further(
+    any_redis_url: str, recorded: int, folded: int, goes_on: bool
+) -> None:
     async def work(bench: Bench) -> None:
         await bench.desk.take(opening())
         await bench.folder.drain(CONTEST)
-        if behind:
-            await bench.endorsements(1, 1)
+        if recorded:
+            await bench.endorsements(1, recorded)
         await bench.projections.parking.park(Parked(CONTEST, 5, "a reason", NOW))
         begin = await bench.projections.begin(CONTEST, 1)
         assert begin.history is not None
         trail = Trail(begin.chain, begin.history, begin.stock)
-        commit = bench.projections.commit_of(CONTEST, 1, begin.book, trail, [], [], "0-0")
-        assert await bench.projections.commit(commit) == (4, 5 if behind else 4)
-        assert (await bench.projections.parking.of(CONTEST) is not None) == behind
+        left = (await bench.log.read(CONTEST, 4))[:folded]
+        await bench.projections.load(CONTEST, 1, begin.book, first_needs(one.event for one in left))
+        events = [begin.book.fold(one) for one in left]
+        changes = [b"{}"] * folded
+        commit = bench.projections.commit_of(CONTEST, 1, begin.book, trail, events, changes, "0-0")
+        assert await bench.projections.commit(commit) == (4 + folded, 4 + recorded)
+        assert (await bench.projections.parking.of(CONTEST) is None) == goes_on
         awake: Any = await cast(Any, bench.log.redis.hkeys("standings:{p00}:awake"))
-        assert awake == ([CONTEST.encode()] if behind else [])
+        assert awake == ([] if folded == recorded else [CONTEST.encode()])
 
     on(any_redis_url, work)
+
+
+def test_changes_are_kept_from_an_age_on(any_redis_url: str) -> None:
+    """About: the server drops whole stretches of them."""
+
+    async def work(bench: Bench) -> tuple[int, int]:
+        await bench.desk.take(opening())
+        await bench.endorsements(1, 996)
+        await bench.folder.drain(CONTEST)
+        kept = await bench.log.redis.xlen("standings:{p00}:changes")
+        await bench.endorsements(997, 997)
+        fold = folder.Fold(bench.log, bench.projections, CONTEST, 1, lambda: "99999999999999-0", Policies())
+        await fold.to_the_end()
+        return kept, await bench.log.redis.xlen("standings:{p00}:changes")
+
+    before, after = on(any_redis_url, work)
+    assert before == 1000
+    assert after < 300
 
 
 def test_a_fold_that_is_kept_does_not_go_on_where_the_same_version_came_another_way(

@@ -177,18 +177,96 @@ def test_a_look_changes_where_a_posting_of_it_begins_to_count(
 
     found = series.changes(index.seen(), Look(axis, version, valid_at), begin, end)
 
-    def counts_from(one: Known) -> int:
-        later = max(one.known_at, one.posting.valid_at)
-        return {"valid": one.posting.valid_at, "known": one.known_at, "both": later}[axis]
+    starts = {since for since, _ in looked_at(known, Look(axis, version, valid_at))}
+    assert found.tolist() == sorted(since for since in starts if begin <= since <= end)
 
-    counting = [
-        one
+
+AXES = st.sampled_from(("valid", "known", "both"))
+instants = st.lists(st.integers(0, 40), max_size=12, unique=True).map(sorted)
+
+
+def looked_at(known: list[Known], look: Look) -> list[tuple[int, Posting]]:
+    """The postings of a look, each with the instant from which it counts."""
+    return [
+        (
+            {"valid": one.posting.valid_at, "known": one.known_at}.get(
+                look.axis, max(one.known_at, one.posting.valid_at)
+            ),
+            one.posting,
+        )
         for one in known
-        if one.version <= version and (axis != "known" or one.posting.valid_at <= valid_at)
+        if one.version <= look.version and (look.axis != "known" or one.posting.valid_at <= look.valid_at)
     ]
-    assert found.tolist() == sorted(
-        {counts_from(one) for one in counting if begin <= counts_from(one) <= end}
-    )
+
+
+def summed(known: list[Known], look: Look, policy: Policy, at: int) -> list[int]:
+    """Every candidate's units at an instant, by adding up."""
+    counting = [posting for since, posting in looked_at(known, look) if since <= at]
+    return [
+        sum(units_of(policy, one) for one in counting if one.candidate == candidate)
+        for candidate in CANDIDATES
+    ]
+
+
+@given(
+    logs,
+    AXES,
+    instants,
+    policies,
+    st.integers(0, 32),
+    st.integers(0, 27),
+    st.sampled_from([None, [1], [2, 0]]),
+)
+def test_a_series_has_every_score_at_every_instant(
+    log: list[tuple[int, list[Posting]]],
+    axis: series.Axis,
+    ats: list[int],
+    policy: Policy,
+    valid_at: int,
+    version: int,
+    shown: list[int] | None,
+) -> None:
+    index, known = filled(log)
+    board, look = Board(CONTEST, index, policy), Look(axis, version, valid_at)
+
+    places = None if shown is None else np.array(shown)
+    found = series.series(index.seen(), board, look, np.array(ats, np.int64), places)
+
+    expected = [summed(known, look, policy, at) for at in ats]
+    assert found.instants.tolist() == ats
+    assert found.units.tolist() == [[row[n] for n in shown or range(3)] for row in expected]
+
+
+@given(logs, AXES, instants, policies, st.integers(0, 32), st.integers(0, 27))
+def test_scores_change_at_the_instants_at_which_some_score_does(
+    log: list[tuple[int, list[Posting]]],
+    axis: series.Axis,
+    ats: list[int],
+    policy: Policy,
+    valid_at: int,
+    version: int,
+) -> None:
+    index, known = filled(log)
+    board, look = Board(CONTEST, index, policy), Look(axis, version, valid_at)
+
+    found = series.changing(index.seen(), board, look, np.array(ats, np.int64))
+
+    rows = [summed(known, look, policy, at) for at in ats]
+    assert found.tolist() == [at for n, at in enumerate(ats) if n == 0 or rows[n] != rows[n - 1]]
+
+
+@pytest.mark.parametrize("postings_each", [1, 2, 3, 4, 5])
+def test_sums_that_64_bits_do_not_hold_are_exact(postings_each: int) -> None:
+    """Each posting is worth 3 * 10^18 units; 2^62 is about 4.6, and 2^63 about 9.2 of them."""
+    policy = made_up("union/member:1000000000000")
+    index, known = filled([(1, [Posting(5, "ann", "union", 1, 3_000_000)])] * postings_each)
+    board, look = Board(CONTEST, index, policy), Look("valid", index.version, 0)
+
+    found = series.series(index.seen(), board, look, np.array([4, 5]))
+
+    assert found.units.tolist() == [[0, 0, 0], [3 * 10**18 * postings_each, 0, 0]]
+    assert found.units.tolist()[1] == summed(known, look, policy, 5)
+    assert series.changing(index.seen(), board, look, np.array([4, 5])).tolist() == [4, 5]
 
 
 @given(logs, st.integers(0, 60))

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from random import Random
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.api.engine import attribution, seen, series
@@ -50,6 +51,31 @@ postings = st.builds(
 )
 logs = st.lists(st.tuples(st.integers(0, 4), st.lists(postings, max_size=4)), max_size=25)
 policies = st.sampled_from(WEIGHTED)
+
+
+def drawn(seed: int) -> list[tuple[int, list[Posting]]]:
+    """A log of more than a few examples hit upon."""
+    draw = Random(seed)
+    return [
+        (
+            draw.randint(0, 2),
+            [
+                Posting(
+                    draw.randint(1, 30),
+                    draw.choice(CANDIDATES),
+                    draw.choice(CATEGORIES),
+                    draw.choice((-1, 1)),
+                    draw.choice((0, 0, 7)),
+                )
+                for _ in range(draw.randint(0, 3))
+            ],
+        )
+        for _ in range(25)
+    ]
+
+
+LONG, OTHER = drawn(1), drawn(2)
+EVERY_DAY = list(range(41))
 
 
 class Known(NamedTuple):
@@ -102,6 +128,9 @@ def effects(
 
 
 @given(logs, policies, st.tuples(*[st.integers(0, 32)] * 2), st.tuples(*[st.integers(0, 27)] * 2))
+@example(LONG, WEIGHTED[0], (20, 10), (12, 24))
+@example(OTHER, WEIGHTED[1], (8, 28), (26, 9))
+@example(LONG, WEIGHTED[1], (30, 30), (0, 26))
 def test_the_events_between_two_moments_are_those_that_count_at_one_of_them(
     log: list[tuple[int, list[Posting]]],
     policy: Policy,
@@ -124,6 +153,9 @@ def test_the_events_between_two_moments_are_those_that_count_at_one_of_them(
 
 
 @given(logs, policies, st.integers(0, 32), st.integers(0, 27))
+@example(LONG, WEIGHTED[0], 20, 8)
+@example(OTHER, WEIGHTED[1], 30, 0)
+@example(OTHER, WEIGHTED[0], 15, 1)
 def test_the_events_about_a_day_are_those_learned_later_that_moved_a_score_of_it(
     log: list[tuple[int, list[Posting]]], policy: Policy, valid_at: int, after: int
 ) -> None:
@@ -152,6 +184,9 @@ def test_events_are_looked_at_until_there_are_enough(limit: int) -> None:
 
 
 @given(logs, st.lists(st.integers(0, 40), max_size=12, unique=True), policies)
+@example(LONG, EVERY_DAY, WEIGHTED[0])
+@example(OTHER, EVERY_DAY[::5], WEIGHTED[1])
+@example([], EVERY_DAY, WEIGHTED[0])
 def test_a_day_is_settled_when_something_about_it_was_last_learned_after_it(
     log: list[tuple[int, list[Posting]]], ends: list[int], policy: Policy
 ) -> None:
@@ -170,6 +205,9 @@ def test_a_day_is_settled_when_something_about_it_was_last_learned_after_it(
 
 
 @given(logs, st.sampled_from(("valid", "known", "both")), *[st.integers(0, 32)] * 3, st.integers(0, 27))
+@example(LONG, "both", 5, 28, 12, 20)
+@example(OTHER, "known", 3, 30, 12, 22)
+@example(OTHER, "valid", 0, 30, 0, 26)
 def test_a_look_changes_where_a_posting_of_it_begins_to_count(
     log: list[tuple[int, list[Posting]]], axis: series.Axis, begin: int, end: int, valid_at: int, version: int
 ) -> None:
@@ -217,6 +255,9 @@ def summed(known: list[Known], look: Look, policy: Policy, at: int) -> list[int]
     st.integers(0, 27),
     st.sampled_from([None, [1], [2, 0]]),
 )
+@example(LONG, "both", EVERY_DAY, WEIGHTED[0], 12, 24, None)
+@example(OTHER, "known", EVERY_DAY[::3], WEIGHTED[1], 12, 26, [1])
+@example(OTHER, "valid", EVERY_DAY, WEIGHTED[0], 12, 20, [2, 0])
 def test_a_series_has_every_score_at_every_instant(
     log: list[tuple[int, list[Posting]]],
     axis: series.Axis,
@@ -238,6 +279,9 @@ def test_a_series_has_every_score_at_every_instant(
 
 
 @given(logs, AXES, instants, policies, st.integers(0, 32), st.integers(0, 27))
+@example(LONG, "both", EVERY_DAY, WEIGHTED[0], 12, 24)
+@example(OTHER, "known", EVERY_DAY[::3], WEIGHTED[1], 12, 26)
+@example(OTHER, "valid", EVERY_DAY, WEIGHTED[0], 12, 20)
 def test_scores_change_at_the_instants_at_which_some_score_does(
     log: list[tuple[int, list[Posting]]],
     axis: series.Axis,
@@ -293,6 +337,8 @@ def test_every_version_ends_its_own_history(log: list[tuple[int, list[Posting]]]
 
 
 @given(logs, st.integers(0, 32), st.integers(0, 27))
+@example(LONG, 20, 10)
+@example(OTHER, 3, 24)
 def test_a_moment_changed_where_a_later_version_moved_a_sum_of_it(
     log: list[tuple[int, list[Posting]]], valid_at: int, version: int
 ) -> None:

@@ -87,6 +87,8 @@ def test_ledger_and_changes_say_which_history_each_version_ends(any_redis_url: s
 
     expected = of_log(any_redis_url)
     assert histories(any_redis_url, KEYS.ledger(1)) == expected
+    subjects = [set(fields) & {"contest", "endorsement"} for _, fields in raw(any_redis_url, KEYS.ledger(1))]
+    assert subjects == [{"contest"}] * 4 + [{"endorsement"}] * 4
     changes = raw(any_redis_url, KEYS.partition.changes)
     assert [fields["history"] for _, fields in changes] == expected
     assert [fields["follows"] for _, fields in changes] == [NOTHING, *expected[:-1]]
@@ -232,7 +234,10 @@ def test_subscribers_are_told_what_a_rebuild_gave_up_before_the_next_change(any_
     assert [version for version, _, _ in before] == [str(version) for version in range(1, 8)]
     assert reset == ("standings.contest.reset", now[4], "-")
     assert after == ("6", now[5], now[4])
-    told = orjson.loads(raw(any_redis_url, KEYS.partition.changes)[7][1]["event"])
+    entry = raw(any_redis_url, KEYS.partition.changes)[7][1]
+    assert set(entry) == {"contest", "event", "history"}
+    assert {fields["contest"] for _, fields in raw(any_redis_url, KEYS.partition.changes)} == {CONTEST}
+    told = orjson.loads(entry["event"])
     assert told["id"] == f"{CONTEST}/reset/7-{before[-1][1]}/5-{now[4]}"
     assert (told["data"]["version"], told["data"]["history"]) == (5, now[4])
 

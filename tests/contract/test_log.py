@@ -64,6 +64,17 @@ def test_versions_are_counted_from_one_without_a_gap(any_redis_url: str) -> None
     assert with_log(any_redis_url, work) == list(range(1, 2504))
 
 
+@pytest.mark.parametrize("events", [999, 1000, 1001, 2000])
+def test_all_ids_of_a_large_append_are_known(any_redis_url: str, events: int) -> None:
+    """They are written a thousand at a time."""
+    with_log(any_redis_url, lambda log: log.append("a-race", 0, new(1, events)))
+    with_log(any_redis_url, lambda log: log.append("a-race", 0, new(1, events)))
+
+    with Redis.from_url(any_redis_url, decode_responses=True) as client:
+        assert client.hgetall(IDS) == {f"id-{n}": f"{n} digest" for n in range(1, events + 1)}
+        assert client.xlen(LOG) == events
+
+
 def test_the_same_append_again_appends_nothing_and_is_answered_as_the_first_time(any_redis_url: str) -> None:
     async def work(log: Log) -> None:
         first = await log.append("a-race", 0, new(1, 3))

@@ -12,11 +12,11 @@ NO_VENV = $(PYTHON) cannot make a virtual environment: install one that can, on 
 TOO_OLD = $(PYTHON) is not there or older than Python 3.11: name a newer one with `make PYTHON=python3.11`.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench chaos lock format clean
+.PHONY: help setup demo test check bench chaos mutate lock format clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo 'ARGS="…" is handed on by demo, test, bench and chaos.'
+	@echo 'ARGS="…" is handed on by demo, test, bench, chaos and mutate.'
 
 setup: $(STAMP) ## Make .venv from requirements.lock, again only when that or a pyproject.toml changed
 
@@ -46,6 +46,9 @@ bench: setup ## Measure
 chaos: setup ## Kill and pause everything under load for two minutes, and check what was promised
 	$(BIN)/python -m tests.chaos $(ARGS)
 
+mutate: setup ## See whether a test fails for each small change of the code that matters most (an hour or two)
+	$(BIN)/python -m tests.mutation $(ARGS)
+
 # Only names, versions and hashes of published files go into a lock, never where they came from: an index or a
 # directory of packages that this machine is set up with must not leak into it. The image is built from locks of its
 # own, with the versions of requirements.lock: what it runs, and what builds the project.
@@ -66,5 +69,5 @@ format: setup ## Write the code in the project's format
 	$(BIN)/ruff check --fix .
 
 clean: ## Remove what was made here, but no data
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

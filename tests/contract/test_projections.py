@@ -164,6 +164,8 @@ def test_only_who_publishes_nothing_commits_for_a_contest_that_is_held_or_is_ans
             assert await bench.projections.commit(commit) == (4, 4)
         parked = await bench.projections.parking.of(CONTEST)
         assert (parked is not None) == (since == "it is held"), "only a check lets it go on"
+        awake: Any = await cast(Any, bench.log.redis.hkeys("standings:{p00}:awake"))
+        assert awake == ([] if publishes and since == "nothing" else [CONTEST.encode()])
         return len(raw(any_redis_url, "standings:{p00}:changes"))
 
     changes = on(any_redis_url, work)

@@ -58,6 +58,25 @@ def xlen(url: str, key: str) -> int:
         return int(client.xlen(key))
 
 
+@pytest.mark.parametrize(
+    ("damaged", "stand"),
+    [("log", (-1, 0)), ("ledger", (1, -1)), ("both", (-1, -1))],
+)
+def test_a_contest_of_which_something_cannot_be_read_is_told(
+    any_redis_url: str, damaged: str, stand: tuple[int, int]
+) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.append("race", "other")
+        keys = bench.log.keys("race")
+        for name, key in (("log", keys.log), ("ledger", keys.ledger(1))):
+            if damaged in (name, "both"):
+                await bench.redis.set(key, "something else")
+        found = await bench.backlog.unfolded(["other", "race"])
+        assert found == [Unfolded("other", 1, 0), Unfolded("race", *stand)]
+
+    on(any_redis_url, work)
+
+
 def test_a_wake_that_waits_or_is_with_a_scorer_is_not_sent_again(
     any_redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -363,6 +363,9 @@ moments = st.integers(0, 14_000).map(
 
 
 @given(st.sampled_from(("day", "week", "month")), moments, st.integers(0, 400), st.sampled_from(ZONES))
+@example("month", datetime(2026, 1, 31, 12, tzinfo=UTC), 100, "UTC")
+@example("month", datetime(2026, 1, 1, 2, tzinfo=UTC), 70, "America/New_York")
+@example("week", datetime(2026, 1, 5, 2, tzinfo=UTC), 30, "America/New_York")
 def test_days_weeks_and_months_end_where_the_next_one_begins(
     step: Step, begin: datetime, days: int, zone: str
 ) -> None:
@@ -380,6 +383,12 @@ def test_days_weeks_and_months_end_where_the_next_one_begins(
     found = ends_of(step, instant(begin), until, zone, 1000)
 
     assert found == [*(one for one in expected if one < until), until]
+
+
+def test_an_end_that_a_day_has_too_is_there_once() -> None:
+    begin, end = instant(datetime(2026, 1, 1, tzinfo=UTC)), instant(datetime(2026, 1, 3, tzinfo=UTC)) - 1
+
+    assert len(ends_of("day", begin, end, "UTC", 10)) == 2
 
 
 @pytest.mark.parametrize(("most", "ends"), [(0, 2), (3, 5), (4, 5), (5, 5)])
@@ -402,7 +411,7 @@ def test_no_more_days_are_counted_than_tell_that_there_are_too_many(most: int, e
 )
 def test_a_version_is_read_with_its_history(text: str, read: Seen) -> None:
     assert seen.read(text) == read
-    assert str(read) == text.lstrip("0") or "0"
+    assert str(read) == (text.lstrip("0") or "0")
 
 
 def test_a_version_that_was_seen_is_of_another_history_only_where_that_can_be_told() -> None:
@@ -419,5 +428,7 @@ def test_a_version_that_was_seen_is_of_another_history_only_where_that_can_be_to
         with pytest.raises(Reset) as refused:
             Seen(version, "0123456789abcdef").refuse_other("version", index)
         assert refused.value.field == "version"
+        assert str(refused.value).startswith("the log of contest 'race' was lost or replaced: it has another")
+        assert refused.value.way_out == "forget what you have of this contest and begin anew"
         assert refused.value.value == f"{version}-0123456789abcdef"
         assert refused.value.more == {"contest": "race", "version": 3, "history": index.history}

@@ -1,5 +1,6 @@
 """Decimals from outside: what they may be, and that an absurd exponent costs nothing."""
 
+import re
 from decimal import Decimal
 
 import orjson
@@ -10,7 +11,7 @@ from services.api.answers.documents import encode
 from services.api.answers.questions import AllChangesQuestion
 from services.api.answers.views import policy as view
 from services.webhooks.hooks import Asked, Wanted
-from shared.domain.decimals import MOST_PLACES, MOST_WHOLE_DIGITS, bounded
+from shared.domain.decimals import MOST_PLACES, MOST_WHOLE_DIGITS, bounded, decimal_of
 from shared.domain.errors import Invalid
 from shared.domain.policy_texts import made_up, read_policies
 from standings.client.exact import Exact, number
@@ -33,6 +34,26 @@ def test_the_most_digits_on_either_side_of_the_point_are_taken_and_one_more_is_n
 def test_a_number_that_is_absurd_is_not_taken(said: str) -> None:
     with pytest.raises(ValueError, match=r"digits|finite"):
         bounded(Decimal(said))
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("1" + "0" * 40, "it has more than 40 characters, which are too many digits"),
+        ("1_000", "it is not written in plain digits"),
+        ("\u0661", "it is not written in plain digits"),
+        ("ten", "it is not a number, or has too many digits"),
+        ("inf", "it is not a finite number"),
+        ("1" + "0" * 16, "it has more than 16 digits before the point, or more than 12 after it"),
+    ],
+)
+def test_what_is_wrong_with_a_number_is_said(said: str, why: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(why)}$"):
+        decimal_of(said)
+
+
+def test_a_number_may_have_forty_characters() -> None:
+    assert decimal_of("0" * 39 + "7") == 7
 
 
 @pytest.mark.parametrize(

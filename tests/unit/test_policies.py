@@ -7,7 +7,7 @@ import pytest
 
 from shared.domain.errors import Invalid, UnknownPolicy
 from shared.domain.policies import Policy, scores
-from shared.domain.policy_texts import read_policies
+from shared.domain.policy_texts import MOST_DOTS_A_LINE, made_up, read_policies
 from shared.storage.policy_store import digest_of
 from shared.values.policies import BUILT_IN, Policies
 
@@ -105,6 +105,50 @@ def test_own_policies_are_read_with_their_decimals_exact() -> None:
 def test_a_policy_needs_no_weights_and_a_document_no_policies() -> None:
     assert read_policies(toml())[0].units("governor", (1, 1)) == 0
     assert read_policies("") == []
+
+
+@pytest.mark.parametrize("text", ["nonsense", "a = [", "1"])
+def test_a_file_that_is_no_toml_is_to_be_mended(text: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        read_policies(text)
+
+    assert refused.value.detail.startswith("the policies are not TOML: ")
+    assert (refused.value.field, refused.value.value, refused.value.way_out) == (
+        "policies",
+        "",
+        "mend the file",
+    )
+
+
+def test_lines_are_measured_one_by_one() -> None:
+    dotted = "a." * (MOST_DOTS_A_LINE // 2)
+
+    with pytest.raises(Invalid, match="has no key"):
+        read_policies(f"{dotted}a = 1\n{dotted}b = 2\n")
+    with pytest.raises(Invalid, match="more than 500 dots"):
+        read_policies(f"x = 1\n{dotted} . {dotted}.b = 2\n")
+
+
+def test_the_largest_version_and_every_number_of_endorsers_are_taken() -> None:
+    (policy,) = read_policies(
+        toml(version=f"{2**53}", available="{ governor = 0, mayor = 1_000_000_000_000 }")
+    )
+
+    assert policy.version == 2**53
+    assert policy.available == {"governor": 0, "mayor": 10**12}
+
+
+def test_a_question_makes_up_a_policy() -> None:
+    assert made_up("governor:10,labor-union/member:0.001,default:1,mayor:-2") == Policy(
+        "weights",
+        1,
+        "Weights made up in the question",
+        "governor:10,labor-union/member:0.001,default:1,mayor:-2",
+        {"governor": Decimal(10), "mayor": Decimal(-2)},
+        Decimal(1),
+        {"labor-union": Decimal("0.001")},
+    )
+    assert made_up("governor:1").default == 0
 
 
 def test_the_largest_and_the_finest_weights_are_taken() -> None:

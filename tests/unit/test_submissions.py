@@ -1,10 +1,12 @@
 """What ingest makes of one command: its events' ids and known times, what it needs, and what it is answered."""
 
 from collections.abc import Callable
+from hashlib import blake2b
 
 import pytest
 
 from services.ingest.decision.commands import Command
+from services.ingest.decision.decide import endorsement_id
 from services.ingest.decision.submission import (
     Sheet,
     Taken,
@@ -72,6 +74,13 @@ def test_known_time_is_what_an_imported_contest_says_and_else_never_goes_back() 
     assert book.known_at == NOW
     decided(sheet(announcement("e2", "joe", id="b")), book, NOW + 1, [])
     assert book.known_at == NOW + 1
+
+
+def test_an_endorsement_without_an_id_is_named_after_who_endorses_whom_and_its_event() -> None:
+    found = endorsement_id("e" * 61, "c" * 41, "a")
+
+    assert found == f"{'e' * 60}.{'c' * 40}.{blake2b(b'a', digest_size=5).hexdigest()}"
+    assert endorsement_id("jane", "ann", "b") != endorsement_id("jane", "ann", "a")
 
 
 def test_the_content_of_a_command_is_all_but_where_it_expects_the_contest() -> None:

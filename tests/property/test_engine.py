@@ -356,6 +356,18 @@ def test_a_moment_changed_where_a_later_version_moved_a_sum_of_it(
     assert index.changed_since(valid_at, version, then) == changed
 
 
+@pytest.mark.parametrize(("valid_at", "changed"), [(10, True), (11, False)])
+def test_a_moment_changes_where_a_cell_counts_that_was_not_there_when_it_was_asked_about(
+    valid_at: int, changed: bool
+) -> None:
+    index, _ = filled([(1, [Posting(5, "ann", "mayor", 1, 0)])])
+    then = index.at(10, 2).counted
+    posting = Posting(valid_at, "bob", "union", 1, 0)
+    index.append(LedgerEntry(3, 9, ((posting, (1, 0)),), None, None, _history(3)))
+
+    assert index.changed_since(10, 2, then) == changed
+
+
 ZONES = ("UTC", "America/New_York", "Asia/Kathmandu", "Pacific/Apia", "America/Sao_Paulo")
 moments = st.integers(0, 14_000).map(
     lambda hours: datetime(1995, 1, 1, tzinfo=UTC) + timedelta(hours=25 * hours)

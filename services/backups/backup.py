@@ -35,9 +35,9 @@ class Occupied(Exception):
 class BackupDiffers(Exception):
     """A log is not what the backup has of it. `found` says what came of each contest."""
 
-    def __init__(self, found: Found) -> None:
+    def __init__(self, differences: Found) -> None:
         super().__init__("differs")
-        self.found = found
+        self.found = differences
 
 
 class _Compared(NamedTuple):
@@ -122,11 +122,11 @@ class Backups:
                 "empty one"
             )
         for contest, entries in backup.contests():
-            found = await self._compare(contest, entries)
-            if found.stands and found != (backup.version(contest), backup.version(contest)):
+            there = await self._compare(contest, entries)
+            if there.stands and there != (backup.version(contest), backup.version(contest)):
                 raise Occupied(
-                    f"contest {contest} stands at version {found.stands} on this server and at "
-                    f"{backup.version(contest)} in the backup, and they are the same up to {found.same}: restore into "
+                    f"contest {contest} stands at version {there.stands} on this server and at "
+                    f"{backup.version(contest)} in the backup, and they are the same up to {there.same}: restore into "
                     "an empty one"
                 )
 
@@ -146,7 +146,7 @@ class Backups:
         async with self.log.redis.pipeline(transaction=True) as pipe:
             for entry in entries:
                 pipe.xadd(log, cast(Any, entry.fields), id=f"{entry.version}-0")
-            pipe.hset(ids, mapping={one.fields["id"]: f"{one.version} {one.digest}" for one in entries})
+            pipe.hset(ids, mapping={each.fields["id"]: f"{each.version} {each.digest}" for each in entries})
             await pipe.execute()
         self.seen(contest, len(entries))
 
@@ -170,19 +170,19 @@ class Backups:
 
         Raises `Unusable`, and `Differs` if a log is not what the backup has, or behind it.
         """
-        found: Found = []
+        differences: Found = []
         wrong = False
         with checked(file) as backup:
             for contest, entries in backup.contests():
                 compared = await self._compare(contest, entries)
                 version = backup.version(contest)
                 wrong = wrong or compared.same < version
-                found.append(
+                differences.append(
                     {"contest": contest, "version": version, "same": compared.same, "stands": compared.stands}
                 )
         if wrong:
-            raise BackupDiffers(found)
-        return found
+            raise BackupDiffers(differences)
+        return differences
 
     async def _compare(self, contest: str, entries: Iterator[BackupEntry]) -> _Compared:
         stands = await self.log.version(contest)
@@ -247,10 +247,10 @@ def _entry(contest: str, version: int, fields: dict[bytes, bytes], told: bytes |
     if told is None or not told.startswith(b"%d " % version):
         raise Unusable(f"contest {contest}: version {version} is damaged: its event id does not lead to it")
     try:
-        found = {name.decode(): value.decode() for name, value in fields.items()}
+        texts = {name.decode(): value.decode() for name, value in fields.items()}
     except UnicodeDecodeError as error:
         raise Unusable(f"contest {contest}: version {version} is damaged: {error}") from None
-    return BackupEntry(version, found, told.decode().partition(" ")[2])
+    return BackupEntry(version, texts, told.decode().partition(" ")[2])
 
 
 def _beside(keys: ContestKeys) -> tuple[str, str]:

@@ -72,20 +72,20 @@ class Backup:
         """
         lines = self._lines()
         self._refuse_header(self._object(next(lines, b"")))
-        found: dict[str, Section] = {}
+        sections: dict[str, Section] = {}
         for line in lines:
             value = self._object(line)
             if "manifest" in value:
-                self._end(value, found)
+                self._end(value, sections)
                 if next(lines, b""):  # reading on also checks the compressed file's own sum
                     raise self._unusable("it goes on after its manifest")
                 return
-            contest = self._contest(value, found)
-            yield contest, self._entries(contest, lines, found)
+            contest = self._contest(value, sections)
+            yield contest, self._entries(contest, lines, sections)
         raise self._unusable("it ends before its manifest: it was cut off")
 
     def _entries(
-        self, contest: str, lines: Iterator[bytes], found: dict[str, Section]
+        self, contest: str, lines: Iterator[bytes], sections: dict[str, Section]
     ) -> Iterator[BackupEntry]:
         version, hashed = 0, sha256()
         for line in lines:
@@ -93,7 +93,7 @@ class Backup:
                 read = Section(contest, version, hashed.hexdigest())
                 if self._object(line) != read._asdict() or read != self._sections.get(contest, read):
                     raise self._unusable(f"contest {contest} is not what its hash says")
-                found[contest] = read
+                sections[contest] = read
                 self._listed += len(line)
                 return
             hashed.update(line)
@@ -110,36 +110,36 @@ class Backup:
         if type(number) is not int or number != FORMAT:
             raise self._unusable("it is not a backup that this release reads")
 
-    def _contest(self, value: dict[str, Any], found: dict[str, Section]) -> str:
+    def _contest(self, value: dict[str, Any], sections: dict[str, Section]) -> str:
         contest = value.get("contest")
         if not isinstance(contest, str) or value.keys() != {"contest"}:
             raise self._unusable("what follows is neither a contest nor a manifest")
         if not is_slug(contest):
             raise self._unusable(f"contest {contest[:130]!r}: that is no contest's id")
-        if contest in found:
+        if contest in sections:
             raise self._unusable(f"contest {contest} comes twice")
-        if len(found) == MOST_CONTESTS:
+        if len(sections) == MOST_CONTESTS:
             raise self._unusable(f"it has more than {MOST_CONTESTS:,} contests")
         return contest
 
-    def _end(self, value: dict[str, Any], found: dict[str, Section]) -> None:
+    def _end(self, value: dict[str, Any], sections: dict[str, Section]) -> None:
         policies = value.get("policies")
         if not isinstance(policies, dict) or not _are_policies(policies) or len(value) != len(_MANIFEST):
             raise self._unusable("its manifest is not one")
-        if value["manifest"] != [section._asdict() for section in found.values()]:
+        if value["manifest"] != [section._asdict() for section in sections.values()]:
             raise self._unusable("its contests are not what its manifest says")
-        if self._sections and (found, policies) != (self._sections, self.policies):
+        if self._sections and (sections, policies) != (self._sections, self.policies):
             raise self._unusable("it changed while it was read")
-        self._sections, self.policies = found, policies
+        self._sections, self.policies = sections, policies
 
     def _object(self, line: bytes) -> dict[str, Any]:
         try:
-            found = orjson.loads(line)
+            value = orjson.loads(line)
         except orjson.JSONDecodeError:
-            found = None
-        if not isinstance(found, dict):
+            value = None
+        if not isinstance(value, dict):
             raise self._unusable(f"it is not a backup: {line[:80]!r}")
-        return found
+        return value
 
     def _lines(self) -> Iterator[bytes]:
         self._listed = 0

@@ -28,17 +28,19 @@ def progress(verb: str) -> Iterator[Callable[[str, int], None]]:
         yield seen
 
 
-def show(verb: str, found: list[dict[str, Any]], json: bool) -> None:
+def show(verb: str, results: list[dict[str, Any]], json: bool) -> None:
     """What came of each contest."""
     if json:
-        output.as_json(found)
-    elif found:
+        output.as_json(results)
+    elif results:
         table = Table(title=verb)
         table.add_column("Contest")
         table.add_column("Version", justify="right")
         table.add_column("SHA-256" if verb != "verify" else "On the server", overflow="fold")
-        for one in found:
-            table.add_row(one["contest"], str(one["version"]), one.get("sha256") or _compared(one))
+        for result in results:
+            table.add_row(
+                result["contest"], str(result["version"]), result.get("sha256") or _compared(result)
+            )
         output.out.print(table)
 
 
@@ -46,14 +48,14 @@ def show_moved(moved: list[dict[str, Any]], json: bool) -> None:
     """Where each contest's old versions are now."""
     if json:
         output.as_json(moved)
-    for one in () if json else moved:
-        output.out.print(f"{one['contest']}: versions up to {one['version']} are in {one['file']}")
+    for each in () if json else moved:
+        output.out.print(f"{each['contest']}: versions up to {each['version']} are in {each['file']}")
 
 
-def _compared(one: dict[str, Any]) -> str:
-    if one["same"] < one["version"]:
-        if one["stands"] == one["same"]:
-            return f"behind: stands at version {one['stands']}"
-        return f"DIFFERS from version {one['same'] + 1} on"
-    ahead = one["stands"] - one["version"]
+def _compared(result: dict[str, Any]) -> str:
+    if result["same"] < result["version"]:
+        if result["stands"] == result["same"]:
+            return f"behind: stands at version {result['stands']}"
+        return f"DIFFERS from version {result['same'] + 1} on"
+    ahead = result["stands"] - result["version"]
     return "the same" + (f", and {ahead} events more" if ahead else "")

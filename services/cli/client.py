@@ -80,8 +80,8 @@ class ServiceClient:
         sums: Counter[str] = Counter()
         version = begin = 0
         while True:
-            *found, last = self._batch(contest, commands[begin:], on_refusal)
-            answers += [{**one, "line": one["line"] + begin} for one in found]
+            *results, last = self._batch(contest, commands[begin:], on_refusal)
+            answers += [{**result, "line": result["line"] + begin} for result in results]
             summary = last["summary"]
             sums.update({name: summary[name] for name in ("lines", "taken", "refused", "events")})
             version = max(version, summary["version"])
@@ -121,12 +121,12 @@ _JSON = {"content-type": "application/json"}
 def _json(answer: httpx.Response) -> dict[str, Any]:
     # Scores may have decimal places, and stay exact.
     try:
-        found = json.loads(answer.content, parse_float=number) if answer.content else {}
+        body = json.loads(answer.content, parse_float=number) if answer.content else {}
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        body = None
+    if not isinstance(body, dict):
         raise _failed("Not understood", f"{answer.url} answers what Standings does not", UNREACHABLE)
-    return found
+    return body
 
 
 def _written(said: object) -> bytes:

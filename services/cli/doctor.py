@@ -13,24 +13,24 @@ def examine(client: ServiceClient) -> list[dict[str, Any]]:
     checks = [_ready(client, "ingest"), _ready(client, "api")]
     if all(check["ok"] for check in checks):
         stuck = client.ingest("/v1/unfolded?limit=1000")
-        unfolded = {one["contest"]: one for one in stuck["contests"]}
+        unfolded = {each["contest"]: each for each in stuck["contests"]}
         listed = client.whole("/v1/contests", "contests", {})["contests"]
         checks += [_contest(client, contest, unfolded.pop(contest["contest"], None)) for contest in listed]
         names = {contest["contest"] for contest in listed}
-        parked = {one["contest"]: one for one in stuck["parked"] if one["contest"] not in names}
-        checks += [_parked(name, one) for name, one in parked.items()]
-        checks += [_never_folded(one) for name, one in unfolded.items() if name not in parked]
+        parked = {each["contest"]: each for each in stuck["parked"] if each["contest"] not in names}
+        checks += [_parked(name, each) for name, each in parked.items()]
+        checks += [_never_folded(each) for name, each in unfolded.items() if name not in parked]
         checks.append(_dead_letters(client))
     return checks
 
 
 def _ready(client: ServiceClient, service: str) -> dict[str, Any]:
     try:
-        found = client.ingest("/readyz") if service == "ingest" else client.ask("/readyz")
+        report = client.ingest("/readyz") if service == "ingest" else client.ask("/readyz")
     except Failed as failed:
         reason = failed.problem.get("reason") or failed.problem.get("detail", "")
         return {"check": service, "ok": False, "found": reason}
-    return {"check": service, "ok": True, "found": found["status"]}
+    return {"check": service, "ok": True, "found": report["status"]}
 
 
 def _contest(
@@ -40,15 +40,15 @@ def _contest(
     name = f"contest {contest['contest']}"
     if parked := contest["parked"]:
         return _parked(contest["contest"], parked)
-    found = f"version {contest['version']}, generation {contest['generation']}"
+    state = f"version {contest['version']}, generation {contest['generation']}"
     wrong = [_behind(unfolded)] if unfolded else []
     wrong += _differs(client, contest)
-    return {"check": name, "ok": not wrong, "found": ", ".join([found, *wrong])}
+    return {"check": name, "ok": not wrong, "found": ", ".join([state, *wrong])}
 
 
 def _parked(contest: str, parked: dict[str, Any]) -> dict[str, Any]:
-    found = f"parked before version {parked['version']} since {parked['since']}: {parked['reason']}"
-    return {"check": f"contest {contest}", "ok": False, "found": found}
+    state = f"parked before version {parked['version']} since {parked['since']}: {parked['reason']}"
+    return {"check": f"contest {contest}", "ok": False, "found": state}
 
 
 def _differs(client: ServiceClient, contest: dict[str, Any]) -> list[str]:
@@ -78,8 +78,8 @@ def _behind(unfolded: dict[str, Any]) -> str:
 
 def _dead_letters(client: ServiceClient) -> dict[str, Any]:
     letters = client.ingest("/v1/dead-letters?limit=1000")["dead_letters"]
-    found = f"{len(letters)} dead letters" + (": see `standings dead-letters`" if letters else "")
-    return {"check": "inbox", "ok": not letters, "found": found}
+    state = f"{len(letters)} dead letters" + (": see `standings dead-letters`" if letters else "")
+    return {"check": "inbox", "ok": not letters, "found": state}
 
 
 def compare(client: ServiceClient, examined: dict[str, Any]) -> dict[str, Any]:

@@ -84,18 +84,18 @@ class Import:
     def _tables(self, files: list[Path], importer: Tables) -> list[Imported]:
         """Imports files of commands."""
         read = [(file, self._read(file, importer)) for file in files]
-        self._refuse_bad((file, one.bad) for file, one in read)
+        self._refuse_bad((file, rows.bad) for file, rows in read)
         self.ready()
-        return [self._send(file, one.commands, len(one.bad), one.lines) for file, one in read]
+        return [self._send(file, rows.commands, len(rows.bad), rows.lines) for file, rows in read]
 
     def _read(self, file: Path, importer: Tables) -> table.Read:
         content = _text(file) if importer.of_text else _bytes(file)
         return _read(file, importer.read, content, contest=self.contest, recorded_by=self.recorded_by)
 
-    def _refuse_bad(self, found: Iterable[tuple[Path, list[BadRow]]], always: bool = False) -> None:
+    def _refuse_bad(self, tables: Iterable[tuple[Path, list[BadRow]]], always: bool = False) -> None:
         """Names every bad row. A snapshot with one is refused always: a row left out would count as vanished."""
         total = 0
-        for file, bad in found:
+        for file, bad in tables:
             for row in bad[: max(0, _MOST_TOLD - total)]:
                 told = f"{row.line}: {row.column}: {row.value[:_MOST_OF_A_ROW]!r}: {row.reason}"
                 warn(f"{file}:{sentence(told)}")
@@ -170,7 +170,7 @@ def _in_file(failed: Failed, file: str, lines: Sequence[int]) -> Failed:
     refusals = failed.problem.get("refusals")
     if not refusals or not lines:
         return failed
-    named = [{**one, "line": lines[one["line"] - 1]} for one in refusals]
+    named = [{**refusal, "line": lines[refusal["line"] - 1]} for refusal in refusals]
     detail = f"{file}: {failed.problem.get('detail', '')}"
     return Failed({**failed.problem, "detail": detail, "refusals": named}, failed.code)
 
@@ -227,12 +227,12 @@ def _bytes(file: Path) -> bytes:
     """All of a file, or of a pipe, if it is not too much."""
     try:
         with file.open("rb") as opened:
-            found = opened.read(MOST_BYTES + 1)
+            content = opened.read(MOST_BYTES + 1)
     except OSError as error:
         raise _not_read(file, error.strerror or str(error), WRONG_USAGE) from None
-    if len(found) > MOST_BYTES:
+    if len(content) > MOST_BYTES:
         raise _not_read(file, f"it has more than {MOST_BYTES:,} bytes: import it in parts", REFUSED)
-    return found
+    return content
 
 
 def _text(file: Path) -> str:
@@ -269,7 +269,7 @@ def created(
     form: Format,
 ) -> None:
     """Opens the contest if it is not open. A contest of snapshots knows what the first of them knew, when it did."""
-    known = {one["contest"] for one in client.whole("/v1/contests", "contests", {})["contests"]}
+    known = {each["contest"] for each in client.whole("/v1/contests", "contests", {})["contests"]}
     if contest in known:
         return
     said: dict[str, object] = {

@@ -138,15 +138,15 @@ def endorsements(answer: dict[str, Any]) -> None:
     table = Table(title=answer["title"], caption=moment(answer))
     for column in ("Endorser", "Category", "Candidate", "From", "Until", "Endorsement"):
         table.add_column(column, overflow="fold")
-    for one in answer["endorsements"]:
-        endorser = one["endorser"]
+    for endorsement in answer["endorsements"]:
+        endorser = endorsement["endorser"]
         table.add_row(
             endorser["name"],
-            one["category"],
-            one["candidate"],
-            _day(one["announced_at"]),
-            _day(one["retracted_at"] or ""),
-            one["endorsement"],
+            endorsement["category"],
+            endorsement["candidate"],
+            _day(endorsement["announced_at"]),
+            _day(endorsement["retracted_at"] or ""),
+            endorsement["endorsement"],
         )
     out.print(table)
 
@@ -157,24 +157,25 @@ def events(answer: dict[str, Any]) -> None:
     table.add_column("Version", justify="right")
     for column in ("Known at", "Type", "About"):
         table.add_column(column, overflow="fold")
-    for one in answer["events"]:
-        facts = one["event"]
+    for event in answer["events"]:
+        facts = event["event"]
         about = facts.get("endorsement") or facts.get("candidate") or facts.get("contest", "")
-        table.add_row(str(one["version"]), one["known_at"][:16] + "Z", one["type"], about)
+        table.add_row(str(event["version"]), event["known_at"][:16] + "Z", event["type"], about)
     out.print(table)
 
 
-def certificate(found: dict[str, Any], dry_run: bool) -> None:
+def certificate(answer: dict[str, Any], dry_run: bool) -> None:
     """How a rebuilt generation compares with the one before."""
     what = "would take over" if dry_run else "answers from now on"
     say(
-        f"{found['contest']}: generation {found['to_generation']} {what}; {found['moments_that_differ']} of "
-        f"{found['moments']} moments up to version {found['up_to_version']} differ from generation "
-        f"{found['from_generation']}"
+        f"{answer['contest']}: generation {answer['to_generation']} {what}; {answer['moments_that_differ']} of "
+        f"{answer['moments']} moments up to version {answer['up_to_version']} differ from generation "
+        f"{answer['from_generation']}"
     )
-    for one in found["differences"]:
-        before, after = one["before"], one["after"]
-        where = f"{one['valid_at']}, version {one['version']}: {one['candidate']}, {one['category']}"
+    for difference in answer["differences"]:
+        before, after = difference["before"], difference["after"]
+        moment = f"{difference['valid_at']}, version {difference['version']}"
+        where = f"{moment}: {difference['candidate']}, {difference['category']}"
         say(f"  {where}: {before['count']} ({before['members']}) -> {after['count']} ({after['members']})")
 
 
@@ -188,6 +189,7 @@ def taken(answer: dict[str, Any]) -> None:
 
 def _counts(counts: dict[str, dict[str, int]]) -> str:
     return ", ".join(
-        f"{one['count']} {category}" + (f" ({one['members']:,} members)" if one["members"] else "")
-        for category, one in counts.items()
+        f"{numbers['count']} {category}"
+        + (f" ({numbers['members']:,} members)" if numbers["members"] else "")
+        for category, numbers in counts.items()
     )

@@ -19,7 +19,7 @@ def timeline(answer: dict[str, Any], names: dict[str, str], top: int) -> None:
         say("Nothing happened in that time.")
         return
     last = points[-1]["scores"]
-    shown = sorted(last, key=lambda one: -last[one])[: min(top, len(_MARKERS))]
+    shown = sorted(last, key=lambda candidate: -last[candidate])[: min(top, len(_MARKERS))]
     policy = answer["policy"]
     # Rich measures what it prints, so the colours of the plot are turned into its own.
     out.print(Text.from_ansi(_plot(points, shown, names)), soft_wrap=True)
@@ -28,10 +28,10 @@ def timeline(answer: dict[str, Any], names: dict[str, str], top: int) -> None:
         caption=f"{_seen(answer)}, version {answer['version']}, policy {policy['id']} v{policy['version']}",
     )
     table.add_column("At", no_wrap=True)
-    for one in shown:
-        table.add_column(names[one], justify="right")
+    for candidate in shown:
+        table.add_column(names[candidate], justify="right")
     for point in points:
-        table.add_row(_when(point), *(str(point["scores"][one]) for one in shown))
+        table.add_row(_when(point), *(str(point["scores"][candidate]) for candidate in shown))
     out.print(table)
     if len(last) > len(shown):
         say(f"{len(last) - len(shown)} more candidates: see them with --top {len(last)}, or --candidate.")
@@ -55,11 +55,11 @@ def _plot(points: list[dict[str, Any]], shown: list[str], names: dict[str, str])
     figure.plot_size(min(out.width, _WIDEST_PLOT), _PLOT_HEIGHT)
     figure.theme("simple" if out.is_terminal and not out.no_color else "colorless")
     positions = list(range(len(points)))
-    for number, one in enumerate(shown):
-        scores = [float(point["scores"][one]) for point in points]
+    for number, candidate in enumerate(shown):
+        scores = [float(point["scores"][candidate]) for point in points]
         line = figure.signal(positions, scores, marker=_MARKERS[number])
         line.lines()
-        line.label(names[one])
+        line.label(names[candidate])
         figure.draw(line)
     last = len(points) - 1
     ticks = sorted({0, last // 3, 2 * last // 3, last})
@@ -128,6 +128,6 @@ def _signed(change: Any) -> str:
     return f"+{change}" if change > 0 else str(change)
 
 
-def _side(one: dict[str, Any]) -> str:
-    valid, known = one["valid_at"], one["known_at"]
-    return f"{valid['asked'] or 'now'}, as known at {known['asked'] or known['instant']} (version {one['version']})"
+def _side(side: dict[str, Any]) -> str:
+    valid, known = side["valid_at"], side["known_at"]
+    return f"{valid['asked'] or 'now'}, as known at {known['asked'] or known['instant']} (version {side['version']})"

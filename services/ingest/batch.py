@@ -134,7 +134,7 @@ class Each:
         read = [_command(line.text, self._contest) for line in chunk]
         commands = [command for command in read if not isinstance(command, Refused)]
         taken = iter(await self._desk.take_all(self._contest, commands))
-        outcomes = [one if isinstance(one, Refused) else next(taken) for one in read]
+        outcomes = [each if isinstance(each, Refused) else next(taken) for each in read]
         self._counts["lines"] += len(chunk)
         return [
             _answer(line.number, outcome, self._counts) for line, outcome in zip(chunk, outcomes, strict=True)
@@ -169,7 +169,7 @@ async def _taken_whole(desk: Desk, contest: str, lines: list[NumberedLine]) -> R
             raise BatchRefused(wrong)
         outcomes = await desk.take_all(contest, commands, whole=True)
     except BatchRefused as refused:
-        raise WholeBatchRefused([(lines[i].number, one) for i, one in refused.refusals]) from None
+        raise WholeBatchRefused([(lines[i].number, refusal) for i, refusal in refused.refusals]) from None
     counts = {"lines": len(lines), "taken": 0, "refused": 0, "events": 0, "version": 0}
     answers = [_answer(line.number, outcome, counts) for line, outcome in zip(lines, outcomes, strict=True)]
     return Response(b"".join(answers) + written({"summary": counts}) + b"\n", media_type=NDJSON)

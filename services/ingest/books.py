@@ -57,7 +57,7 @@ class Books:
     def _drop_oldest(self) -> bool:
         """Whether one could be dropped: not the one that was used last."""
         last = next(reversed(self._kept))
-        idle = (name for name, one in self._kept.items() if name != last and not one.lock.locked())
+        idle = (name for name, kept in self._kept.items() if name != last and not kept.lock.locked())
         contest = next(idle, None)
         if contest is None:
             return False

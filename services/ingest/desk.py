@@ -210,10 +210,10 @@ class Desk:
         asked = [id_ for sheet in sheets if sheet.digest for id_ in sheet.event_ids]
         if not asked:
             return {}
-        found = cast(list[Any], await self.log.redis.hmget(self.log.keys(contest).ids, asked))
+        digests = cast(list[Any], await self.log.redis.hmget(self.log.keys(contest).ids, asked))
         noted = {
             id_: _noted(contest, id_, value)
-            for id_, value in zip(asked, found, strict=True)
+            for id_, value in zip(asked, digests, strict=True)
             if value is not None
         }
         return await self._leading(contest, noted) if noted else {}

@@ -127,17 +127,17 @@ class Inbox:
                 break
             told += [_told(*entry) for entry in entries]
             behind = f"({entries[-1][0].decode()}"
-            nbytes = sum(len(one["message"]) for one in told)
+            nbytes = sum(len(letter["message"]) for letter in told)
         return told
 
     async def redeliver(self, letter: str) -> str:
         """Sends a dead letter to the inbox again; the new entry's id. Raises `NotFound`."""
         _refuse_no_letter(letter)
-        found = cast(list[Entry], await self.redis.xrange(DEAD_LETTERS, letter, letter))
-        if not found:
+        letters = cast(list[Entry], await self.redis.xrange(DEAD_LETTERS, letter, letter))
+        if not letters:
             raise _no_letter(letter)
         fields = {
-            name: value for name, value in found[0][1].items() if name not in (b"reason", b"inbox_entry")
+            name: value for name, value in letters[0][1].items() if name not in (b"reason", b"inbox_entry")
         }
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.xadd(INBOX, cast(Any, fields))
@@ -163,8 +163,8 @@ def _told(entry_id: bytes, fields: dict[bytes, bytes]) -> dict[str, Any]:
 
 def _refuse_no_letter(letter: str) -> None:
     """Returns if this may be an entry's id. Raises `NotFound`."""
-    found = _LETTER.fullmatch(letter)
-    if found is None or max(int(found[1]), int(found[2])) >= 2**64:
+    match = _LETTER.fullmatch(letter)
+    if match is None or max(int(match[1]), int(match[2])) >= 2**64:
         raise _no_letter(letter)
 
 

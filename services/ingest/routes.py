@@ -179,12 +179,14 @@ def routes(desk: Desk, inbox: Inbox, backlog: Backlog) -> APIRouter:  # noqa: C9
         Looks at every contest; a second question waits for the first.
         """
         async with one_at_a_time:
-            found = await all_unfolded(backlog, limit)
+            unfolded = await all_unfolded(backlog, limit)
             stuck = await desk.projections.parking.some(limit)
         return _json(
             {
-                "contests": [{**one._asdict(), "woken": woken} for one, woken in found],
-                "parked": [{**one._asdict(), "since": format_instant(one.since)} for one in stuck],
+                "contests": [{**contest._asdict(), "woken": woken} for contest, woken in unfolded],
+                "parked": [
+                    {**contest._asdict(), "since": format_instant(contest.since)} for contest in stuck
+                ],
             }
         )
 

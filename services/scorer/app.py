@@ -154,11 +154,11 @@ def rebuild_main(contest: str | None, dry_run: bool, report: Callable[[dict[str,
             raise RefusesToStart(f"contest {contest!r} is not open: there is nothing to rebuild")
         made_at = now()
         rebuild = Rebuild(scorer.events, scorer.projections, made_at)
-        for one in contests if contest is None else [contest]:
+        for name in contests if contest is None else [contest]:
             try:
-                done = await (rebuild.dry_run(one) if dry_run else rebuild.take_over(one))
+                done = await (rebuild.dry_run(name) if dry_run else rebuild.take_over(name))
             except (Unfoldable, BeingRebuilt) as error:
-                left.append(one)
+                left.append(name)
                 log.error("%s", error)
             else:
                 report(done.certificate(made_at))
@@ -198,13 +198,13 @@ def examine_main(
 async def _examined(examiner: Examiner, contest: str) -> dict[str, Any]:
     """What was found of a contest, in plain values."""
     try:
-        found = await examiner.examine(contest)
+        examined = await examiner.examine(contest)
     except (Stale, OtherFold, NoRoom) as error:
         said = str(error) or "it was rebuilt or restored all the time: examine it again"
         return {"contest": contest, "version": 0, "findings": [f"not examined: {said}"], "moments": []}
     moments = [
-        {"version": one.version, "valid_at": format_instant(one.valid_at), "counts": dict(one.counts)}
-        for one in found.moments
+        {"version": each.version, "valid_at": format_instant(each.valid_at), "counts": dict(each.counts)}
+        for each in examined.moments
     ]
-    findings = [str(one) for one in found.findings]
-    return {"contest": contest, "version": found.version, "findings": findings, "moments": moments}
+    findings = [str(each) for each in examined.findings]
+    return {"contest": contest, "version": examined.version, "findings": findings, "moments": moments}

@@ -55,21 +55,21 @@ class Checks:
     async def check(self, contest: str) -> Examined | None:
         """Examines a contest, and holds or releases it by what is found, which is told; None if it changed too much."""
         try:
-            found = await self.examiner.examine(contest)
-            if found.findings:  # once more: what is done to it just now may have looked so
-                found = await self.examiner.examine(contest)
+            examined = await self.examiner.examine(contest)
+            if examined.findings:  # once more: what is done to it just now may have looked so
+                examined = await self.examiner.examine(contest)
         except (Stale, OtherFold):
             return None
         except (UnreadableEvent, NoRoom) as error:
             log.error("contest %s cannot be checked: %s", contest, error)
             return None
-        for one in found.findings:
-            log.error("contest %s: a check found this wrong with its %s", contest, one)
-        if any(one.holds for one in found.findings):
-            await self._hold(found)
-        elif not found.findings:  # one that ended early has not seen everything
+        for finding in examined.findings:
+            log.error("contest %s: a check found this wrong with its %s", contest, finding)
+        if any(finding.holds for finding in examined.findings):
+            await self._hold(examined)
+        elif not examined.findings:  # one that ended early has not seen everything
             await self.parking.release(contest)
-        return found
+        return examined
 
     async def _check_some(self) -> None:
         """Any contest, and one of those that are held: it may be well again."""
@@ -84,10 +84,12 @@ class Checks:
             if noted is not None and noted.held:
                 await self.check(contest)
 
-    async def _hold(self, found: Examined) -> None:
-        first = next(one for one in found.findings if one.holds)
+    async def _hold(self, examined: Examined) -> None:
+        first = next(finding for finding in examined.findings if finding.holds)
         reason = f"a check found this wrong with its {first}"
-        await self.parking.park(Parked(found.contest, found.version + 1, reason, self.clock(), held=True))
+        await self.parking.park(
+            Parked(examined.contest, examined.version + 1, reason, self.clock(), held=True)
+        )
 
     async def _rest(self) -> None:
         """Waits as long as makes the share of the work right."""

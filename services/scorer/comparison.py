@@ -49,9 +49,11 @@ def compare(before: Sequence[Posted], after: Sequence[Posted], version: int) -> 
     differences: list[CountDifference] = []
     grids = zip(_grid(before, valid_ats, versions), _grid(after, valid_ats, versions), strict=True)
     for number, (old, new) in enumerate(grids):
-        found = _differences(valid_ats[number % len(valid_ats)], versions[number // len(valid_ats)], old, new)
-        differing += bool(found)
-        differences += found[: MOST_DIFFERENCES - len(differences)]
+        at_moment = _differences(
+            valid_ats[number % len(valid_ats)], versions[number // len(valid_ats)], old, new
+        )
+        differing += bool(at_moment)
+        differences += at_moment[: MOST_DIFFERENCES - len(differences)]
     return Comparison(valid_ats, versions, differing, differences)
 
 
@@ -77,8 +79,8 @@ def _grid(
             if step < len(steps):
                 _add(steps[step], (posting.candidate, posting.category), (posting.delta, posting.members))
         totals: dict[Cell, Totals] = {}
-        for one in steps:
-            for cell, counted in one.items():
+        for each in steps:
+            for cell, counted in each.items():
                 _add(totals, cell, counted)
             yield dict(totals)
 

@@ -79,10 +79,10 @@ class Examiner:
             except Damaged as damaged:
                 return Examined(contest, 0, 0, [Finding(STATE, damaged.found, "")], [])
             with contextlib.closing(Refold()) as refold, contextlib.suppress(Stale):
-                one = _Examination(self, contest, generation, refold)
-                await one.run()
+                examination = _Examination(self, contest, generation, refold)
+                await examination.run()
                 if await self.projections.generation(contest) == generation:
-                    return one.examined()
+                    return examination.examined()
         raise Stale
 
 
@@ -126,8 +126,8 @@ class _Examination:
         except UnreadableEvent as error:
             self.findings.append(Finding(LOG, str(error), _BRING_BACK))
 
-    def _find(self, where: str, found: str, way_out: str) -> None:
-        self.findings.append(Finding(where, found, way_out))
+    def _find(self, where: str, what: str, way_out: str) -> None:
+        self.findings.append(Finding(where, what, way_out))
         if len(self.findings) == MOST_FINDINGS:
             raise _Enough
 
@@ -145,7 +145,7 @@ class _Examination:
             for key, *_ in expected:
                 pipe.type(key)
             types = await pipe.execute()
-        wrong = [one for one, found in zip(expected, types, strict=True) if found not in (one[1], b"none")]
+        wrong = [pair for pair, type_ in zip(expected, types, strict=True) if type_ not in (pair[1], b"none")]
         for key, kind, where, way_out in wrong:
             self._find(where, f"under {key} lies something else than a {kind.decode()}", way_out)
         self.has_ids = all(where != IDS for _, _, where, _ in wrong)
@@ -257,8 +257,8 @@ class _Examination:
                 self._find(STATE, f"{name!r} is not as folded", self.rebuild)
         fields = self.refold.number + len(HEAD) - begun.stock.lacks if book.version else 0
         if begun.stock.fields != fields:
-            found = f"it has {begun.stock.fields} fields, and not {fields}"
-            self._find(STATE, found, self.rebuild)
+            what = f"it has {begun.stock.fields} fields, and not {fields}"
+            self._find(STATE, what, self.rebuild)
         await self._compare_endorsements()
         await self._compare_pairs()
 

@@ -259,7 +259,7 @@ class Fold:
             raise Unfoldable(self.contest, book.version + 1, _missing(book.version + 1, chunk[0].version))
         # What a replica lacks can still be lost with the primary, and what was shown of it would be taken back.
         await self.events.confirm(self.contest)
-        await self._load(book, began, first_needs(one.event for one in chunk))
+        await self._load(book, began, first_needs(recorded.event for recorded in chunk))
         return chunk
 
     async def _fold(

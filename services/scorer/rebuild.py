@@ -44,7 +44,7 @@ class Rebuilt(NamedTuple):
 
     def certificate(self, made_at: int) -> dict[str, Any]:
         """What is kept of it."""
-        found = self.comparison
+        comparison = self.comparison
         return {
             "contest": self.contest,
             "made_at": format_instant(made_at),
@@ -53,20 +53,20 @@ class Rebuilt(NamedTuple):
             "fold": FOLD,
             "up_to_version": self.version,
             "unreadable": self.unreadable or None,
-            "valid_ats": [format_instant(one) for one in found.valid_ats],
-            "versions": found.versions,
-            "moments": found.moments,
-            "moments_that_differ": found.differing,
+            "valid_ats": [format_instant(each) for each in comparison.valid_ats],
+            "versions": comparison.versions,
+            "moments": comparison.moments,
+            "moments_that_differ": comparison.differing,
             "differences": [
                 {
-                    "valid_at": format_instant(one.valid_at),
-                    "version": one.version,
-                    "candidate": one.cell[0],
-                    "category": one.cell[1],
-                    "before": {"count": one.before[0], "members": one.before[1]},
-                    "after": {"count": one.after[0], "members": one.after[1]},
+                    "valid_at": format_instant(each.valid_at),
+                    "version": each.version,
+                    "candidate": each.cell[0],
+                    "category": each.cell[1],
+                    "before": {"count": each.before[0], "members": each.before[1]},
+                    "after": {"count": each.after[0], "members": each.after[1]},
                 }
-                for one in found.differences
+                for each in comparison.differences
             ],
         }
 
@@ -143,7 +143,7 @@ class Rebuild:
 
     async def _posted(self, contest: str, generation: int, upto: int) -> "_Posted":
         """What a ledger posted up to a version, or to where it can be read: the one that is replaced may be damaged."""
-        found: list[Posted] = []
+        posted: list[Posted] = []
         version = 0
         try:
             while version < upto:
@@ -152,12 +152,12 @@ class Rebuild:
                 if not entries:
                     break
                 for entry_id, fields in entries[: upto - version]:
-                    postings = [Posting(*one[:5]) for one in _posted_by(entry_id, fields, version + 1)]
+                    postings = [Posting(*row[:5]) for row in _posted_by(entry_id, fields, version + 1)]
                     version += 1
-                    found += [(version, posting) for posting in postings]
+                    posted += [(version, posting) for posting in postings]
         except (ValueError, KeyError, TypeError, UnreadableEvent) as error:
-            return _Posted(found, version, f"after version {version}: {error!s:.200}")
-        return _Posted(found, version, "")
+            return _Posted(posted, version, f"after version {version}: {error!s:.200}")
+        return _Posted(posted, version, "")
 
 
 class _Posted(NamedTuple):
@@ -173,7 +173,9 @@ def _posted_by(entry_id: bytes, fields: dict[bytes, bytes], expected: int) -> li
     if version_of(entry_id) != expected:
         raise ValueError(f"version {version_of(entry_id)} is where version {expected} should be")
     postings: list[Any] = orjson.loads(fields[b"postings"])
-    if not all(isinstance(one, list) and list(map(type, one[:5])) == _POSTING for one in postings):
+    if not all(
+        isinstance(posting, list) and list(map(type, posting[:5])) == _POSTING for posting in postings
+    ):
         raise ValueError("its postings are not of their form")
     return postings
 

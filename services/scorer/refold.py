@@ -51,7 +51,11 @@ class Refold:
 
     def put_away(self) -> None:
         """Moves what was touched out of memory."""
-        states = [(id_, encode_state(one)) for id_, one in self.book.endorsements.items() if one is not None]
+        states = [
+            (id_, encode_state(endorsement))
+            for id_, endorsement in self.book.endorsements.items()
+            if endorsement is not None
+        ]
         pairs = [(*pair, " ".join(ids)) for pair, ids in self.book.pairs.items() if ids]
         with _on_disk():
             self._kept.executemany("INSERT OR REPLACE INTO endorsements VALUES (?, ?)", states)
@@ -61,20 +65,20 @@ class Refold:
 
     def endorsement(self, id_: str) -> Endorsement | None:
         """An endorsement that was put away, if there is one."""
-        found = self._one("SELECT state FROM endorsements WHERE id = ?", id_)
-        return None if found is None else decode_endorsement(found[0])
+        row = self._one("SELECT state FROM endorsements WHERE id = ?", id_)
+        return None if row is None else decode_endorsement(row[0])
 
     def pair(self, pair: Pair) -> tuple[str, ...]:
         """The ids of a pair that was put away."""
         query = "SELECT ids FROM pairs WHERE endorser = ? AND candidate = ?"
-        found = self._one(query, *pair)
-        return () if found is None else tuple(found[0].split(" "))
+        row = self._one(query, *pair)
+        return () if row is None else tuple(row[0].split(" "))
 
     def endorsements_after(self, id_: str, most: int) -> Sequence[str]:
         """The next ids in their order, at most so many."""
         query = "SELECT id FROM endorsements WHERE id > ? ORDER BY id LIMIT ?"
         with _on_disk():
-            return [one for (one,) in self._kept.execute(query, (id_, most))]
+            return [state for (state,) in self._kept.execute(query, (id_, most))]
 
     def pairs_after(self, pair: Pair, most: int) -> Sequence[Pair]:
         """The next pairs in their order, at most so many."""
@@ -89,8 +93,8 @@ class Refold:
     def number(self) -> int:
         """How many endorsements and pairs were put away."""
         query = "SELECT (SELECT count(*) FROM endorsements) + (SELECT count(*) FROM pairs)"
-        found = self._one(query)
-        return 0 if found is None else int(found[0])
+        row = self._one(query)
+        return 0 if row is None else int(row[0])
 
     def close(self) -> None:
         """Gives up what was put away."""
@@ -98,8 +102,8 @@ class Refold:
 
     def _one(self, query: str, *values: str) -> tuple[Any, ...] | None:
         with _on_disk():
-            found: tuple[Any, ...] | None = self._kept.execute(query, values).fetchone()
-            return found
+            row: tuple[Any, ...] | None = self._kept.execute(query, values).fetchone()
+            return row
 
     def _load(self, needs: NotLoaded) -> None:
         self.book.endorsements |= {id_: self.endorsement(id_) for id_ in needs.endorsements}

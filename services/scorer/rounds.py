@@ -64,7 +64,7 @@ class Rounds:
         pause = spread / (1 + number / SLICE)
         behind: dict[str, Unfolded] = {}
         async for contests in self.backlog.slices(partition):
-            behind |= {one.contest: one for one in await self.backlog.unfolded(contests)}
+            behind |= {unfolded.contest: unfolded for unfolded in await self.backlog.unfolded(contests)}
             await asyncio.sleep(pause)
         if behind:
             await self._wake(partition, behind)
@@ -74,8 +74,8 @@ class Rounds:
         wakes = await self.backlog.wakes(partition)
         still = [contest for contest in behind if contest not in wakes.contests]
         for first in range(0, len(still), SLICE):
-            found = await self.backlog.unfolded(still[first : first + SLICE])
-            lost = [one.contest for one in found if one.folded == behind[one.contest].folded]
+            unfolded = await self.backlog.unfolded(still[first : first + SLICE])
+            lost = [each.contest for each in unfolded if each.folded == behind[each.contest].folded]
             await self._woken(partition, lost, wakes.passed_over if first == 0 else ())
 
     async def _woken(self, partition: int, contests: Sequence[str], passed_over: Sequence[bytes]) -> None:

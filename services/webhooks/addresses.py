@@ -38,27 +38,27 @@ class Target(NamedTuple):
 def target_of(url: str, development: bool) -> Target:
     """Reads a webhook's URL. Raises `Invalid`."""
     try:
-        found = httpx.URL(url)
-        host = found.raw_host.decode("ascii").strip("[]")
-        _ = found.host  # fails where a label says that it is encoded and is not
+        target = httpx.URL(url)
+        host = target.raw_host.decode("ascii").strip("[]")
+        _ = target.host  # fails where a label says that it is encoded and is not
     except httpx.InvalidURL as error:
         raise _refused(url, str(error)) from None
     except UnicodeError:
         raise _refused(url, "its host is no name of a host, or it is no text") from None
-    if found.scheme not in (("https", "http") if development else ("https",)):
+    if target.scheme not in (("https", "http") if development else ("https",)):
         raise _refused(url, "it does not begin with https://")
     if not host:
         raise _refused(url, "it names no host")
-    if found.userinfo:
+    if target.userinfo:
         raise _refused(url, "it holds a password; messages are signed, so it needs none")
-    if found.fragment:
+    if target.fragment:
         raise _refused(url, "it has a fragment, which is never sent")
     if not development and is_address(host) and not is_public(host):
         raise _refused(url, f"{host} is not a public address")
-    port = _PORTS[found.scheme] if found.port is None else found.port
+    port = _PORTS[target.scheme] if target.port is None else target.port
     if not 1 <= port <= _LAST_PORT:
         raise _refused(url, f"{port} is no port")
-    return Target(found, host, port)
+    return Target(target, host, port)
 
 
 def new_target(url: str, development: bool) -> Target:
@@ -79,7 +79,7 @@ def _ambiguous(url: str) -> str:
         return "it has a space; write %20"
     if "#" in url:
         return "it has a fragment, which is never sent"
-    authority = found[1] if (found := _AUTHORITY.match(url)) else ""
+    authority = match[1] if (match := _AUTHORITY.match(url)) else ""
     if "@" in authority:
         return "it holds a user or a password; messages are signed, so it needs none"
     if "[" in authority and "%" in authority:

@@ -266,10 +266,10 @@ class Deliveries:
     async def _hook(self, lane: "_Lane", hook: str) -> Hook:
         """As it is at this moment. Raises `_Stop` if nothing is to be sent to it."""
         await self._notice_changes()
-        found = self._hooks.get(hook)
-        if lane.stopped or found is None or found.state != "active":
+        kept = self._hooks.get(hook)
+        if lane.stopped or kept is None or kept.state != "active":
             raise _Stop
-        return found
+        return kept
 
     def _wait(self, attempts: int, outcome: Outcome) -> float:
         """Seconds; a little more at random, so that what failed together does not come back together."""

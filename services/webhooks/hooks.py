@@ -63,11 +63,11 @@ class Hook(BaseModel):
 
     def keys(self, now: datetime) -> list[str]:
         """The secrets to sign with, the newest first, and of those at most twenty."""
-        return [one.value for one in self.valid(now)][:_MOST_SIGNATURES]
+        return [secret.value for secret in self.valid(now)][:_MOST_SIGNATURES]
 
     def valid(self, now: datetime) -> list[Secret]:
         """The secrets that are in use."""
-        return [one for one in self.secrets if one.until is None or one.until > now]
+        return [secret for secret in self.secrets if secret.until is None or secret.until > now]
 
 
 def new_secret() -> str:

@@ -38,8 +38,8 @@ MOST_ADDRESSES = 8
 
 def look_up(host: str) -> list[str]:
     """The addresses that the system's resolver gives, each once."""
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    addresses = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in addresses))
 
 
 class Addresses:
@@ -141,12 +141,12 @@ async def _in_a_thread(look_up: LookUp, host: str) -> list[str]:
 
     def work() -> None:
         try:
-            found = look_up(host)
+            addresses = look_up(host)
         except Exception as error:
             failure = error if isinstance(error, OSError) else OSError(f"{host} is no name: {error}")
             tell(lambda: answer.set_exception(failure))
         else:
-            tell(lambda: answer.set_result(found))
+            tell(lambda: answer.set_result(addresses))
 
     threading.Thread(target=work, name=f"look up {host}"[:60], daemon=True).start()
     return await answer

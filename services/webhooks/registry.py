@@ -132,8 +132,10 @@ class Registry:
         until = now + timedelta(hours=asked.keep_old_hours)
 
         def to(was: Hook) -> Hook:
-            old = [one.model_copy(update={"until": min(one.until or until, until)}) for one in was.valid(now)]
-            old = [one for one in old if one.until and one.until > now]
+            old = [
+                each.model_copy(update={"until": min(each.until or until, until)}) for each in was.valid(now)
+            ]
+            old = [each for each in old if each.until and each.until > now]
             if len(old) > MOST_OLD_SECRETS:
                 raise _too_many_secrets(was, old)
             return was.model_copy(update={"secrets": [Secret(value=secret), *old]})

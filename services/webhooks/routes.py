@@ -65,7 +65,7 @@ def routes(registry: Registry) -> APIRouter:  # noqa: C901 - a list of routes, n
         hook = await store.hook(webhook)
         retries = await store.retries(webhook)
         return _json(
-            {**view(hook), "retries": [_retry(contest, one) for contest, one in sorted(retries.items())]}
+            {**view(hook), "retries": [_retry(contest, retry) for contest, retry in sorted(retries.items())]}
         )
 
     @router.patch("/{webhook}", responses=_answered("Webhook"))
@@ -93,19 +93,21 @@ def routes(registry: Registry) -> APIRouter:  # noqa: C901 - a list of routes, n
     async def delivery_attempts(webhook: HookId, limit: Limit = 100) -> Response:
         """How the latest attempts went, the latest first."""
         await store.hook(webhook)
-        found = await store.attempts(webhook, limit)
-        return _json({"attempts": [{**one, "at": _instant(one["at"])} for one in found]})
+        attempts = await store.attempts(webhook, limit)
+        return _json({"attempts": [{**attempt, "at": _instant(attempt["at"])} for attempt in attempts]})
 
     @router.get("/{webhook}/dead-letters", responses=_answered("DeadLetters"))
     async def dead_letters(webhook: HookId, limit: Limit = 1000, after: After = None) -> Response:
         """What was given up after the last try, by contest and version; `after` is `next` of the page before."""
         await store.hook(webhook)
         place = placed(after)
-        found = [one for one in await store.dead_letters(webhook) if (one.contest, one.version) > place]
-        more = found[limit - 1] if len(found) > limit else None
+        letters = [
+            letter for letter in await store.dead_letters(webhook) if (letter.contest, letter.version) > place
+        ]
+        more = letters[limit - 1] if len(letters) > limit else None
         return _json(
             {
-                "dead_letters": [_letter(one) for one in found[:limit]],
+                "dead_letters": [_letter(letter) for letter in letters[:limit]],
                 "next": None if more is None else f"{more.contest}/{more.version}",
             }
         )
@@ -153,23 +155,23 @@ def placed(after: str | None) -> tuple[str, int]:
     return contest, int(version)
 
 
-def _retry(contest: str, one: Retry) -> dict[str, Any]:
+def _retry(contest: str, retry: Retry) -> dict[str, Any]:
     return {
         "contest": contest,
-        "version": one.version,
-        "attempts": one.attempts,
-        "next_at": _instant(one.at),
-        "outcome": one.said,
+        "version": retry.version,
+        "attempts": retry.attempts,
+        "next_at": _instant(retry.at),
+        "outcome": retry.said,
     }
 
 
-def _letter(one: DeadLetter) -> dict[str, Any]:
+def _letter(letter: DeadLetter) -> dict[str, Any]:
     return {
-        "contest": one.contest,
-        "version": one.version,
-        "attempts": one.attempts,
-        "given_up_at": _instant(one.at),
-        "outcome": one.said,
+        "contest": letter.contest,
+        "version": letter.version,
+        "attempts": letter.attempts,
+        "given_up_at": _instant(letter.at),
+        "outcome": letter.said,
     }
 
 

@@ -65,7 +65,7 @@ class ChangeSource:
         asked = {"after": sent.place, "limit": most, "wait_ms": wait_ms, **wanted.parameters()}
         page = await self._client.ask(f"/v1/contests/{contest}/changes", **asked)
         # An API of an earlier release names no places.
-        places = page.get("places") or [str(one["id"]).rpartition("/")[2] for one in page["changes"]]
+        places = page.get("places") or [str(each["id"]).rpartition("/")[2] for each in page["changes"]]
         told = zip(places, page["changes"], strict=True)
         changes = [_told(contest, place, change, sent.reset) for place, change in told]
         reset = page.get("reset")

@@ -75,10 +75,10 @@ class Store:
 
     async def every(self) -> tuple[dict[str, Hook], list[Unreadable]]:
         """All that are registered, the oldest first, and those that cannot be read."""
-        found = cast(dict[bytes, bytes], await self.redis.hgetall(WebhookKeys.hooks))
+        bodies = cast(dict[bytes, bytes], await self.redis.hgetall(WebhookKeys.hooks))
         hooks: list[Hook] = []
         unreadable: list[Unreadable] = []
-        for hook, stored in found.items():
+        for hook, stored in bodies.items():
             try:
                 hooks.append(_read(hook.decode(errors="replace"), stored))
             except Unreadable as error:
@@ -143,28 +143,28 @@ class Store:
 
     async def sent(self, hook: str) -> dict[str, int]:
         """Up to which version of each contest it is done."""
-        found = cast(dict[bytes, bytes], await self.redis.hgetall(WebhookKeys.sent(hook)))
-        return {contest.decode(): version_in(place.decode()) for contest, place in found.items()}
+        versions = cast(dict[bytes, bytes], await self.redis.hgetall(WebhookKeys.sent(hook)))
+        return {contest.decode(): version_in(place.decode()) for contest, place in versions.items()}
 
     async def sent_of(self, hook: str, contest: str) -> "Sent":
         """Up to where it is done with a contest."""
-        found = cast(bytes | None, await self.redis.hget(WebhookKeys.sent(hook), contest))
-        place, _, reset = (found or b"0").decode().partition(" ")
+        version = cast(bytes | None, await self.redis.hget(WebhookKeys.sent(hook), contest))
+        place, _, reset = (version or b"0").decode().partition(" ")
         return Sent(place, reset)
 
     async def retries(self, hook: str) -> dict[str, Retry]:
         """What is waiting to be tried again, by contest; of very many contests a thousand."""
-        found: dict[str, Retry] = {}
-        async for contest, one in self.redis.hscan_iter(WebhookKeys.retries(hook), count=_RETRIES_SHOWN):
-            found[contest.decode()] = Retry.model_validate_json(one)
-            if len(found) == _RETRIES_SHOWN:
+        retries: dict[str, Retry] = {}
+        async for contest, retry in self.redis.hscan_iter(WebhookKeys.retries(hook), count=_RETRIES_SHOWN):
+            retries[contest.decode()] = Retry.model_validate_json(retry)
+            if len(retries) == _RETRIES_SHOWN:
                 break
-        return found
+        return retries
 
     async def retry_of(self, hook: str, contest: str) -> Retry | None:
         """What of a contest is waiting to be tried again."""
-        found = await self.redis.hget(WebhookKeys.retries(hook), contest)
-        return None if found is None else Retry.model_validate_json(found)
+        retry = await self.redis.hget(WebhookKeys.retries(hook), contest)
+        return None if retry is None else Retry.model_validate_json(retry)
 
     async def done(self, hook: str, contest: str, place: str) -> bool:
         """Goes on behind a version. False: this process does not deliver any more."""
@@ -201,8 +201,8 @@ class Store:
 
     async def dead_letters(self, hook: str) -> list[DeadLetter]:
         """What was given up, by contest and version."""
-        found = cast(list[bytes], await self.redis.hvals(WebhookKeys.dead(hook)))
-        letters = [DeadLetter.model_validate_json(one) for one in found]
+        bodies = cast(list[bytes], await self.redis.hvals(WebhookKeys.dead(hook)))
+        letters = [DeadLetter.model_validate_json(body) for body in bodies]
         return sorted(letters, key=lambda letter: (letter.contest, letter.version))
 
     async def letters(self, hook: str) -> int:
@@ -211,10 +211,10 @@ class Store:
 
     async def dead_letter(self, hook: str, contest: str, version: int) -> DeadLetter:
         """One of them. Raises `NotFound`."""
-        found = await self.redis.hget(WebhookKeys.dead(hook), f"{contest}/{version}")
-        if found is None:
+        body = await self.redis.hget(WebhookKeys.dead(hook), f"{contest}/{version}")
+        if body is None:
             raise _no_letter(contest, version)
-        return DeadLetter.model_validate_json(found)
+        return DeadLetter.model_validate_json(body)
 
     async def drop_letter(self, hook: str, contest: str, version: int) -> None:
         """Takes one out. Raises `NotFound`."""
@@ -222,10 +222,10 @@ class Store:
             raise _no_letter(contest, version)
 
     async def _raw(self, hook: str) -> bytes:
-        found = await self.redis.hget(WebhookKeys.hooks, hook)
-        if found is None:
+        body = await self.redis.hget(WebhookKeys.hooks, hook)
+        if body is None:
             raise NotFound("webhook", hook, f"there is no webhook {hook!r}", "see GET /v1/webhooks")
-        return cast(bytes, found)
+        return cast(bytes, body)
 
     async def _replaced(self, hook: str, was: bytes, becomes: str, removed: list[str] | None = None) -> None:
         keys = [WebhookKeys.hooks, WebhookKeys.revision, *(removed or [])]

@@ -47,11 +47,11 @@ def cloud_event(contest: str, zone: str, effect: Effect) -> bytes:
                 "contest": contest,
                 "version": recorded.version,
                 "known_at": known_at,
-                "valid_at": format_instant(min(one.valid_at for one in postings)) if postings else None,
+                "valid_at": format_instant(min(each.valid_at for each in postings)) if postings else None,
                 "rewrites_since": None if since is None else format_instant(since),
                 "cause": _cause(effect),
-                "postings": [_posting(one) for one in postings],
-                "scores": [_move(one) for one in effect.moves],
+                "postings": [_posting(each) for each in postings],
+                "scores": [_move(each) for each in effect.moves],
             },
         },
         default=exact,
@@ -98,22 +98,22 @@ def _cause(effect: Effect) -> dict[str, Any]:
     return cause
 
 
-def _posting(one: Posting) -> dict[str, Any]:
+def _posting(posting: Posting) -> dict[str, Any]:
     return {
-        "valid_at": format_instant(one.valid_at),
-        "candidate": one.candidate,
-        "category": one.category,
-        "delta": one.delta,
-        "members": one.members,
+        "valid_at": format_instant(posting.valid_at),
+        "candidate": posting.candidate,
+        "category": posting.category,
+        "delta": posting.delta,
+        "members": posting.members,
     }
 
 
-def _move(one: Move) -> dict[str, Any]:
-    points = one.policy.points
+def _move(move: Move) -> dict[str, Any]:
+    points = move.policy.points
     return {
-        "policy": one.policy.id,
-        "policy_version": one.policy.version,
-        "candidate": one.candidate,
-        "before": {"score": points(one.before.units), "rank": one.before.rank},
-        "after": {"score": points(one.after.units), "rank": one.after.rank},
+        "policy": move.policy.id,
+        "policy_version": move.policy.version,
+        "candidate": move.candidate,
+        "before": {"score": points(move.before.units), "rank": move.before.rank},
+        "after": {"score": points(move.after.units), "rank": move.after.rank},
     }

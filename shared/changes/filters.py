@@ -61,7 +61,7 @@ class MoveFilter(NamedTuple):
     @property
     def wants_all(self) -> bool:
         """Whether a change fits that moves no score, too."""
-        return all(one is None for one in self)
+        return all(ids is None for ids in self)
 
     def fits(self, move: ScoreMove) -> bool:
         """Whether one score move fits every filter."""
@@ -76,15 +76,15 @@ def names(field: str, text: str | None) -> frozenset[str] | None:
     """The names in a list. Raises `Invalid` where there are too many."""
     if text is None:
         return None
-    found = frozenset(part.strip() for part in text.split(","))
-    if len(found) > MOST_NAMES:
+    parts = frozenset(part.strip() for part in text.split(","))
+    if len(parts) > MOST_NAMES:
         raise Invalid(
             field,
             text[:200],
-            f"{field} has {len(found)} names, of at most {MOST_NAMES}",
+            f"{field} has {len(parts)} names, of at most {MOST_NAMES}",
             "leave it out and choose among what comes, or follow in several subscriptions",
         )
-    return found
+    return parts
 
 
 def _as_before(value: Decimal) -> Decimal:
@@ -106,8 +106,8 @@ class StoredFilters(Said):
     def parameters(self) -> dict[str, str]:
         """The filters as the API takes them."""
         given = {"candidate": self.candidates, "policy": self.policies}
-        found = {name: ",".join(ids) for name, ids in given.items() if ids is not None}
-        return found if self.min_delta is None else found | {"min_delta": f"{self.min_delta:f}"}
+        parameters = {name: ",".join(ids) for name, ids in given.items() if ids is not None}
+        return parameters if self.min_delta is None else parameters | {"min_delta": f"{self.min_delta:f}"}
 
 
 def joined(most: int) -> AfterValidator:

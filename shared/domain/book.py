@@ -81,11 +81,11 @@ class Book:
 
     def of_pair(self, endorser: str, candidate: str) -> list[Endorsement]:
         """Every endorsement of this candidate by this endorser that was not struck. Raises `NotLoaded`."""
-        found = [self.find(listed) for listed in self._listed((endorser, candidate))]
+        states = [self.find(listed) for listed in self._listed((endorser, candidate))]
         # One that was corrected to another candidate or endorser is still listed.
         return [
             e
-            for e in found
+            for e in states
             if e is not None and not e.struck and e.candidate == candidate and e.endorser.id == endorser
         ]
 

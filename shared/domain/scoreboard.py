@@ -85,10 +85,10 @@ class _Board:
 
 def ranks(scores: Iterable[int]) -> dict[int, int]:
     """The rank of each score: the greatest is first, and equal ones share a rank (1, 2, 2, 4)."""
-    found: dict[int, int] = {}
+    numbered: dict[int, int] = {}
     for rank, score in enumerate(sorted(scores, reverse=True), start=1):
-        found.setdefault(score, rank)
-    return found
+        numbered.setdefault(score, rank)
+    return numbered
 
 
 def rewrites_since(postings: Iterable[Posting], known_at: int, zone: str) -> int | None:

@@ -186,9 +186,9 @@ def _later(first: date, months: int) -> date:
 
 def _dated(text: str, field: str) -> _Dated | None:
     """The day, month or year that is written, or None where it can only be an instant."""
-    if len(text) > _LONGEST_DATED or not (found := _DATED.fullmatch(text)):
+    if len(text) > _LONGEST_DATED or not (match := _DATED.fullmatch(text)):
         return None
-    year, month, day, qualifier = found.groups()
+    year, month, day, qualifier = match.groups()
     try:
         first = date(int(year), int(month or 1), int(day or 1))
     except ValueError as error:

@@ -10,7 +10,9 @@ _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 def allowed(request: Request, *, heads: bool) -> dict[str, str]:
     """The header `Allow`; with `heads`, what stands before the app answers HEAD wherever the app answers GET."""
-    taken = [one for one in _METHODS if _takes(request, "GET" if heads and one == "HEAD" else one)]
+    taken = [
+        method for method in _METHODS if _takes(request, "GET" if heads and method == "HEAD" else method)
+    ]
     return {"Allow": ", ".join(taken)}
 
 

@@ -71,7 +71,7 @@ class Described(FastAPI):
         if self.openapi_schema is None:
             document = super().openapi()
             _, told = models_json_schema(
-                [(one, "serialization") for one in self._models()], ref_template=_COMPONENT
+                [(model, "serialization") for model in self._models()], ref_template=_COMPONENT
             )
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             schemas.update(told["$defs"])

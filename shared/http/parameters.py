@@ -34,9 +34,9 @@ KNOWN_ONLY: Final[Any] = Depends(_known_only)
 def _known(route: Any) -> frozenset[str] | None:
     """The names that a route takes; None where it takes a model, which refuses others itself."""
     fields = list(_query_params(route.dependant))
-    if any(_is_model(one.field_info.annotation) for one in fields):
+    if any(_is_model(field.field_info.annotation) for field in fields):
         return None
-    return frozenset(one.alias for one in fields)
+    return frozenset(field.alias for field in fields)
 
 
 def _query_params(dependant: Any) -> Iterator[Any]:

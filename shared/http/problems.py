@@ -89,14 +89,14 @@ def invalid(
 ) -> errors.Invalid:
     """The first thing that is wrong with a body or a parameter; `kinds` are the tags of a union that it is one of, and
     `forms` the ways out by the pattern that a text does not match."""
-    found = error.errors()
-    field, value, why = _told(found[0], kinds)
+    details = error.errors()
+    field, value, why = _told(details[0], kinds)
     return errors.Invalid(
         field,
         value,
         f"{field}: {why}",
-        _way_out(found[0], forms),
-        more_errors=len(found) - 1,
+        _way_out(details[0], forms),
+        more_errors=len(details) - 1,
     )
 
 

@@ -99,15 +99,15 @@ def problem_of_failure(
     error: Exception,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The members of a 503 problem, and its headers."""
-    found = _failure(error)
+    failure = _failure(error)
     members = {
-        "type": f"/problems/{found.code}",
-        "title": found.title,
+        "type": f"/problems/{failure.code}",
+        "title": failure.title,
         "status": 503,
-        "detail": sentence(f"{found.meaning}, so nothing is acknowledged: {error}"),
-        "way_out": found.way_out,
+        "detail": sentence(f"{failure.meaning}, so nothing is acknowledged: {error}"),
+        "way_out": failure.way_out,
     }
-    return members, {"Retry-After": str(found.retry_after_seconds)}
+    return members, {"Retry-After": str(failure.retry_after_seconds)}
 
 
 def _failure(error: Exception) -> _Failure:
@@ -125,8 +125,8 @@ def _failure(error: Exception) -> _Failure:
         return _NOT_REPLICATED
     for kind, begins in _KINDS.items():
         if isinstance(error, kind):
-            return next(one for one in _FAILURES if one.begins == begins)
-    return next((one for one in _FAILURES if str(error).startswith(one.begins)), _OTHER)
+            return next(failure for failure in _FAILURES if failure.begins == begins)
+    return next((failure for failure in _FAILURES if str(error).startswith(failure.begins)), _OTHER)
 
 
 # redis-py takes the code off these errors' texts.
@@ -152,4 +152,4 @@ def meanings() -> dict[str, tuple[str, str]]:
         _BEHIND,
         _OTHER,
     )
-    return {one.code: (one.title, one.meaning) for one in kinds}
+    return {kind.code: (kind.title, kind.meaning) for kind in kinds}

@@ -45,9 +45,9 @@ def told_of(
     arguments: list[Any] = []
     chain, history, stock = trail
     digest_of_field = seals.digests(contest)
-    for one, change in zip(folded, changes, strict=True):
-        entry = entry_of(one)
-        chain, history = linked(chain, entry), history_after(history, one.recorded.digest)
+    for each, change in zip(folded, changes, strict=True):
+        entry = entry_of(each)
+        chain, history = linked(chain, entry), history_after(history, each.recorded.digest)
         digest = digest_of_field(entry[2], entry[3])
         arguments += (*entry, digest, change, chain, history)
         if entry[2] == CONTEST:
@@ -67,12 +67,14 @@ def linked(chain: str, entry: Told) -> str:
     return blake2b(said, digest_size=16).hexdigest()
 
 
-def entry_of(one: Folded) -> Told:
+def entry_of(folded: Folded) -> Told:
     """What the ledger tells of an event."""
-    postings = [[*posting, *one.totals[posting.candidate, posting.category]] for posting in one.postings]
-    subject = one.subject
+    postings = [
+        [*posting, *folded.totals[posting.candidate, posting.category]] for posting in folded.postings
+    ]
+    subject = folded.subject
     return (
-        format_instant(one.recorded.known_at),
+        format_instant(folded.recorded.known_at),
         orjson.dumps(postings),
         CONTEST if isinstance(subject, Contest) else endorsement_field(subject.id),
         encode_state(subject),
@@ -83,7 +85,7 @@ def _rest_of_state(
     contest: str, book: Book, trail: Trail, noted: str, folded: Sequence[Folded]
 ) -> list[str | bytes]:
     """Field, value, … of the state but for the subjects."""
-    paired = {one.paired: one.recorded.version for one in folded if one.paired}
+    paired = {each.paired: each.recorded.version for each in folded if each.paired}
     totals = orjson.dumps([[*cell, *totals] for cell, totals in book.totals.items()])
     head = {FOLD_NUMBER: b"%d" % FOLD, KNOWN_AT: b"%d" % book.known_at, TOTALS: totals}
     head |= {CHAIN: trail.chain.encode(), HISTORY: noted.encode()}
@@ -99,11 +101,11 @@ def _rest_of_state(
 
 def _added(book: Book, folded: Sequence[Folded]) -> int:
     """How many fields the state has more: of endorsements that are new, and of pairs that are."""
-    subjects = [(one.subject, one) for one in folded if not isinstance(one.subject, Contest)]
+    subjects = [(each.subject, each) for each in folded if not isinstance(each.subject, Contest)]
     return sum(
         (subject.first_version == subject.version)
-        + (one.paired is not None and book.pairs[one.paired][0] == subject.id)
-        for subject, one in subjects
+        + (each.paired is not None and book.pairs[each.paired][0] == subject.id)
+        for subject, each in subjects
     )
 
 

@@ -53,30 +53,30 @@ class Parking:
     async def of(self, contest: str) -> Parked | None:
         """Why a contest does not go on, if it does not."""
         key = self._log.keys(contest).partition.parked
-        found = cast(bytes | None, await cast(Any, self._redis.hget(key, contest)))
-        return None if found is None else _parked(contest, found)
+        stored = cast(bytes | None, await cast(Any, self._redis.hget(key, contest)))
+        return None if stored is None else _parked(contest, stored)
 
     async def some(self, most: int) -> list[Parked]:
         """The contests that do not go on, at most so many."""
-        found: list[Parked] = []
+        parked: list[Parked] = []
         for partition in range(self._log.partitions):
             key = PartitionKeys(partition).parked
             async for contest, noted in cast(Any, self._redis).hscan_iter(key, count=100):
-                found.append(_parked(contest.decode(errors="replace"), noted))
-                if len(found) == most:
-                    return found
-        return found
+                parked.append(_parked(contest.decode(errors="replace"), noted))
+                if len(parked) == most:
+                    return parked
+        return parked
 
     async def refuse_held(self, contest: str) -> None:
         """Returns if the contest is not held. Raises `Held`."""
-        found = await self.of(contest)
-        if found is not None and found.held:
-            raise Held(found)
+        parked = await self.of(contest)
+        if parked is not None and parked.held:
+            raise Held(parked)
 
     async def release(self, contest: str) -> None:
         """Lets a contest go on that is held."""
-        found = await self.of(contest)
-        if found is not None and found.held:
+        parked = await self.of(contest)
+        if parked is not None and parked.held:
             await cast(Any, self._redis.hdel(self._log.keys(contest).partition.parked, contest))
 
 

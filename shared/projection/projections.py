@@ -112,30 +112,30 @@ class Projections:
         """Returns if the projection, if there is one, was made by this release's fold. Raises `OtherFold`."""
         keys = self.log.keys(contest)
         with named(contest):
-            found = await cast(Any, self.redis.hget(keys.state(generation), FOLD_NUMBER))
-        if found is not None and not _NUMBER.fullmatch(found):
+            fold = await cast(Any, self.redis.hget(keys.state(generation), FOLD_NUMBER))
+        if fold is not None and not _NUMBER.fullmatch(fold):
             raise Damaged(
                 contest, await self.version(contest, generation), "'fold' of its state is no number"
             )
-        if found is not None and int(found) != FOLD:
-            raise OtherFold(contest, await self.version(contest, generation), int(found))
+        if fold is not None and int(fold) != FOLD:
+            raise OtherFold(contest, await self.version(contest, generation), int(fold))
 
     async def of_other_folds(self, contests: Sequence[str], generations: Sequence[int]) -> list[str]:
         """Those of these contests, of one partition, whose projection was made by another fold than this release's."""
         async with self.redis.pipeline(transaction=False) as pipe:
             for contest, generation in zip(contests, generations, strict=True):
                 pipe.hget(self.log.keys(contest).state(generation), FOLD_NUMBER)
-            found = await pipe.execute(raise_on_error=False)
+            folds = await pipe.execute(raise_on_error=False)
         return [
             contest
-            for contest, fold in zip(contests, found, strict=True)
+            for contest, fold in zip(contests, folds, strict=True)
             if isinstance(fold, bytes) and fold != b"%d" % FOLD
         ]
 
     async def certificates(self, contest: str) -> list[dict[str, Any]]:
         """What each generation that took over differed in from the one before, the latest last."""
-        found = cast(list[Entry], await self.redis.xrange(self.log.keys(contest).certificates))
-        return [orjson.loads(fields[b"certificate"]) for _, fields in found]
+        entries = cast(list[Entry], await self.redis.xrange(self.log.keys(contest).certificates))
+        return [orjson.loads(fields[b"certificate"]) for _, fields in entries]
 
     async def begin(self, contest: str, generation: int, *, as_it_stands: bool = False) -> Begun:
         """A book where the projection stands, with the contest and the totals, and no endorsement yet.
@@ -175,10 +175,10 @@ class Projections:
             return history if int(noted_at) == version else None
         if int(noted_at) > version:
             raise Torn(contest, version, int(noted_at))
-        found = await self.log.picked_if_there(contest, version)
+        entry = await self.log.picked_if_there(contest, version)
         of_earlier_release = int(noted_at) < version  # which noted no digest
-        if found is None or not (
-            _may_be_of(last[1], found) if of_earlier_release else digest_of(found) == digest
+        if entry is None or not (
+            _may_be_of(last[1], entry) if of_earlier_release else digest_of(entry) == digest
         ):
             raise OtherHistory(contest, version, await self.log.version(contest))
         return None if of_earlier_release else history
@@ -203,11 +203,11 @@ class Projections:
             with named(contest):
                 ledger, log, answering, *rest = await pipe.execute()
         if fields:
-            *found, sealed = rest[0]
+            *parts, sealed = rest[0]
             reading = Reading(contest, ledger, sealed, rest[1])
-            for id_, field, value in zip(wanted, fields, found, strict=False):
+            for id_, field, value in zip(wanted, fields, parts, strict=False):
                 book.endorsements[id_] = reading.endorsement(id_, field, value)
-            for pair, field, value in zip(pairs, fields[len(wanted) :], found[len(wanted) :], strict=True):
+            for pair, field, value in zip(pairs, fields[len(wanted) :], parts[len(wanted) :], strict=True):
                 book.pairs[pair] = reading.pair(field, value)
         last = digest_of(log[0][1]) if log else ""
         return Stands(last_of(ledger), last_of(log), _number(contest, answering), last)
@@ -265,8 +265,8 @@ def _number(contest: str, generation: bytes | None) -> int:
     if generation is None:
         return 1
     if not _NUMBER.fullmatch(generation):
-        found = f"the number of its generation reads {generation!r:.50}"
-        raise Damaged(contest, 0, found, _BRING_BACK)
+        what = f"the number of its generation reads {generation!r:.50}"
+        raise Damaged(contest, 0, what, _BRING_BACK)
     return int(generation)
 
 

@@ -112,11 +112,11 @@ class Reading:
 
     def _of(self, id_: str, field: str, stored: bytes) -> Endorsement:
         body, has_digest = seals.endorsement_of(self.contest, field, stored)
-        found = decode_endorsement(body)
-        if found.id != id_ or (not has_digest and found.version > self.since):
-            raise ValueError("it is another's" if found.id != id_ else "it has no digest")
-        self._not_later(found.version)
-        return found
+        endorsement = decode_endorsement(body)
+        if endorsement.id != id_ or (not has_digest and endorsement.version > self.since):
+            raise ValueError("it is another's" if endorsement.id != id_ else "it has no digest")
+        self._not_later(endorsement.version)
+        return endorsement
 
     def _ids(self, field: str, stored: bytes) -> tuple[str, ...]:
         version, ids = seals.pair_of(self.contest, field, stored)
@@ -134,13 +134,13 @@ class Reading:
         if not self.version:
             return None
         try:
-            found = None if stored is None else seals.seal_of(stored)
+            seal = None if stored is None else seals.seal_of(stored)
         except ValueError:
             raise Damaged(self.contest, self.version, "its state's seal cannot be read") from None
-        if found is not None and found.version == self.version:
-            return found
-        if b"chain" in last[0][1] or (found is not None and found.version > self.version):
-            of = "has no seal" if found is None else f"stands at version {found.version}"
+        if seal is not None and seal.version == self.version:
+            return seal
+        if b"chain" in last[0][1] or (seal is not None and seal.version > self.version):
+            of = "has no seal" if seal is None else f"stands at version {seal.version}"
             raise Damaged(
                 self.contest, self.version, f"its ledger ends at version {self.version}, and its state {of}"
             )

@@ -36,9 +36,9 @@ def address_of(url: str) -> Address:
     user, _, nodes = parts.netloc.rpartition("@")
     name, _, password = user.partition(":")
     options = {"username": unquote(name), "password": unquote(password)}
-    found: dict[str, Any] = {key: value for key, value in options.items() if value}
+    given: dict[str, Any] = {key: value for key, value in options.items() if value}
     if scheme == "rediss":
-        found["ssl"] = True
+        given["ssl"] = True
     primary = parts.path.strip("/")
     if kind == "sentinel" and not primary:
         raise UnusableAddress(
@@ -46,7 +46,7 @@ def address_of(url: str) -> Address:
         )
     if kind == "cluster" and primary:
         raise UnusableAddress(f"a cluster has no database to choose: leave out /{primary}")
-    return Address(url, kind, tuple(_node(one, kind) for one in nodes.split(",")), primary, found)
+    return Address(url, kind, tuple(_node(node, kind) for node in nodes.split(",")), primary, given)
 
 
 def _node(said: str, kind: str) -> tuple[str, int]:

@@ -20,7 +20,7 @@ def opened(path: Path, *, follow: bool = True) -> BinaryIO:
 def content(path: Path, most: int) -> bytes:
     """All that is in a regular file of at most so many bytes. Raises `OSError`."""
     with opened(path) as file:
-        found = file.read(most + 1)
-    if len(found) > most:
+        data = file.read(most + 1)
+    if len(data) > most:
         raise OSError(f"{path} has more than {most:,} bytes")
-    return found
+    return data

@@ -63,7 +63,7 @@ def record_of(contest: str, stored: bytes | None) -> ArchiveRecord | None:
         said = orjson.loads(stored)
     except orjson.JSONDecodeError:
         said = None
-    kinds = [type(one) for one in said] if isinstance(said, list) else []
+    kinds = [type(part) for part in said] if isinstance(said, list) else []
     if kinds in ([int, int, str, int], [int, int, str, int, str]):
         record = ArchiveRecord(*said)
         hashed = len(kinds) == len(ArchiveRecord._fields)
@@ -101,12 +101,12 @@ class Archive:
 
     def pick(self, contest: str, record: ArchiveRecord, stream: str, versions: Sequence[int]) -> list[Entry]:
         """The archived entries of these versions, in their order. Raises `Unarchived`."""
-        found: dict[int, Entry] = {}
+        picked: dict[int, Entry] = {}
         with self._explained(contest, record):
             for piece, wanted in _by_piece(self._index(contest, record)[stream], versions):
                 entries = self._piece(record.file, piece)
-                found |= {version: entries[version - piece.first] for version in wanted}
-            return [found[version] for version in versions]
+                picked |= {version: entries[version - piece.first] for version in wanted}
+            return [picked[version] for version in versions]
 
     @contextmanager
     def _explained(self, contest: str, record: ArchiveRecord) -> Iterator[None]:
@@ -161,8 +161,10 @@ def _by_piece(
     pieces: list[ArchivePiece], versions: Sequence[int]
 ) -> Iterator[tuple[ArchivePiece, list[int]]]:
     """Each piece with those of the versions that are in it, so that it is read once."""
-    found: dict[int, list[int]] = {}
+    by_piece: dict[int, list[int]] = {}
     for version in versions:
-        found.setdefault(bisect_right(pieces, version, key=lambda one: one.first) - 1, []).append(version)
-    for place, wanted in found.items():
+        by_piece.setdefault(bisect_right(pieces, version, key=lambda piece: piece.first) - 1, []).append(
+            version
+        )
+    for place, wanted in by_piece.items():
         yield pieces[place], wanted

@@ -111,19 +111,19 @@ def _checked(streams: Any, version: int, written: WrittenArchive) -> Index:
     """The pieces of each stream, which lie one behind the other and leave no version out."""
     if not isinstance(streams, dict) or tuple(streams) != STREAMS:
         raise ValueError("its index does not name log and ledger")
-    found = {stream: _pieces(streams[stream], version, bool(written.sha256)) for stream in STREAMS}
-    every = [piece for stream in STREAMS for piece in found[stream]]
+    pieces = {stream: _pieces(streams[stream], version, bool(written.sha256)) for stream in STREAMS}
+    every = [piece for stream in STREAMS for piece in pieces[stream]]
     ends = [0, *(piece.offset + piece.length for piece in every)]
     if [*(piece.offset for piece in every), written.index_at] != ends:
         raise ValueError("its pieces do not lie one behind the other")
-    return found
+    return pieces
 
 
 def _pieces(listed: Any, version: int, hashed: bool) -> list[ArchivePiece]:
     parts = (int, int, int, str) if hashed else (int, int, int)
-    if not isinstance(listed, list) or not all(_has_parts(one, parts) for one in listed):
+    if not isinstance(listed, list) or not all(_has_parts(piece, parts) for piece in listed):
         raise ValueError("its index lists no pieces")
-    firsts = [*(one[0] for one in listed), version + 1]
+    firsts = [*(piece[0] for piece in listed), version + 1]
     if firsts[0] != 1 or not all(0 < after - first <= PIECE_ENTRIES for first, after in pairwise(firsts)):
         raise ValueError("its index leaves versions out, or has some twice")
     if not all(0 < length <= MOST_PIECE_BYTES for _, _, length, *_ in listed):
@@ -135,7 +135,7 @@ def _pieces(listed: Any, version: int, hashed: bool) -> list[ArchivePiece]:
 
 
 def _has_parts(value: object, kinds: tuple[type, ...]) -> bool:
-    return isinstance(value, list) and [type(one) for one in value] == list(kinds)
+    return isinstance(value, list) and [type(part) for part in value] == list(kinds)
 
 
 def entries_of(file: BinaryIO, piece: ArchivePiece) -> list[Entry]:

@@ -60,19 +60,19 @@ class Backlog:
         generations = await self._generations(keys)
         names = [
             name
-            for one, generation in zip(keys, generations, strict=True)
-            for name in (one.log, one.ledger(generation))
+            for names_of, generation in zip(keys, generations, strict=True)
+            for name in (names_of.log, names_of.ledger(generation))
         ]
-        found = cast(list[list[int]], await self._behind(names, []))
-        return [Unfolded(contests[place], recorded, folded) for place, recorded, folded in found]
+        behind = cast(list[list[int]], await self._behind(names, []))
+        return [Unfolded(contests[place], recorded, folded) for place, recorded, folded in behind]
 
     async def generations(self, contests: Sequence[str]) -> list[int]:
         """The generation of each of these contests, of one partition, that answers."""
         return await self._generations(self._keys(contests))
 
     async def _generations(self, keys: Sequence[ContestKeys]) -> list[int]:
-        found = await self.redis.mget([one.generation for one in keys])
-        return [int(one) if one and one.isdigit() else 1 for one in cast(list[bytes | None], found)]
+        stored = await self.redis.mget([each.generation for each in keys])
+        return [int(each) if each and each.isdigit() else 1 for each in cast(list[bytes | None], stored)]
 
     def _keys(self, contests: Sequence[str]) -> list[ContestKeys]:
         shared = self.log.keys(contests[0]).partition
@@ -101,12 +101,14 @@ class Backlog:
             groups = cast(Any, await self.redis.xinfo_groups(wake))
         except ResponseError:
             return None
-        found = [order_of(one["last-delivered-id"]) for one in groups if one["name"] == SCORERS.encode()]
-        return found[0] if found else None
+        delivered = [
+            order_of(group["last-delivered-id"]) for group in groups if group["name"] == SCORERS.encode()
+        ]
+        return delivered[0] if delivered else None
 
     async def _held(self, wake: str) -> frozenset[bytes]:
         """The entries that were given to a scorer and are not done."""
-        found: set[bytes] = set()
+        held: set[bytes] = set()
         after = "-"
         while True:
             try:
@@ -114,25 +116,25 @@ class Backlog:
                     Any, await self.redis.xpending_range(wake, SCORERS, after, "+", _WAKES_AT_ONCE)
                 )
             except ResponseError:  # the group went meanwhile
-                return frozenset(found)
+                return frozenset(held)
             if not pending:
-                return frozenset(found)
-            found |= {one["message_id"] for one in pending}
+                return frozenset(held)
+            held |= {entry["message_id"] for entry in pending}
             after = f"({pending[-1]['message_id'].decode()}"
 
 
 async def all_unfolded(backlog: Backlog, most: int) -> list[tuple[Unfolded, bool]]:
     """Contests with events to fold and whether a wake is out for them, at most so many."""
-    found: list[tuple[Unfolded, bool]] = []
+    unfolded: list[tuple[Unfolded, bool]] = []
     for partition in range(backlog.log.partitions):
         behind: dict[str, Unfolded] = {}
         async for contests in backlog.slices(partition):
-            behind |= {one.contest: one for one in await backlog.unfolded(contests)}
-            if len(found) + len(behind) >= most:
+            behind |= {contest.contest: contest for contest in await backlog.unfolded(contests)}
+            if len(unfolded) + len(behind) >= most:
                 break
             await asyncio.sleep(0)
         woken = (await backlog.wakes(partition)).contests if behind else frozenset()
-        found += [(one, one.contest in woken) for one in behind.values()]
-        if len(found) >= most:
+        unfolded += [(contest, contest.contest in woken) for contest in behind.values()]
+        if len(unfolded) >= most:
             break
-    return sorted(found[:most])
+    return sorted(unfolded[:most])

@@ -14,8 +14,8 @@ _WAY_OUT = "`standings doctor --deep {contest}` says which; if it is no log's, `
 class Damaged(Inconsistent):
     """Something of a projection is not what was written, or cannot be read. `found` says what, in a few words."""
 
-    def __init__(self, contest: str, version: int, found: str, way_out: str = "") -> None:
-        super().__init__(contest, version, f"{found}: {way_out or f'`standings rebuild {contest}`'}")
+    def __init__(self, contest: str, version: int, what: str, way_out: str = "") -> None:
+        super().__init__(contest, version, f"{what}: {way_out or f'`standings rebuild {contest}`'}")
 
 
 def of_wrong_type(error: Exception) -> bool:
@@ -31,5 +31,5 @@ def named(contest: str, way_out: str = "") -> Iterator[None]:
     except ResponseError as error:
         if not of_wrong_type(error):
             raise
-        found = f"something else lies under a key of it ({error!s:.300})"
-        raise Damaged(contest, 0, found, way_out or _WAY_OUT.format(contest=contest)) from error
+        what = f"something else lies under a key of it ({error!s:.300})"
+        raise Damaged(contest, 0, what, way_out or _WAY_OUT.format(contest=contest)) from error

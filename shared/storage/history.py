@@ -12,9 +12,9 @@ NOTHING = ""
 class Inconsistent(UnreadableEvent):
     """Log, ledger and state of a contest are not of one history, so the projection cannot be gone on with."""
 
-    def __init__(self, contest: str, version: int, found: str) -> None:
-        super().__init__(f"contest {contest}: {found}")
-        self.version, self.found = version, found
+    def __init__(self, contest: str, version: int, what: str) -> None:
+        super().__init__(f"contest {contest}: {what}")
+        self.version, self.found = version, what
 
 
 class OtherHistory(Inconsistent):

@@ -129,12 +129,12 @@ class Log:
             pipe.xrange(key, count=1)
             for version in versions.values():
                 pipe.xrange(key, f"{version}-0", f"{version}-0")
-            first, *found = cast(list[list[Entry]], await pipe.execute())
+            first, *answers = cast(list[list[Entry]], await pipe.execute())
         oldest = version_of(first[0][0]) if first else 0
         return {
             id_
-            for (id_, version), one in zip(versions.items(), found, strict=True)
-            if (one[0][1].get(b"id") == id_.encode() if one else version < oldest)
+            for (id_, version), answer in zip(versions.items(), answers, strict=True)
+            if (answer[0][1].get(b"id") == id_.encode() if answer else version < oldest)
         }
 
     async def confirm(self, contest: str) -> None:
@@ -179,15 +179,15 @@ class Log:
 
     async def read_before_unreadable(self, contest: str, after: int, count: int) -> list[Recorded]:
         """As `read`, and up to the first that cannot be read. Raises `UnreadableEvent` if there is none before it."""
-        found: list[Recorded] = []
+        readable: list[Recorded] = []
         for entry_id, fields in await self.entries(contest, after, count):
             try:
-                found.append(decode_entry(entry_id, fields))
+                readable.append(decode_entry(entry_id, fields))
             except UnreadableEvent:
-                if not found:
+                if not readable:
                     raise
                 break
-        return found
+        return readable
 
     async def entries(
         self, contest: str, after: int, count: int | None = None, generation: int | None = None
@@ -198,12 +198,12 @@ class Log:
         """
         keys = self.keys(contest)
         stream = keys.log if generation is None else keys.ledger(generation)
-        found = await entries_after(self.redis, stream, after, count)
-        if not found or version_of(found[0][0]) == after + 1:
-            return found
+        entries = await entries_after(self.redis, stream, after, count)
+        if not entries or version_of(entries[0][0]) == after + 1:
+            return entries
         record = await self._archived(contest, generation)
         if record is None or after >= record.version:
-            return found
+            return entries
         name = LOG if generation is None else LEDGER
         archived = await asyncio.to_thread(self.archive.read, contest, record, name, after, count)
         if count is not None and len(archived) == count:
@@ -226,20 +226,20 @@ class Log:
             for version in versions:
                 pipe.xrange(stream, f"{version}-0", f"{version}-0")
             answers = cast(list[list[Entry]], await pipe.execute()) if versions else []
-        found = {version: one[0] for version, one in zip(versions, answers, strict=True) if one}
-        missing = [version for version in versions if version not in found]
+        entries = {version: answer[0] for version, answer in zip(versions, answers, strict=True) if answer}
+        missing = [version for version in versions if version not in entries]
         record = await self._archived(contest, generation) if missing else None
         missing = [version for version in missing if record and version <= record.version]
         if record is not None and missing:
             name = LOG if generation is None else LEDGER
             archived = await asyncio.to_thread(self.archive.pick, contest, record, name, missing)
-            found |= dict(zip(missing, archived, strict=True))
-        return found
+            entries |= dict(zip(missing, archived, strict=True))
+        return entries
 
     async def picked_if_there(self, contest: str, version: int) -> dict[bytes, bytes] | None:
         """The fields of the log's entry of a version as stored, in Redis or archived; None if there is none."""
-        found = await self.picked(contest, [version])
-        return found[version][1] if found else None
+        picked = await self.picked(contest, [version])
+        return picked[version][1] if picked else None
 
     async def history(self, contest: str, upto: int) -> str:
         """The history up to a version, made again from the whole log. Costs as much as reading it."""
@@ -261,7 +261,9 @@ class Log:
 
     async def contests(self) -> list[str]:
         """Every contest of the deployment, sorted."""
-        found: set[bytes] = set()
+        contests: set[bytes] = set()
         for partition in range(self.partitions):
-            found |= cast(set[bytes], await cast(Any, self.redis.smembers(PartitionKeys(partition).contests)))
-        return sorted(contest_names(found))
+            contests |= cast(
+                set[bytes], await cast(Any, self.redis.smembers(PartitionKeys(partition).contests))
+            )
+        return sorted(contest_names(contests))

@@ -30,7 +30,7 @@ def policies_of(settings: Settings) -> Policies:
         return Policies()
     try:
         return Policies(
-            read_policies(content(settings.policies, MOST_BYTES).decode(), (one.id for one in BUILT_IN))
+            read_policies(content(settings.policies, MOST_BYTES).decode(), (policy.id for policy in BUILT_IN))
         )
     except (OSError, UnicodeDecodeError) as error:
         raise UnfitPolicies(sentence(f"STANDINGS_POLICIES: {settings.policies}: {error}")) from None
@@ -68,5 +68,5 @@ def _content(policy: Policy) -> object:
     return (
         policy.title,
         policy.source,
-        [sorted((k, str(Decimal(v).normalize())) for k, v in one.items()) for one in weights],
+        [sorted((k, str(Decimal(v).normalize())) for k, v in rule.items()) for rule in weights],
     )

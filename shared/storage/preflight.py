@@ -71,10 +71,10 @@ async def check_replicas(redis: Redis, settings: Settings) -> None:
             )
         return
     for info in await _of_primaries(redis, "INFO", "replication"):
-        found = int(info["connected_slaves"])
-        if found < settings.replicas:
+        connected = int(info["connected_slaves"])
+        if connected < settings.replicas:
             raise UnfitServer(
-                f"the server has {found} replicas, and acknowledged events must be on {settings.replicas}: connect "
+                f"the server has {connected} replicas, and acknowledged events must be on {settings.replicas}: connect "
                 "them, set STANDINGS_REPLICAS to how many there are, or promise less with STANDINGS_DURABILITY=fsync"
             )
 
@@ -113,10 +113,10 @@ async def _durable(redis: Redis) -> None:
             f"the server does not say how durable it is ({error}); allow CONFIG GET, or accept what it does "
             "with STANDINGS_DURABILITY=memory"
         ) from None
-    for found, (name, value) in product(servers, wanted.items()):
-        if found.get(name) != value:
+    for configured, (name, value) in product(servers, wanted.items()):
+        if configured.get(name) != value:
             raise UnfitServer(
-                f"the server has {name} {found.get(name)}, and acknowledged events could be lost: "
+                f"the server has {name} {configured.get(name)}, and acknowledged events could be lost: "
                 f"set `{name} {value}`, or accept the loss with STANDINGS_DURABILITY=memory"
             )
 
@@ -125,9 +125,9 @@ async def _same_deployment(redis: Redis, settings: Settings) -> None:
     wanted = {"layout": _LAYOUT, "partitions": str(settings.partitions)}
     for name, value in wanted.items():
         await redis.hsetnx(DEPLOYMENT, name, value)
-    found = cast(dict[bytes, bytes], await redis.hgetall(DEPLOYMENT))
+    stored = cast(dict[bytes, bytes], await redis.hgetall(DEPLOYMENT))
     for name, value in wanted.items():
-        was = found[name.encode()].decode()
+        was = stored[name.encode()].decode()
         if was != value:
             raise UnfitServer(
                 f"the data on this server was made with {name} {was}, and this service is set to {value}: "

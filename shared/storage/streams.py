@@ -31,14 +31,14 @@ async def last_version(redis: Redis, key: str) -> int:
 
 async def last_id(redis: Redis, key: str) -> str:
     """The id of the last entry of any stream, `0-0` in an empty one."""
-    found = cast(list[Entry], await redis.xrevrange(key, count=1))
-    return found[0][0].decode() if found else "0-0"
+    last = cast(list[Entry], await redis.xrevrange(key, count=1))
+    return last[0][0].decode() if last else "0-0"
 
 
 def last_of(last: object) -> int:
     """The version in the answer to `XREVRANGE key + - COUNT 1`."""
-    found = cast(list[Entry], last)
-    return version_of(found[0][0]) if found else 0
+    entries = cast(list[Entry], last)
+    return version_of(entries[0][0]) if entries else 0
 
 
 async def create_group(redis: Redis, key: str, group: str) -> None:

@@ -26,6 +26,6 @@ class Policies:
 
     def find(self, policy: str) -> Policy:
         """The policy of this id. Raises `UnknownPolicy`."""
-        if found := self._by_id.get(policy):
-            return found
+        if known := self._by_id.get(policy):
+            return known
         raise UnknownPolicy(policy, list(self._by_id))

@@ -41,8 +41,8 @@ def unfit_in_lines(text: str) -> str:
 
 
 def _unfit(text: str, pattern: re.Pattern[str]) -> str:
-    found = pattern.search(text)
-    return f"{_name(found[0])} is refused, and stands at character {found.start() + 1}" if found else ""
+    match = pattern.search(text)
+    return f"{_name(match[0])} is refused, and stands at character {match.start() + 1}" if match else ""
 
 
 def _name(character: str) -> str:
@@ -78,7 +78,11 @@ Parameter = Annotated[str, AfterValidator(_parameter)]
 def sentence(text: str, most: int = MOST_OF_A_SENTENCE) -> str:
     """A text as one line of so many characters at most; what cannot be printed is escaped. Never fails."""
     cut = text if len(text) <= most else text[:most] + "…"
-    return cut if cut.isprintable() else "".join(one if one.isprintable() else _escaped(one) for one in cut)
+    return (
+        cut
+        if cut.isprintable()
+        else "".join(character if character.isprintable() else _escaped(character) for character in cut)
+    )
 
 
 def _escaped(character: str) -> str:
@@ -104,9 +108,9 @@ def plain(value: object, depth: int = 8) -> object:
     if isinstance(value, str):
         return whole(value)
     if depth and isinstance(value, dict):
-        return {_key(name): plain(one, depth - 1) for name, one in value.items()}
+        return {_key(name): plain(item, depth - 1) for name, item in value.items()}
     if depth and isinstance(value, list | tuple):
-        return [plain(one, depth - 1) for one in value]
+        return [plain(item, depth - 1) for item in value]
     return shown(value)
 
 

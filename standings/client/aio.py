@@ -43,11 +43,11 @@ class AsyncClient:
     async def contests(self) -> list[Contest]:
         """Every contest."""
         page = await self.ask("/v1/contests")
-        found = page["contests"]
+        contests = page["contests"]
         while page.get("next"):
             page = await self.ask("/v1/contests", cursor=page["next"])
-            found += page["contests"]
-        return [Contest.model_validate(one) for one in found]
+            contests += page["contests"]
+        return [Contest.model_validate(contest) for contest in contests]
 
     async def contest(self, contest: str, **asked: Unpack[Waiting]) -> Contest:
         """A contest as it is now."""

@@ -85,7 +85,7 @@ def _text(name: str, value: object) -> str:
         return ",".join(f"{category}:{weight}" for category, weight in value.items())
     if isinstance(value, str) or not isinstance(value, Iterable):
         return str(value)
-    return ",".join(str(one) for one in value)
+    return ",".join(str(item) for item in value)
 
 
 def value_of(response: httpx.Response) -> Any:

@@ -211,9 +211,9 @@ class Change(_Said):
 
     def at(self, place: str) -> Self:
         """The same change, at this place."""
-        found = self.model_copy()
-        found._place = place  # noqa: SLF001 - its own class
-        return found
+        change = self.model_copy()
+        change._place = place  # noqa: SLF001 - its own class
+        return change
 
     @property
     def contest(self) -> str:

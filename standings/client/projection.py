@@ -83,10 +83,10 @@ class LocalCopy(BaseModel):
         for known in self.known:
             if version is not None and known.version > version:
                 break
-            for one in known.postings:
-                if valid_at is None or one.valid_at <= valid_at:
-                    endorsers[one.candidate, one.category] += one.delta
-                    members[one.candidate, one.category] += one.members
+            for posting in known.postings:
+                if valid_at is None or posting.valid_at <= valid_at:
+                    endorsers[posting.candidate, posting.category] += posting.delta
+                    members[posting.candidate, posting.category] += posting.members
         return {cell: (count, members[cell]) for cell, count in endorsers.items() if count or members[cell]}
 
     def check(self, standings: Standings) -> Self:

@@ -46,11 +46,11 @@ class Client:
     def contests(self) -> list[Contest]:
         """Every contest."""
         page = self.ask("/v1/contests")
-        found = page["contests"]
+        contests = page["contests"]
         while page.get("next"):
             page = self.ask("/v1/contests", cursor=page["next"])
-            found += page["contests"]
-        return [Contest.model_validate(one) for one in found]
+            contests += page["contests"]
+        return [Contest.model_validate(contest) for contest in contests]
 
     def contest(self, contest: str, **asked: Unpack[Waiting]) -> Contest:
         """A contest as it is now."""

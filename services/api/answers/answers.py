@@ -97,7 +97,7 @@ class Answers:
         at, after = self._page(index, question)
         contest = index.contest(at.version)
         wanted = Filter(self._cells(index, contest, question), question.endorser, question.state == "active")
-        found = await asyncio.to_thread(
+        chosen = await asyncio.to_thread(
             versions,
             index.states.table(),
             at.version,
@@ -106,9 +106,9 @@ class Answers:
             after,
             question.limit + 1,
         )
-        page = found[: question.limit]
+        page = chosen[: question.limit]
         states = records.endorsements(self.contests, index, [version for _, version in page])
-        more = len(found) > question.limit
+        more = len(chosen) > question.limit
         return Document(
             {
                 **views.moment(contest, index, at),
@@ -197,8 +197,8 @@ _PAGE = TypeAdapter(_Page)
 def _read_cursor(cursor: str) -> _Page:
     try:
         padded = cursor.encode() + b"=" * (-len(cursor) % 4)
-        found = _PAGE.validate_json(urlsafe_b64decode(padded))
-        format_instant(found.valid_at)
-        return found
+        place = _PAGE.validate_json(urlsafe_b64decode(padded))
+        format_instant(place.valid_at)
+        return place
     except (ValueError, OverflowError):
         raise Invalid("cursor", cursor, "this is no cursor", "take `next` of the page before") from None

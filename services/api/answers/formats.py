@@ -89,11 +89,13 @@ def _cells(values: list[Any], raw: bool) -> list[Any]:
     """A column's values as CSV has them."""
     kinds = set(map(type, values))
     if str in kinds and not raw:
-        values = [f"'{one}" if isinstance(one, str) and one[:1] in _FORMULA else one for one in values]
+        values = [
+            f"'{value}" if isinstance(value, str) and value[:1] in _FORMULA else value for value in values
+        ]
     if Decimal in kinds:
-        values = [f"{one:f}" if isinstance(one, Decimal) else one for one in values]
+        values = [f"{value:f}" if isinstance(value, Decimal) else value for value in values]
     if bool in kinds:
-        values = [_TRUTH[one] if isinstance(one, bool) else one for one in values]
+        values = [_TRUTH[value] if isinstance(value, bool) else value for value in values]
     return values
 
 

@@ -79,7 +79,7 @@ class OverTime:
         begin, end = _range(index, contest, question, at, now)
         look = Look(question.axis, at.version, at.valid_at.instant)
         asked = _Asked(index.seen(), board, _shown(question, board), contest.timezone, begin, end)
-        found = await asyncio.to_thread(_along, asked, look, question.step)
+        line = await asyncio.to_thread(_along, asked, look, question.step)
         return Document(
             {
                 **views.moment(contest, index, at),
@@ -88,7 +88,7 @@ class OverTime:
                 "step": question.step,
                 "from": format_instant(begin),
                 "to": format_instant(end),
-                "points": _rows(asked, found, lambda part: _points(asked, found, question, part)),
+                "points": _rows(asked, line, lambda part: _points(asked, line, question, part)),
             },
             "points",
             views.times(at),
@@ -104,7 +104,7 @@ class OverTime:
         begin = max(first, since(question.since, zone, now, "from")) if question.since else first
         end = min(now, until(question.until, zone, now, "to")) if question.until else now
         asked = _Asked(index.seen(), board, _shown(question, board), zone, begin, end)
-        found = await asyncio.to_thread(_moved, asked, index.version)
+        moved = await asyncio.to_thread(_moved, asked, index.version)
         return Document(
             {
                 "contest": contest.id,
@@ -113,8 +113,8 @@ class OverTime:
                 "version": index.version,
                 "generation": index.generation,
                 "policy": views.policy_named(policy),
-                "summary": _summary(asked, found),
-                "days": _rows(asked, found, lambda part: _days(asked, found, part)),
+                "summary": _summary(asked, moved),
+                "days": _rows(asked, moved, lambda part: _days(asked, moved, part)),
             },
             "days",
         )
@@ -136,7 +136,7 @@ def _range(
 def _shown(question: TimelineQuestion | RiskQuestion, board: Board) -> Ints:
     """The places of the candidates that are asked for."""
     only = candidates_asked(question, board.contest)
-    shown = [n for n, one in enumerate(board.candidates) if only is None or one.id in only]
+    shown = [n for n, candidate in enumerate(board.candidates) if only is None or candidate.id in only]
     return np.array(shown, np.int64)
 
 
@@ -150,8 +150,8 @@ def _along(asked: _Asked, look: Look, step: str) -> _Line:
         _no_more(len(instants), asked.most, asked, "step")
     else:
         instants = _ends(asked, step, "step")
-    found = series.series(seen, board, look, instants, asked.shown)
-    told = instants, seen.known_ats.searchsorted(instants, "right"), found.units
+    points = series.series(seen, board, look, instants, asked.shown)
+    told = instants, seen.known_ats.searchsorted(instants, "right"), points.units
     return _Line(*told, _digest(asked, *told))
 
 
@@ -166,9 +166,9 @@ def _moved(asked: _Asked, version: int) -> _Moved:
 
 
 def _ends(asked: _Asked, step: Any, field: str) -> Ints:
-    found = ends_of(step, asked.begin, asked.end, asked.zone, asked.most)
-    _no_more(len(found), asked.most, asked, field)
-    return np.array(found, np.int64)
+    ends = ends_of(step, asked.begin, asked.end, asked.zone, asked.most)
+    _no_more(len(ends), asked.most, asked, field)
+    return np.array(ends, np.int64)
 
 
 def _no_more(points: int, most: int, asked: _Asked, field: str) -> None:
@@ -183,22 +183,22 @@ def _no_more(points: int, most: int, asked: _Asked, field: str) -> None:
         )
 
 
-def _rows(asked: _Asked, found: _Line | _Moved, made: Callable[[slice], list[Row]]) -> Rows:
+def _rows(asked: _Asked, columns: _Line | _Moved, made: Callable[[slice], list[Row]]) -> Rows:
     """What was found as rows, made a few at a time."""
-    size, each = len(found[0]), max(_AT_A_TIME // max(len(asked.shown), 1), 1)
+    size, each = len(columns[0]), max(_AT_A_TIME // max(len(asked.shown), 1), 1)
 
     async def blocks() -> AsyncIterator[Sequence[Row]]:
         for begin in range(0, size, each):
             yield made(slice(begin, begin + each))
 
-    return Rows(blocks, found.digest)
+    return Rows(blocks, columns.digest)
 
 
-def _digest(asked: _Asked, *found: NDArray[Any] | list[int | None]) -> bytes:
+def _digest(asked: _Asked, *arrays: NDArray[Any] | list[int | None]) -> bytes:
     """What was found, of whom."""
     names = [asked.board.candidates[n].id for n in asked.shown.tolist()]
     made = blake2b(repr(names).encode(), digest_size=16)
-    for part in found:
+    for part in arrays:
         for begin in range(0, len(part), _POINTS_AT_A_TIME):
             some = part[begin : begin + _POINTS_AT_A_TIME]
             if isinstance(some, list) or some.dtype == np.object_:
@@ -208,11 +208,11 @@ def _digest(asked: _Asked, *found: NDArray[Any] | list[int | None]) -> bytes:
     return made.digest()
 
 
-def _points(asked: _Asked, found: _Line, question: TimelineQuestion, part: slice) -> list[Row]:
+def _points(asked: _Asked, line: _Line, question: TimelineQuestion, part: slice) -> list[Row]:
     names = [asked.board.candidates[n].id for n in asked.shown.tolist()]
     points: list[Row] = []
-    told = (found.instants, found.versions, found.units)
-    for at, version, units in zip(*(one[part].tolist() for one in told), strict=True):
+    told = (line.instants, line.versions, line.units)
+    for at, version, units in zip(*(column[part].tolist() for column in told), strict=True):
         point = views.point(at, asked.zone, question.step)
         if question.axis != "valid":
             point["version"] = version
@@ -221,19 +221,19 @@ def _points(asked: _Asked, found: _Line, question: TimelineQuestion, part: slice
     return points
 
 
-def _days(asked: _Asked, found: _Moved, part: slice) -> list[Row]:
+def _days(asked: _Asked, moved: _Moved, part: slice) -> list[Row]:
     shown = [asked.board.candidates[n].id for n in asked.shown.tolist()]
-    told = (found.days[part].tolist(), found.published[part].tolist(), found.final[part].tolist())
+    told = (moved.days[part].tolist(), moved.published[part].tolist(), moved.final[part].tolist())
     return [
         views.risk(asked.board.points, day, asked.zone, settled, zip(shown, was, becomes, strict=True))
-        for day, was, becomes, settled in zip(*told, found.settled[part], strict=True)
+        for day, was, becomes, settled in zip(*told, moved.settled[part], strict=True)
     ]
 
 
-def _summary(asked: _Asked, found: _Moved) -> Row:
-    furthest = np.abs(found.final - found.published).max(axis=1, initial=0).tolist()
+def _summary(asked: _Asked, moved: _Moved) -> Row:
+    furthest = np.abs(moved.final - moved.published).max(axis=1, initial=0).tolist()
     points = [asked.board.points(units) if units else 0 for units in furthest]
     return views.risk_summary(
         sorted(points),
-        [views.days_between(day, at) for day, at in zip(found.days.tolist(), found.settled, strict=True)],
+        [views.days_between(day, at) for day, at in zip(moved.days.tolist(), moved.settled, strict=True)],
     )

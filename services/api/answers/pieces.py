@@ -93,13 +93,13 @@ def _add(columns: Columns, rows: list[Row], size: int) -> int:
 async def _columns(document: Document, turns: Turns) -> list[str]:
     """Every name of the rows, in the order in which they come first."""
     told = document.value[document.rows] if document.rows else None
-    found: dict[str, None] = {}
+    columns: dict[str, None] = {}
     async for rows in _flat(document):
         while some := await turns.take(partial(_next, rows, names)):
-            found |= dict.fromkeys(some)
+            columns |= dict.fromkeys(some)
             if isinstance(told, Rows) and told.uniform:
-                return list(found)
-    return list(found)
+                return list(columns)
+    return list(columns)
 
 
 async def _flat(document: Document) -> AsyncIterator[Iterator[Row]]:

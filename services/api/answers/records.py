@@ -22,7 +22,7 @@ def events(contests: Contests, index: Index, versions: Sequence[int]) -> Rows:
     """The events of these versions."""
 
     async def rows(some: Sequence[int]) -> list[Row]:
-        return [views.event(one) for one in await contests.recorded(index, some)]
+        return [views.event(recorded) for recorded in await contests.recorded(index, some)]
 
     return Rows(lambda: _blocks(versions, rows), _digest(index, versions), uniform=False)
 
@@ -31,7 +31,7 @@ def endorsements(contests: Contests, index: Index, versions: Sequence[int]) -> R
     """The states that these versions gave their endorsements."""
 
     async def rows(some: Sequence[int]) -> list[Row]:
-        return [views.endorsement(one) for one in await contests.endorsements(index, some)]
+        return [views.endorsement(endorsement) for endorsement in await contests.endorsements(index, some)]
 
     return Rows(lambda: _blocks(versions, rows), _digest(index, versions))
 
@@ -40,7 +40,7 @@ def effects(
     contests: Contests,
     index: Index,
     board: Board,
-    found: Sequence[VersionEffect],
+    shown: Sequence[VersionEffect],
     more: Callable[[], Callable[[VersionEffect], Row]] = lambda: lambda _: {},
 ) -> Rows:
     """What each of these versions recorded and what it did, and what `more` says of each in their order."""
@@ -64,10 +64,10 @@ def effects(
                 for effect, event, endorsement in zip(some, read, about, strict=True)
             ]
 
-        return _blocks(found, rows)
+        return _blocks(shown, rows)
 
-    made_of = _digest(index, [effect.version for effect in found])
-    return Rows(blocks, made_of + repr(found).encode(), uniform=False)
+    made_of = _digest(index, [effect.version for effect in shown])
+    return Rows(blocks, made_of + repr(shown).encode(), uniform=False)
 
 
 async def _blocks(

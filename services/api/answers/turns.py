@@ -65,7 +65,7 @@ class Turns:
     async def take(self, work: Callable[[], T]) -> T:
         """What the work comes to, done in a round of the loop of its own: a few milliseconds of it at most."""
         async with self._one:
-            found = work()
+            result = work()
             # Within the lock: or the next piece would be worked on in the same round.
             await asyncio.sleep(0)
-            return found
+            return result

@@ -19,13 +19,13 @@ _MICROSECONDS_PER_DAY = 86_400_000_000
 
 def contest(listed: ListedContest) -> dict[str, Any]:
     """A contest with its candidates, and why it does not go on, if it does not."""
-    found, parked = listed.contest, listed.parked
+    shown, parked = listed.contest, listed.parked
     return {
-        "contest": found.id,
-        "title": found.title,
-        "timezone": found.timezone,
-        "clock": found.clock,
-        "opened_at": found.opened_at,
+        "contest": shown.id,
+        "title": shown.title,
+        "timezone": shown.timezone,
+        "clock": shown.clock,
+        "opened_at": shown.opened_at,
         "version": listed.version,
         "generation": listed.generation,
         "history": listed.history,
@@ -33,52 +33,52 @@ def contest(listed: ListedContest) -> dict[str, Any]:
         "parked": None
         if parked is None
         else {"version": parked.version, "reason": parked.reason, "since": format_instant(parked.since)},
-        "candidates": candidates(found),
+        "candidates": candidates(shown),
     }
 
 
-def candidates(found: Contest) -> list[dict[str, Any]]:
+def candidates(of: Contest) -> list[dict[str, Any]]:
     """The candidates in the order of their entry."""
-    return [candidate(one) for one in found.candidates.values()]
+    return [candidate(each) for each in of.candidates.values()]
 
 
-def candidate(one: Candidate) -> dict[str, Any]:
+def candidate(given: Candidate) -> dict[str, Any]:
     """One candidate."""
     return {
-        "candidate": one.id,
-        "name": one.name,
-        "party": one.party,
-        "entered_at": one.entered_at,
-        "withdrew_at": one.withdrew_at,
+        "candidate": given.id,
+        "name": given.name,
+        "party": given.party,
+        "entered_at": given.entered_at,
+        "withdrew_at": given.withdrew_at,
     }
 
 
-def policy(one: Policy) -> dict[str, Any]:
+def policy(given: Policy) -> dict[str, Any]:
     """A policy with its weights."""
     return {
-        **policy_named(one),
-        "weights": {category: _number(weight) for category, weight in one.weights.items()},
-        "default": _number(one.default),
-        "member_weights": {category: _number(weight) for category, weight in one.member_weights.items()},
-        "available": dict(one.available),
+        **policy_named(given),
+        "weights": {category: _number(weight) for category, weight in given.weights.items()},
+        "default": _number(given.default),
+        "member_weights": {category: _number(weight) for category, weight in given.member_weights.items()},
+        "available": dict(given.available),
     }
 
 
-def policy_named(one: Policy) -> dict[str, Any]:
+def policy_named(given: Policy) -> dict[str, Any]:
     """Which policy an answer is under."""
-    return {"id": one.id, "version": one.version, "title": one.title, "source": one.source}
+    return {"id": given.id, "version": given.version, "title": given.title, "source": given.source}
 
 
 def _number(weight: Decimal) -> int | Decimal:
     return int(weight) if weight == weight.to_integral_value() else weight
 
 
-def moment(found: Contest, index: Index, at: Moment) -> dict[str, Any]:
+def moment(of: Contest, index: Index, at: Moment) -> dict[str, Any]:
     """What every answer about a moment says of its contest."""
     return {
-        "contest": found.id,
-        "title": found.title,
-        "clock": found.clock,
+        "contest": of.id,
+        "title": of.title,
+        "clock": of.clock,
         "version": at.version,
         "generation": index.generation,
     }
@@ -135,7 +135,7 @@ def risk_summary(furthest: list[int | Decimal], settled_after: Iterable[float | 
     settled = sorted(days for days in settled_after if days is not None)
     return {
         "days": len(furthest),
-        "days_moved": sum(1 for one in furthest if one),
+        "days_moved": sum(1 for distance in furthest if distance),
         "furthest_move": {"median": _at(furthest, 0.5), "p90": _at(furthest, 0.9), "most": _at(furthest, 1)},
         "settled_after_days": {
             "median": _at(settled, 0.5),
@@ -150,19 +150,19 @@ def _at(ordered: list[Any], share: float) -> Any:
     return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else None
 
 
-def endorsement(one: Endorsement) -> dict[str, Any]:
+def endorsement(state: Endorsement) -> dict[str, Any]:
     """One endorsement."""
     return {
-        "endorsement": one.id,
-        "endorser": one.endorser,
-        "candidate": one.candidate,
-        "category": one.category,
-        "members": one.members,
-        "announced_at": one.announced_at,
-        "retracted_at": one.retracted_at,
-        "struck": one.struck,
-        "first_version": one.first_version,
-        "version": one.version,
+        "endorsement": state.id,
+        "endorser": state.endorser,
+        "candidate": state.candidate,
+        "category": state.category,
+        "members": state.members,
+        "announced_at": state.announced_at,
+        "retracted_at": state.retracted_at,
+        "struck": state.struck,
+        "first_version": state.first_version,
+        "version": state.version,
     }
 
 

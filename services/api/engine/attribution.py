@@ -32,35 +32,35 @@ def between(
     """The first `limit` versions whose postings count at one moment only, and change a score by that."""
     rows = seen.rows
     was, becomes = (
-        (rows.versions <= one.version) & (rows.valid_ats <= one.valid_at) for one in (before, after)
+        (rows.versions <= moment.version) & (rows.valid_ats <= moment.valid_at) for moment in (before, after)
     )
-    found = (was != becomes).nonzero()[0]
-    return _first(seen, board, found, np.where(becomes[found], 1, -1), limit)
+    rows_between = (was != becomes).nonzero()[0]
+    return _first(seen, board, rows_between, np.where(becomes[rows_between], 1, -1), limit)
 
 
 def about(seen: IndexView, board: Board, valid_at: int, after: int, limit: int) -> list[VersionEffect]:
     """The first `limit` versions after one that changed a score of a valid time."""
     rows = seen.rows
     begin = rows.upto(after)
-    found = begin + (rows.valid_ats[begin:] <= valid_at).nonzero()[0]
-    return _first(seen, board, found, np.ones(len(found), np.int64), limit)
+    rows_about = begin + (rows.valid_ats[begin:] <= valid_at).nonzero()[0]
+    return _first(seen, board, rows_about, np.ones(len(rows_about), np.int64), limit)
 
 
-def _first(seen: IndexView, board: Board, found: Ints, signs: Ints, limit: int) -> list[VersionEffect]:
+def _first(seen: IndexView, board: Board, numbers: Ints, signs: Ints, limit: int) -> list[VersionEffect]:
     """Their effects, version by version, until there are `limit`."""
     places = board.places(seen.width)
     counts = np.zeros(seen.width, np.bool_)
     counts[[channel for channel, (_, weight) in places.items() if weight]] = True
-    signs = signs[counts[seen.rows.channels[found]]]
-    found = found[counts[seen.rows.channels[found]]]
-    versions = seen.rows.versions[found]
+    signs = signs[counts[seen.rows.channels[numbers]]]
+    numbers = numbers[counts[seen.rows.channels[numbers]]]
+    versions = seen.rows.versions[numbers]
     effects: list[VersionEffect] = []
     begin = 0
-    while begin < len(found) and len(effects) < limit:
+    while begin < len(numbers) and len(effects) < limit:
         # Up to the end of a version: its postings may cancel each other.
-        last = versions[min(begin + max(4 * limit, _AT_LEAST), len(found)) - 1]
+        last = versions[min(begin + max(4 * limit, _AT_LEAST), len(numbers)) - 1]
         end = int(versions.searchsorted(last, "right"))
-        effects += _effects(seen, places, found[begin:end], signs[begin:end])
+        effects += _effects(seen, places, numbers[begin:end], signs[begin:end])
         begin = end
     return effects[:limit]
 
@@ -69,13 +69,13 @@ def _first(seen: IndexView, board: Board, found: Ints, signs: Ints, limit: int) 
 _AT_LEAST = 100
 
 
-def _effects(seen: IndexView, places: Places, found: Ints, signs: Ints) -> list[VersionEffect]:
+def _effects(seen: IndexView, places: Places, numbers: Ints, signs: Ints) -> list[VersionEffect]:
     rows = seen.rows
     effects: dict[int, dict[int, int]] = {}
     for version, channel, weight, sign in zip(
-        rows.versions[found].tolist(),
-        rows.channels[found].tolist(),
-        rows.weights[found].tolist(),
+        rows.versions[numbers].tolist(),
+        rows.channels[numbers].tolist(),
+        rows.weights[numbers].tolist(),
         signs.tolist(),
         strict=True,
     ):
@@ -86,5 +86,5 @@ def _effects(seen: IndexView, places: Places, found: Ints, signs: Ints) -> list[
     return [
         VersionEffect(version, changed)
         for version, units in effects.items()
-        if (changed := {candidate: one for candidate, one in units.items() if one})
+        if (changed := {candidate: delta for candidate, delta in units.items() if delta})
     ]

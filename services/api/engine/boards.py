@@ -36,7 +36,7 @@ class Board:
         self.contest = contest
         self.policy = policy
         self.candidates: Sequence[Candidate] = list(contest.candidates.values())
-        numbers = {one.id: number for number, one in enumerate(self.candidates)}
+        numbers = {each.id: number for number, each in enumerate(self.candidates)}
         self._cells = [
             _Cell(2 * number, numbers[candidate], category, *policy.worth(category))
             for number, (candidate, category) in enumerate(index.cells.names)
@@ -44,11 +44,11 @@ class Board:
         ]
         self._cells.sort(key=lambda cell: (cell.candidate, cell.category))
         self._width = max((cell.channel + 2 for cell in self._cells), default=0)
-        names = [(one.name, one.id) for one in self.candidates]
+        names = [(each.name, each.id) for each in self.candidates]
         self._by_name = sorted(range(len(names)), key=names.__getitem__)
         self._withdrawals = [
-            NEVER if one.withdrew_at is None else start_of(one.withdrew_at, contest.timezone, "withdrew_at")
-            for one in self.candidates
+            NEVER if each.withdrew_at is None else start_of(each.withdrew_at, contest.timezone, "withdrew_at")
+            for each in self.candidates
         ]
         self._available = policy.available_units(categories)
         self.points: Callable[[int], Points] = policy.points
@@ -86,28 +86,28 @@ class Board:
         rank_of = ranks(units)
         # Sorting is stable, so equal scores stay by name.
         for n in sorted(self._by_name, key=units.__getitem__, reverse=True):
-            one, withdrew_at = self.candidates[n], self._withdrawals[n]
-            if only is None or one.id in only:
+            candidate, withdrew_at = self.candidates[n], self._withdrawals[n]
+            if only is None or candidate.id in only:
                 # Written out here, and not by a function for each: this is where an answer spends its time.
                 lines.append(
                     {
                         "rank": rank_of[units[n]],
-                        "candidate": one.id,
-                        "name": one.name,
-                        "party": one.party,
+                        "candidate": candidate.id,
+                        "name": candidate.name,
+                        "party": candidate.party,
                         "score": scores[n],
                         "low": low[n],
                         "high": high[n],
                         "share": shares[n],
                         "share_of_available": of_available[n],
                         "counts": counts[n],
-                        "withdrew_at": one.withdrew_at if withdrew_at <= valid_at else None,
+                        "withdrew_at": candidate.withdrew_at if withdrew_at <= valid_at else None,
                     }
                 )
         return self.points(total), lines
 
     def _points(self, units: list[int]) -> Sequence[Points]:
-        return units if self.policy.places == 0 else [self.points(one) for one in units]
+        return units if self.policy.places == 0 else [self.points(each) for each in units]
 
     def _points_between(
         self, counted: Counted, units: list[int], scores: Sequence[Points]
@@ -165,4 +165,4 @@ def _shares(units: list[int], of: int | None) -> Sequence[float | None]:
     """Shares rounded to six places, by whole numbers alone."""
     if not of:
         return [None] * len(units)
-    return [(2_000_000 * one + of) // (2 * of) / 1_000_000 for one in units]
+    return [(2_000_000 * each + of) // (2 * of) / 1_000_000 for each in units]

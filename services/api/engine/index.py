@@ -114,8 +114,8 @@ class Index:
 
     def known_ats(self, versions: Ints) -> Ints:
         """When each of these versions became known."""
-        found: Ints = self._known_ats.settle()[0][versions - 1]
-        return found
+        known_ats: Ints = self._known_ats.settle()[0][versions - 1]
+        return known_ats
 
     def at(self, valid_at: int, version: int) -> Counted:
         """What counts at a valid time, as versions up to `version` tell."""
@@ -223,7 +223,7 @@ class Index:
             self.latest_valid_at = max(self.latest_valid_at, posting.valid_at)
             self.earliest_valid_at = min(self.earliest_valid_at, posting.valid_at)
         for sums, before, after in zip((self._doubt, self._possible), was, becomes, strict=True):
-            reversed_ = [one._replace(delta=-one.delta, members=-one.members) for one in before]
+            reversed_ = [row._replace(delta=-row.delta, members=-row.members) for row in before]
             sums.append(entry.version, entry.known_at, self._rows([*reversed_, *after]))
 
 

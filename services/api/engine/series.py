@@ -72,10 +72,10 @@ def _stretches(seen: IndexView, look: Look) -> Iterator[_Stretch]:
 
 def changes(seen: IndexView, look: Look, begin: int, end: int) -> Ints:
     """Every instant from `begin` to `end` at which a posting of a look begins to count."""
-    found: list[Ints] = [np.empty(0, np.int64)]
+    changed: list[Ints] = [np.empty(0, np.int64)]
     for keys, _, _ in _stretches(seen, look):
-        found.append(np.unique(keys[(keys >= begin) & (keys <= end)]))
-    return np.unique(np.concatenate(found))
+        changed.append(np.unique(keys[(keys >= begin) & (keys <= end)]))
+    return np.unique(np.concatenate(changed))
 
 
 def series(seen: IndexView, board: Board, look: Look, instants: Ints, shown: Ints | None = None) -> Series:
@@ -107,8 +107,8 @@ def changing(seen: IndexView, board: Board, look: Look, instants: Ints) -> Ints:
     sums = np.zeros(len(moved), worth.dtype)
     np.add.at(sums, which, np.concatenate(by))
     changed = np.unique(moved[sums != 0] // max(size, 1))
-    found: Ints = instants[np.union1d(changed, np.zeros(min(len(instants), 1), np.int64))]
-    return found
+    changing_at: Ints = instants[np.union1d(changed, np.zeros(min(len(instants), 1), np.int64))]
+    return changing_at
 
 
 def settled_at(seen: IndexView, board: Board, days: Ints) -> list[int | None]:

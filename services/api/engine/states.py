@@ -70,8 +70,8 @@ class States:
         """The versions up to `version` that are about an endorsement. Costs a look at every state."""
         columns = self._columns.settle()
         upto = int(columns[0].searchsorted(version, "right"))
-        found: list[int] = columns[0, :upto][columns[5, :upto] == digest(endorsement)].tolist()
-        return found
+        numbers: list[int] = columns[0, :upto][columns[5, :upto] == digest(endorsement)].tolist()
+        return numbers
 
     def table(self) -> Ints:
         """(columns, rows) of every state, in the order of `State`, and the version that supersedes it."""
@@ -93,13 +93,13 @@ def versions(
     """
     upto = int(table[0].searchsorted(version, "right"))
     numbers, firsts, cells, begins, ends, _, endorsers, superseded = table[:, :upto]
-    found = (superseded > version) & (firsts > after) & (begins < NEVER)
+    chosen = (superseded > version) & (firsts > after) & (begins < NEVER)
     if wanted.in_force:
-        found &= (begins <= valid_at) & (ends > valid_at)
+        chosen &= (begins <= valid_at) & (ends > valid_at)
     if wanted.cells is not None:
-        found &= np.isin(cells, list(wanted.cells))
+        chosen &= np.isin(cells, list(wanted.cells))
     if wanted.endorser is not None:
-        found &= endorsers == digest(wanted.endorser)
-    rows = found.nonzero()[0]
+        chosen &= endorsers == digest(wanted.endorser)
+    rows = chosen.nonzero()[0]
     rows = rows[np.argsort(firsts[rows], kind="stable")[:limit]]
     return list(zip(firsts[rows].tolist(), numbers[rows].tolist(), strict=True))

@@ -41,11 +41,11 @@ class Cells:
 
     def number(self, cell: Cell) -> int:
         """The cell's number, a new one if it was not seen before."""
-        found = self._numbers.get(cell)
-        if found is None:
-            found = self._numbers[cell] = len(self.names)
+        number = self._numbers.get(cell)
+        if number is None:
+            number = self._numbers[cell] = len(self.names)
             self.names.append(cell)
-        return found
+        return number
 
     @property
     def nbytes(self) -> int:
@@ -122,8 +122,8 @@ class SumRows(NamedTuple):
     def scan(self, keys: Ints, begin: int, end: int, key: int, rest: Rest) -> None:
         """Adds the rows from `begin` to `end` whose key is at or before `key` to the rest."""
         if begin < end:
-            found = (keys[begin:end] <= key).nonzero()[0]
-            rest.take(self.channels[begin:end][found], self.weights[begin:end][found])
+            matching = (keys[begin:end] <= key).nonzero()[0]
+            rest.take(self.channels[begin:end][matching], self.weights[begin:end][matching])
 
 
 class Sums:

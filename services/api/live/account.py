@@ -41,12 +41,12 @@ class Account:
     @property
     def nbytes(self) -> int:
         """Bytes held altogether."""
-        return self.indexes + sum(one.nbytes for one in self._held)
+        return self.indexes + sum(holder.nbytes for holder in self._held)
 
     def make_room(self) -> None:
         """Makes holders give values up, in their order, until all together are within the bound."""
-        for one in self._held:
+        for holder in self._held:
             over = self.nbytes - self.most_bytes
             if over <= 0:
                 return
-            one.shrink(max(one.nbytes - over, 0))
+            holder.shrink(max(holder.nbytes - over, 0))

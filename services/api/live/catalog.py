@@ -110,13 +110,13 @@ class Listing:
         names = await self._names.all()
         at = bisect_right(names, after)
         end = min(at + limit, len(names))
-        found: list[ListedContest] = []
-        while at < end and sum(len(one.contest.candidates) for one in found) < MOST_CANDIDATES:
+        on_page: list[ListedContest] = []
+        while at < end and sum(len(each.contest.candidates) for each in on_page) < MOST_CANDIDATES:
             some = names[at : min(at + _AT_ONCE, end)]
             looked_at = await asyncio.gather(*(self._listed(name) for name in some))
-            found += [one for one in looked_at if one is not None]
+            on_page += [each for each in looked_at if each is not None]
             at += len(some)
-        return ContestPage(found, names[at - 1] if at < len(names) else None)
+        return ContestPage(on_page, names[at - 1] if at < len(names) else None)
 
     async def _listed(self, name: str) -> ListedContest | None:
         parked = await self._contests.parked(name)

@@ -142,9 +142,9 @@ class Contests:
 
     async def endorsements(self, index: Index, versions: Sequence[int]) -> list[Endorsement]:
         """The states that these versions gave their endorsements, in their order. Raises `Overtaken`."""
-        found = await self.folded(index, versions)
+        entries = await self.folded(index, versions)
         with read(index):
-            return [decode_endorsement(fields[b"endorsement"]) for _, fields in found]
+            return [decode_endorsement(fields[b"endorsement"]) for _, fields in entries]
 
     async def parked(self, contest: str) -> Parked | None:
         """Why a contest does not go on, if it does not."""
@@ -189,8 +189,8 @@ class Contests:
     async def _notice_replaced(self, streams: Sequence[str], last: dict[str, str]) -> None:
         """Finds streams that no longer have what was read last: a server was emptied, or lost its latest changes."""
         redis = self.events.redis
-        found = await asyncio.gather(*(is_replaced(redis, stream, last[stream]) for stream in streams))
-        if replaced := [stream for stream, is_so in zip(streams, found, strict=True) if is_so]:
+        are_replaced = await asyncio.gather(*(is_replaced(redis, stream, last[stream]) for stream in streams))
+        if replaced := [stream for stream, is_so in zip(streams, are_replaced, strict=True) if is_so]:
             log.warning("changes streams were lost or replaced, and are read anew: %s", ", ".join(replaced))
             last |= {stream: await last_id(redis, stream) for stream in replaced}
             self.hub.begin_anew({stream: last[stream] for stream in replaced})
@@ -215,7 +215,7 @@ class Contests:
     async def _bring(self, contests: Collection[str]) -> None:
         """Brings contests up to their ledgers, usually with one question to the server for all of them."""
         held = {contest: self._held[contest] for contest in contests}
-        asked = {contest: one.index for contest, one in held.items()}
+        asked = {contest: each.index for contest, each in held.items()}
         async with self.events.redis.pipeline(transaction=False) as pipe:
             for contest, index in asked.items():
                 ledger = self.events.keys(contest).ledger(index.generation)
@@ -258,7 +258,7 @@ class Contests:
 
     async def _differing(self) -> list[str]:
         """The contests in memory that do not end as their ledger does."""
-        held = {contest: one.index for contest, one in self._held.items()}
+        held = {contest: each.index for contest, each in self._held.items()}
         async with self.events.redis.pipeline(transaction=False) as pipe:
             for contest, index in held.items():
                 keys = self.events.keys(contest)

@@ -69,11 +69,11 @@ class Change:
             return ()
         return tuple(
             ScoreMove(
-                sys.intern(one["candidate"]),
-                sys.intern(one["policy"]),
-                abs(Decimal(str(one["after"]["score"])) - Decimal(str(one["before"]["score"]))),
+                sys.intern(score["candidate"]),
+                sys.intern(score["policy"]),
+                abs(Decimal(str(score["after"]["score"])) - Decimal(str(score["before"]["score"]))),
             )
-            for one in orjson.loads(self.event)["data"]["scores"]
+            for score in orjson.loads(self.event)["data"]["scores"]
         )
 
 
@@ -180,15 +180,15 @@ class Channel:
 
     def since(self, number: int, most: int, most_bytes: int) -> list[Change]:
         """Changes from this number on, if it is still kept: at most so many, and so many bytes or one."""
-        found: list[Change] = []
+        changes: list[Change] = []
         if not self.first <= number < self.end:
-            return found
+            return changes
         for at in range(number - self.first, min(number - self.first + most, len(self.changes))):
             most_bytes -= len(self.changes[at].event)
-            if found and most_bytes < 0:
+            if changes and most_bytes < 0:
                 break
-            found.append(self.changes[at])
-        return found
+            changes.append(self.changes[at])
+        return changes
 
 
 class Hub:

@@ -86,29 +86,29 @@ class Ledgers:
         """Entries of an earlier release, with the histories that its scorers did not note: made again from the log."""
         logged = await self.log.entries(index.contest_id, index.version, len(entries))
         digests = {entry_id: digest_of(fields) for entry_id, fields in logged}
-        history, found = index.history, []
+        history, known = index.history, []
         for entry_id, fields in entries:
             noted = fields.get(b"history")
             history = noted.decode() if noted else history_after(history, digests.get(entry_id, ""))
-            found.append((entry_id, {**fields, b"history": history.encode()}))
-        return found
+            known.append((entry_id, {**fields, b"history": history.encode()}))
+        return known
 
     async def has_logged(self, index: Index) -> bool:
         """Whether the log still has what the index ends with."""
-        found = await self.log.entries(index.contest_id, max(index.version - 1, 0), 1)
-        return bool(found) and is_logged(index, found[0])
+        last = await self.log.entries(index.contest_id, max(index.version - 1, 0), 1)
+        return bool(last) and is_logged(index, last[0])
 
     async def entries(self, index: Index, versions: Sequence[int]) -> list[Entry]:
         """The ledger's entries of these versions, in their order. Raises `Overtaken`."""
         with named(index.contest_id):
-            found = await self.log.picked(index.contest_id, versions, index.generation)
+            entries = await self.log.picked(index.contest_id, versions, index.generation)
         with read(index):
-            return _checked(index, versions, found, is_folded)
+            return _checked(index, versions, entries, is_folded)
 
     async def logged(self, index: Index, versions: Sequence[int]) -> list[Entry]:
         """The log's entries of these versions, in their order, also of those not folded yet. Raises `Overtaken`."""
-        found = await self.log.picked(index.contest_id, versions)
-        return _checked(index, versions, found, _may_follow)
+        entries = await self.log.picked(index.contest_id, versions)
+        return _checked(index, versions, entries, _may_follow)
 
 
 @contextlib.contextmanager
@@ -137,13 +137,13 @@ def _behind(index: Index, entries: Sequence[Entry]) -> list[Entry]:
 def _checked(
     index: Index,
     versions: Iterable[int],
-    found: Mapping[int, Entry],
+    entries: Mapping[int, Entry],
     fits: Callable[[Index, Entry], bool],
 ) -> list[Entry]:
     for version in versions:
-        if version not in found or not fits(index, found[version]):
+        if version not in entries or not fits(index, entries[version]):
             raise Overtaken(index, version)
-    return [found[version] for version in versions]
+    return [entries[version] for version in versions]
 
 
 def ends_as(index: Index, last: Sequence[Entry]) -> bool:

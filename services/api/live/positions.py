@@ -19,10 +19,10 @@ Position = tuple[int, int]
 
 def position(place: str) -> Position:
     """A place as numbers. Raises `ValueError`."""
-    found = _PLACE.fullmatch(place)
-    if found is None:
+    match = _PLACE.fullmatch(place)
+    if match is None:
         raise ValueError(place)
-    at = int(found[1]), int(found[2] or 0)
+    at = int(match[1]), int(match[2] or 0)
     if max(at) >= _END_OF_NUMBERS:
         raise ValueError(place)
     return at

@@ -103,7 +103,7 @@ class EventStream(Response):
         while True:
             left = self._until - time.monotonic()
             try:
-                found = await self._feed.next(max(min(KEEP_ALIVE_SECONDS, left), 0))
+                changes = await self._feed.next(max(min(KEEP_ALIVE_SECONDS, left), 0))
             except StreamLost:
                 yield _end(
                     "reset", "the stream of all changes was lost or replaced; go on with Last-Event-ID"
@@ -112,7 +112,7 @@ class EventStream(Response):
             except FellBehind:
                 yield _end("too-slow", "you read too slowly; go on with Last-Event-ID")
                 return
-            for piece in self._told(found):
+            for piece in self._told(changes):
                 yield piece
             if self._hub.closing:
                 yield _end("closing", "this server ends; go on with Last-Event-ID")
@@ -120,13 +120,13 @@ class EventStream(Response):
             if left <= 0:
                 yield _end("lifetime", "a subscription lasts no longer; go on with Last-Event-ID")
                 return
-            if not found:
+            if not changes:
                 yield _ALIVE
 
-    def _told(self, found: list[Change]) -> Iterator[SentPiece]:
-        fitting = (one for one in found if self._wanted.fits(one))
-        yield from pieces((self._feed.id_of(one), _name(one), one.event) for one in fitting)
-        if found and not self._wanted.fits(found[-1]):
+    def _told(self, changes: list[Change]) -> Iterator[SentPiece]:
+        fitting = (change for change in changes if self._wanted.fits(change))
+        yield from pieces((self._feed.id_of(change), _name(change), change.event) for change in fitting)
+        if changes and not self._wanted.fits(changes[-1]):
             # Also what does not fit is behind the reader when it comes again.
             yield SentPiece(b"id: %b\n\n" % self._feed.cursor.encode())
 

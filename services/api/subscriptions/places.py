@@ -99,20 +99,20 @@ class Stretch:
                 entries = await self._entries(stream, end, min(most, self._stride.count))
                 if not entries:
                     self._places[stream] = end
-                elif found := self._changes(stream, entries):
-                    return found
+                elif changes := self._changes(stream, entries):
+                    return changes
         return []
 
     async def _entries(self, stream: str, end: str, count: int) -> list[Entry]:
         place = self._places[stream]
         # With the entry that was read last: where it is still there, nothing behind it is missing.
-        found = cast(list[Entry], await self._redis.xrange(stream, place, end, count + 1))
-        if found and found[0][0] == place.encode():
-            return found[1:]
+        entries = cast(list[Entry], await self._redis.xrange(stream, place, end, count + 1))
+        if entries and entries[0][0] == place.encode():
+            return entries[1:]
         info = await look(self._redis, stream)
         if lost(place, info) is not None or was_replaced(place, info):
             raise Lost
-        return found[:count]
+        return entries[:count]
 
     def _changes(self, stream: str, entries: list[Entry]) -> list[Change]:
         """Those of these entries, at most up to a reset, and behind which to go on."""
@@ -123,5 +123,5 @@ class Stretch:
                 changes.append(change)
                 if change.is_reset:
                     break
-        self._stride.took(len(changes), sum(len(one.event) for one in changes))
+        self._stride.took(len(changes), sum(len(each.event) for each in changes))
         return changes

@@ -102,25 +102,27 @@ class ContestFeed:
         """The next changes, or a reset, behind which they begin at version 1; none if there were none in time."""
         patience = Patience(within_seconds)
         moved = self._channel.moved
-        while not (found := await self._at_hand(most)) and not self._hub.closing:
+        while not (changes := await self._at_hand(most)) and not self._hub.closing:
             if not await patience.wait(moved):
-                found = await self._overlooked(most)
+                changes = await self._overlooked(most)
                 break
             moved = self._channel.moved
-        if found:
-            self._seen = _BEFORE_ALL if found[-1].is_reset else Seen(found[-1].version, found[-1].history)
-        return found
+        if changes:
+            self._seen = (
+                _BEFORE_ALL if changes[-1].is_reset else Seen(changes[-1].version, changes[-1].history)
+            )
+        return changes
 
     async def _at_hand(self, most: int) -> list[Change]:
         number, kept = self._seen.version + 1, self._channel.changes
-        found = self._channel.since(number, most, PIECE_BYTES)
-        if found and found[0].may_follow(self._seen.history):
-            return found
+        changes = self._channel.since(number, most, PIECE_BYTES)
+        if changes and changes[0].may_follow(self._seen.history):
+            return changes
         if kept and number == self._channel.end and self._is_last(kept[-1]):
             return []  # it comes through the stream, though the ledger may have it already
-        found = await self._in_ledger(most)
-        self._channel.behind |= not found
-        return found
+        changes = await self._in_ledger(most)
+        self._channel.behind |= not changes
+        return changes
 
     def _is_last(self, change: Change) -> bool:
         return None in (change.history, self._seen.history) or change.history == self._seen.history
@@ -142,14 +144,14 @@ class ContestFeed:
         if self._seen.version > index.version:
             return await self._reset_if_lost(index.version, index.history)
         try:
-            found = await self._past.changes(index, self._seen.version + 1, min(most, self._stride.count))
+            changes = await self._past.changes(index, self._seen.version + 1, min(most, self._stride.count))
         except Overtaken:
             await self._contests.refresh(self._contest)
             if self._contests.ready(self._contest) is index:
                 raise
             return []
-        self._stride.took(len(found), sum(len(one.event) for one in found))
-        return found
+        self._stride.took(len(changes), sum(len(change.event) for change in changes))
+        return changes
 
     async def _reset_if_lost(self, version: int, history: str) -> list[Change]:
         """A reset if the log ends before what was seen: nobody can have seen what it does not have.
@@ -189,21 +191,21 @@ class AllFeed:
 
     async def next(self, within_seconds: float, most: int = AT_ONCE) -> list[Change]:
         """The next changes; none if there were none in time. Raises `FellBehind` and `StreamLost`."""
-        found = await self._earlier(most) or await self._live(within_seconds, most)
-        if found:
-            self._cursor = found[-1].cursor
-        return found
+        changes = await self._earlier(most) or await self._live(within_seconds, most)
+        if changes:
+            self._cursor = changes[-1].cursor
+        return changes
 
     async def _earlier(self, most: int) -> list[Change]:
         """Changes that have to be read from the streams; none once the hub holds all that follow."""
         while self._behind is not None:
             try:
-                found = await self._behind.next(self._upto, most)
+                changes = await self._behind.next(self._upto, most)
             except Lost:
                 raise FellBehind from None
             self._refuse_lost()
-            if found:
-                return found
+            if changes:
+                return changes
             if self._hub.all.keeps(self._next):
                 self._cursor, self._behind = self._behind.cursor, None
             else:
@@ -219,11 +221,11 @@ class AllFeed:
         if self._next == channel.end and not self._hub.closing:
             await Patience(within_seconds).wait(channel.moved)
         self._refuse_lost()
-        found = _upto_reset(channel.since(self._next, most, PIECE_BYTES))
-        if not found and self._next < channel.end:
+        changes = _upto_reset(channel.since(self._next, most, PIECE_BYTES))
+        if not changes and self._next < channel.end:
             raise FellBehind
-        self._next += len(found)
-        return found
+        self._next += len(changes)
+        return changes
 
     def id_of(self, change: Change) -> str:
         """The id of a server-sent event: the place in the streams."""
@@ -245,8 +247,8 @@ class ChangeFilter(NamedTuple):
 
 def _upto_reset(changes: list[Change]) -> list[Change]:
     """Nothing follows a reset in one piece, so that whoever is told of it can begin anew."""
-    for number, one in enumerate(changes):
-        if one.is_reset:
+    for number, change in enumerate(changes):
+        if change.is_reset:
             return changes[: number + 1]
     return changes
 

@@ -36,15 +36,15 @@ def codings(header: bytes) -> Codings:
 
     Raises `NotAcceptable` if it takes neither.
     """
-    found = (_codings if len(header) <= _LONGEST_KEPT else _codings.__wrapped__)(header)
-    if not (found.gzip or found.identity):
+    accepted = (_codings if len(header) <= _LONGEST_KEPT else _codings.__wrapped__)(header)
+    if not (accepted.gzip or accepted.identity):
         raise NotAcceptable(
             "accept-encoding",
             _shown(header),
             "answers are sent with gzip or as they are (identity), and neither is accepted",
             "accept gzip, or leave identity in",
         )
-    return found
+    return accepted
 
 
 @lru_cache(256)
@@ -67,15 +67,15 @@ def form(header: bytes) -> Format:
 
     Raises `NotAcceptable` if it takes none.
     """
-    found = (_form if len(header) <= _LONGEST_KEPT else _form.__wrapped__)(header)
-    if found is None:
+    chosen = (_form if len(header) <= _LONGEST_KEPT else _form.__wrapped__)(header)
+    if chosen is None:
         raise NotAcceptable(
             "accept",
             _shown(header),
             "answers are written in none of the accepted formats",
-            f"accept one of {', '.join(one.media_type for one in FORMATS.values())}",
+            f"accept one of {', '.join(offered.media_type for offered in FORMATS.values())}",
         )
-    return found
+    return chosen
 
 
 @lru_cache(256)
@@ -84,7 +84,9 @@ def _form(header: bytes) -> Format | None:
         return "json"
     said = _members(header)
     # Of equals `max` takes the first, which is JSON for */*.
-    weighed = {form: one for form in FORMATS if (one := _of(form, said)) is not None and one.weight}
+    weighed = {
+        form: accepted for form in FORMATS if (accepted := _of(form, said)) is not None and accepted.weight
+    }
     return max(weighed, key=weighed.__getitem__, default=None)
 
 
@@ -112,13 +114,13 @@ def _members(header: bytes) -> dict[str, _Said]:
 
     Parameters other than `q` tell no formats of ours apart.
     """
-    found: dict[str, _Said] = {}
+    members: dict[str, _Said] = {}
     for place, member in enumerate(header.decode("latin-1").lower().split(",")):
         name, *parameters = (part.strip(" \t") for part in member.split(";"))
-        weight = next((one[2:] for one in parameters if one.startswith("q=")), "1")
+        weight = next((parameter[2:] for parameter in parameters if parameter.startswith("q=")), "1")
         if name and _WEIGHT.fullmatch(weight):
-            found.setdefault(name, _Said(float(weight), -place))
-    return found
+            members.setdefault(name, _Said(float(weight), -place))
+    return members
 
 
 def _shown(header: bytes) -> str:

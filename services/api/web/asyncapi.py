@@ -72,17 +72,17 @@ def document() -> dict[str, Any]:
     made = AsyncAPI(
         broker, title="Standings: changes", version="1", schema_version="3.0.0"
     ).to_specification()
-    found: dict[str, Any] = orjson.loads(made.to_json())
-    channel = found["channels"][_CHANNEL]
+    described: dict[str, Any] = orjson.loads(made.to_json())
+    channel = described["channels"][_CHANNEL]
     channel["parameters"] = {"partition": {"description": _PARTITION, "examples": ["{p00}", "{p01}"]}}
     # AsyncAPI's Redis bindings have no fields, and a deployment says itself where its server is.
-    del channel["bindings"], channel["servers"], found["servers"]
-    [message] = found["components"]["messages"].values()
+    del channel["bindings"], channel["servers"], described["servers"]
+    [message] = described["components"]["messages"].values()
     del message["correlationId"]
     entry = {name: _EXAMPLE["data"][name] for name in ("contest", "version")}
     entry |= {"event": orjson.dumps(_EXAMPLE).decode(), **_EXAMPLE_HISTORIES}
     message["examples"] = [{"payload": entry}]
-    return found
+    return described
 
 
 def page() -> str:
@@ -91,8 +91,8 @@ def page() -> str:
     channel, schemas = told["channels"][_CHANNEL], told["components"]["schemas"]
     example = orjson.dumps(_EXAMPLE, option=orjson.OPT_INDENT_2).decode()
     parameters = "".join(
-        f"<li><code>{escape(name)}</code>: {escape(one['description'])}</li>"
-        for name, one in channel["parameters"].items()
+        f"<li><code>{escape(name)}</code>: {escape(parameter['description'])}</li>"
+        for name, parameter in channel["parameters"].items()
     )
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -136,7 +136,7 @@ def _fields(path: str, schema: dict[str, Any], schemas: dict[str, Any]) -> Itera
 def _inner(field: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any] | None:
     """The object that a field holds, if it does: itself, as JSON, in a list, or perhaps."""
     choices = [field, field.get("items", {}), field.get("contentSchema", {}), *field.get("anyOf", [])]
-    named = [one["$ref"].rpartition("/")[2] for one in choices if "$ref" in one]
+    named = [choice["$ref"].rpartition("/")[2] for choice in choices if "$ref" in choice]
     return cast(dict[str, Any], schemas[named[0]]) if named else None
 
 
@@ -144,7 +144,7 @@ def _kind(field: dict[str, Any], inner: dict[str, Any] | None) -> str:
     if "const" in field or "enum" in field:
         return " or ".join(field.get("enum", [field.get("const")]))
     if "anyOf" in field:
-        return " or ".join(_kind(one, None) for one in field["anyOf"])
+        return " or ".join(_kind(choice, None) for choice in field["anyOf"])
     if field.get("type") == "array":
         return "list of objects" if inner else "list"
     if "contentSchema" in field:

@@ -109,10 +109,10 @@ class Citations:
             f'<{path}/{version}/{asked}/corrections>; rel="latest-version", '
             f'<{path}/{seen_at(index, version)}/{asked}>; rel="canonical"'
         )
-        found: Headers = [(b"link", links.encode())]
+        headers: Headers = [(b"link", links.encode())]
         if corrected_by is not None:
-            found.append((b"standings-corrected-at", format_instant(index.known_at(corrected_by)).encode()))
-        return found
+            headers.append((b"standings-corrected-at", format_instant(index.known_at(corrected_by)).encode()))
+        return headers
 
 
 def _in_address(policy: str, valid_at: str) -> str:

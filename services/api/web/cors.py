@@ -35,7 +35,7 @@ class AnyOrigin:
             if message["type"] == "http.response.start":
                 headers = list(message["headers"])
                 names = {name for name, _ in headers}
-                headers += [one for one in (ANY_ORIGIN, EXPOSED) if one[0] not in names]
+                headers += [header for header in (ANY_ORIGIN, EXPOSED) if header[0] not in names]
                 message = {**message, "headers": headers}
             await send(message)
 

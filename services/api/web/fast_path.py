@@ -112,10 +112,10 @@ class ThinPath:
             if scope["method"] == "HEAD":
                 scope = {**scope, "method": "GET", "head": True}
                 send = _without_body(send)
-            found = await self._answer(scope)
-            if found is not None:
-                await send({"type": "http.response.start", "status": found.status, "headers": found.headers})
-                await send({"type": "http.response.body", "body": found.body})
+            reply = await self._answer(scope)
+            if reply is not None:
+                await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+                await send({"type": "http.response.body", "body": reply.body})
                 return
         await self.app(scope, receive, send)
 

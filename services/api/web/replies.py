@@ -125,27 +125,31 @@ def headed(
     return Written(rest, always[2][1], form, times, always)
 
 
-def has_it(found: Written, wants: Wants) -> bool:
+def has_it(written: Written, wants: Wants) -> bool:
     """Whether the request is of somebody who has the document already."""
-    return bool(wants.if_none_match) and _matches(wants.if_none_match, found.tag)
+    return bool(wants.if_none_match) and _matches(wants.if_none_match, written.tag)
 
 
-def reply(found: Written, wants: Wants, times: bytes | None = None) -> Reply:
-    """The reply to a request; `times`, as JSON, replace the document's own."""
-    if has_it(found, wants):
-        return Reply(304, found.headers[1:], b"")
-    body = join(found.times if times is None else times, found.rest) if found.form == "json" else found.rest
-    if wants.accepts_gzip and (_is_worth_packing(found, body) or not wants.accepts_identity):
+def reply(written: Written, wants: Wants, times: bytes | None = None) -> Reply:
+    """The reply to a request; `times`, as JSON, replace the written's own."""
+    if has_it(written, wants):
+        return Reply(304, written.headers[1:], b"")
+    body = (
+        join(written.times if times is None else times, written.rest)
+        if written.form == "json"
+        else written.rest
+    )
+    if wants.accepts_gzip and (_is_worth_packing(written, body) or not wants.accepts_identity):
         packed = gzip.compress(body, COMPRESSION, mtime=0)
         length = str(len(packed)).encode()
         return Reply(
-            200, [*found.headers, (b"content-encoding", b"gzip"), (b"content-length", length)], packed
+            200, [*written.headers, (b"content-encoding", b"gzip"), (b"content-length", length)], packed
         )
-    return Reply(200, [*found.headers, (b"content-length", str(len(body)).encode())], body)
+    return Reply(200, [*written.headers, (b"content-length", str(len(body)).encode())], body)
 
 
-def _is_worth_packing(found: Written, body: bytes) -> bool:
-    return len(body) >= _SMALL and FORMATS[found.form].is_text
+def _is_worth_packing(written: Written, body: bytes) -> bool:
+    return len(body) >= _SMALL and FORMATS[written.form].is_text
 
 
 def cache_of(pinned: bool) -> bytes:
@@ -154,7 +158,7 @@ def cache_of(pinned: bool) -> bytes:
 
 
 def _matches(if_none_match: bytes, tag: bytes) -> bool:
-    tags = [one.strip().removeprefix(b"W/") for one in if_none_match.split(b",")]
+    tags = [part.strip().removeprefix(b"W/") for part in if_none_match.split(b",")]
     return b"*" in tags or tag.removeprefix(b"W/") in tags
 
 
@@ -195,13 +199,13 @@ class Mementos(NamedTuple):
             f'<{base}/standings>; rel="original timegate"',
             f'<{base}/timemap>; rel="timemap"; type="application/link-format"',
         ]
-        found: Headers = []
+        headers: Headers = []
         if memento_at is not None:
-            found.append((b"memento-datetime", http_date(memento_at)))
+            headers.append((b"memento-datetime", http_date(memento_at)))
         if location is not None:
             links += [self.link(self.first, "first memento"), self.link(self.last, "last memento")]
-            found.append((b"content-location", location.encode()))
-        return [(b"link", ", ".join(links).encode()), *found]
+            headers.append((b"content-location", location.encode()))
+        return [(b"link", ", ".join(links).encode()), *headers]
 
     def link(self, known_at: int, relation: str) -> str:
         """The link to the memento of a known time."""

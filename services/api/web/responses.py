@@ -39,18 +39,18 @@ async def answer(document: Document, form: Format, wants: Wants, cache: bytes, t
         begun.append(piece)
         size += len(piece)
         if size > _WHOLE and made_of:
-            found = replies.headed(document, form, cache, made_of)
-            if replies.has_it(found, wants):
+            written = replies.headed(document, form, cache, made_of)
+            if replies.has_it(written, wants):
                 await rest.aclose()
-                return response(Reply(304, found.headers[1:], b""))
-            return LargeResponse(found.headers, _whole(document, form, begun, rest), wants, turns)
+                return response(Reply(304, written.headers[1:], b""))
+            return LargeResponse(written.headers, _whole(document, form, begun, rest), wants, turns)
     return response(replies.reply(replies.of_bytes(document, form, cache, b"".join(begun)), wants))
 
 
-def response(found: Reply) -> Response:
+def response(reply: Reply) -> Response:
     """A reply as a response."""
-    made = Response(found.body, found.status)
-    made.raw_headers = found.headers
+    made = Response(reply.body, reply.status)
+    made.raw_headers = reply.headers
     return made
 
 

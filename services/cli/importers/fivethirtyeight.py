@@ -58,8 +58,8 @@ _AT_LARGE = "0"
 
 def known_at_of(filename: str) -> str | None:
     """The day in a name that ends in `as-of-YYYY-MM-DD.csv`."""
-    found = _AS_OF.search(filename)
-    return found[1] if found and _reason_against_day(found[1]) is None else None
+    match = _AS_OF.search(filename)
+    return match[1] if match and _reason_against_day(match[1]) is None else None
 
 
 def read(text: str) -> tuple[list[SnapshotRow], list[BadRow]]:

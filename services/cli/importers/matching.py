@@ -61,10 +61,10 @@ def endorser_ids(rows: Sequence[SnapshotRow], known: Iterable[ListedEndorsement]
     ids: dict[Role, str] = {}
     taken = set(newest)
     for name in sorted(named):
-        found = _nearest(named[name], recorded[name])
+        nearest = _nearest(named[name], recorded[name])
         roles = sorted({row.role for row in named[name]})
         for role in roles:
-            ids[role] = found.get(role) or _new_id(role, len(roles) == 1, taken)
+            ids[role] = nearest.get(role) or _new_id(role, len(roles) == 1, taken)
             taken.add(ids[role])
     return ids
 
@@ -81,11 +81,11 @@ def _nearest(rows: list[SnapshotRow], recorded: list[ListedEndorsement]) -> dict
         ((_nearness(row, listing), row, listing) for row in rows for listing in recorded),
         key=lambda pair: ([not same for same in pair[0]], pair[1].role, pair[2].endorser.id),
     )
-    found: dict[Role, str] = {}
+    ids: dict[Role, str] = {}
     for _, row, listing in pairs:
-        if row.role not in found and listing.endorser.id not in found.values():
-            found[row.role] = listing.endorser.id
-    return found
+        if row.role not in ids and listing.endorser.id not in ids.values():
+            ids[row.role] = listing.endorser.id
+    return ids
 
 
 def _nearness(row: SnapshotRow, listing: ListedEndorsement) -> tuple[bool, ...]:

@@ -148,7 +148,7 @@ class _Difference:
             and old.retracted_at is not None
             and (ends := _counts_from(old.retracted_at)) > _counts_from(row.date)
         ]
-        return [old for _, _, old in sorted(reaching, key=lambda found: found[:2])]
+        return [old for _, _, old in sorted(reaching, key=lambda entry: entry[:2])]
 
 
 def _counts_from(text: str) -> int:

@@ -73,7 +73,7 @@ def _run(verb: str, file: Path, json: bool) -> None:
     from services.cli import archives
 
     with archives.progress(verb) as seen:
-        found: list[dict[str, object]] = []
-        code = main(verb, file, seen, found.extend)
-    archives.show(verb, found, json)
+        results: list[dict[str, object]] = []
+        code = main(verb, file, seen, results.extend)
+    archives.show(verb, results, json)
     raise typer.Exit(code)

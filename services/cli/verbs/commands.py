@@ -45,7 +45,7 @@ def open_contest(
     json: Json = False,
 ) -> None:
     """Open a contest."""
-    candidates = [_named(one) for one in candidate or []]
+    candidates = [_named(text) for text in candidate or []]
     said: dict[str, Any] = {
         "contest": contest,
         "title": title,
@@ -250,11 +250,13 @@ def import_files(
         importing = Import(client, contest, mode, on_error, recorded_by, ready)
         done = importing.run(files, form, days)
     if json:
-        output.as_json([one.__dict__ for one in done])
-    for one in () if json else done:
-        what = ", ".join(f"{count} {kind}" for kind, count in one.commands.items()) or "nothing new"
-        output.say(f"{one.file}: {what}; {one.taken} taken, {one.refused} refused, {one.skipped} skipped")
-    raise typer.Exit(4 if any(one.refused or one.skipped for one in done) else 0)
+        output.as_json([result.__dict__ for result in done])
+    for result in () if json else done:
+        what = ", ".join(f"{count} {kind}" for kind, count in result.commands.items()) or "nothing new"
+        output.say(
+            f"{result.file}: {what}; {result.taken} taken, {result.refused} refused, {result.skipped} skipped"
+        )
+    raise typer.Exit(4 if any(result.refused or result.skipped for result in done) else 0)
 
 
 @app.command()

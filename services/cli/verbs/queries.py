@@ -94,7 +94,7 @@ def timeline(
             output.as_json(answer)
         else:
             candidates = client.ask(f"/v1/contests/{contest}/candidates")["candidates"]
-            names = {one["candidate"]: one["name"] for one in candidates}
+            names = {each["candidate"]: each["name"] for each in candidates}
             over_time.timeline(answer, names, top)
 
 
@@ -231,7 +231,7 @@ def doctor(
             _examined(
                 contests or [],
                 None if everything else sample,
-                lambda one: checks.append(compare(client, one)),
+                lambda contest: checks.append(compare(client, contest)),
             )
             if deep
             else 0

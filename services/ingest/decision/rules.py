@@ -15,20 +15,20 @@ MOST_CANDIDATES: Final = 5000
 
 def standing(endorsement: str, book: Book, contest: str) -> Endorsement:
     """The endorsement, which is known and not struck."""
-    found = book.find(endorsement)
-    if found is None:
+    state = book.find(endorsement)
+    if state is None:
         raise errors.UnknownEndorsement(endorsement, contest)
-    if found.struck:
+    if state.struck:
         raise errors.AlreadyStruck(endorsement)
-    return found
+    return state
 
 
 def active(endorsement: str, book: Book, contest: str) -> Endorsement:
     """The endorsement, which stands and is not retracted."""
-    found = standing(endorsement, book, contest)
-    if found.retracted_at is not None:
-        raise errors.AlreadyRetracted(endorsement, found.retracted_at)
-    return found
+    state = standing(endorsement, book, contest)
+    if state.retracted_at is not None:
+        raise errors.AlreadyRetracted(endorsement, state.retracted_at)
+    return state
 
 
 def has_candidate(contest: Contest, candidate: str) -> None:
@@ -84,8 +84,8 @@ def no_overlap(endorsement: Endorsement, book: Book, zone: str) -> None:
             )
 
 
-def _overlap(one: Endorsement, other: Endorsement, zone: str) -> bool:
-    return _begins(one, zone) < _ends(other, zone) and _begins(other, zone) < _ends(one, zone)
+def _overlap(endorsement: Endorsement, other: Endorsement, zone: str) -> bool:
+    return _begins(endorsement, zone) < _ends(other, zone) and _begins(other, zone) < _ends(endorsement, zone)
 
 
 def _begins(endorsement: Endorsement, zone: str) -> int:

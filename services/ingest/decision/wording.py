@@ -25,8 +25,8 @@ def refuse_odd(said: BaseModel, within: str = "") -> None:
         elif value is not None and isinstance(value, BaseModel):
             refuse_odd(value, f"{within}{name}.")
         elif isinstance(value, list):
-            for place, one in enumerate(value):
-                refuse_odd(one, f"{within}{name}.{place}.")
+            for place, item in enumerate(value):
+                refuse_odd(item, f"{within}{name}.{place}.")
 
 
 def _refuse_odd_text(text: str, name: str, within: str) -> None:

@@ -90,10 +90,10 @@ def _after(question: ContestChangesQuestion, last_event_id: str | None) -> Seen 
     field, text = ("Last-Event-ID", last_event_id) if last_event_id else ("after", question.after)
     if text is None:
         return None
-    found = seen.read(text) if re.fullmatch(seen.PATTERN, text) else None
-    if found is None or found.version > 2**53:
+    place = seen.read(text) if re.fullmatch(seen.PATTERN, text) else None
+    if place is None or place.version > 2**53:
         raise Invalid(field, text[:100], "not a version", f"give the place of a change, or leave {field} out")
-    return found
+    return place
 
 
 def _streams(request: Request, question: AllChangesQuestion) -> bool:
@@ -117,9 +117,9 @@ async def _page(feed: Feed, fits: ChangeFilter, question: AllChangesQuestion, mo
             raise Gone(
                 "after", feed.cursor[:200], "it was too long ago", "begin anew without `after`"
             ) from None
-    changes = [orjson.Fragment(one.event) for one in fitting if not one.is_reset]
+    changes = [orjson.Fragment(change.event) for change in fitting if not change.is_reset]
     if isinstance(feed, ContestFeed):
-        more = {**more, "places": [feed.id_of(one) for one in fitting if not one.is_reset]}
+        more = {**more, "places": [feed.id_of(change) for change in fitting if not change.is_reset]}
     if fitting and fitting[-1].is_reset:
         more = {**more, "reset": orjson.Fragment(fitting[-1].event)}
     return orjson.dumps({**more, "changes": changes, "next": feed.cursor})
@@ -131,14 +131,14 @@ async def _that_fit(feed: Feed, fits: ChangeFilter, question: AllChangesQuestion
     looked_at = nbytes = 0
     while len(fitting) < question.limit and looked_at < MOST_LOOKED_AT and nbytes < MOST_BYTES:
         try:
-            found = await feed.next(0 if fitting else patience.left, question.limit - len(fitting))
+            changes = await feed.next(0 if fitting else patience.left, question.limit - len(fitting))
         except StreamLost:
             break  # whoever asks behind this answer is told
-        if not found:
+        if not changes:
             break
-        looked_at += len(found)
-        chosen = [one for one in found if fits.fits(one)]
-        nbytes += sum(len(one.event) for one in chosen)
+        looked_at += len(changes)
+        chosen = [change for change in changes if fits.fits(change)]
+        nbytes += sum(len(change.event) for change in chosen)
         fitting += chosen
         if chosen and chosen[-1].is_reset:
             break

@@ -23,7 +23,7 @@ def contest_routes(replier: Replier) -> APIRouter:
     async def all_contests(request: Request, question: Annotated[ContestsQuestion, Query()]) -> Response:
         """Contests by id, page by page; `next` is the cursor of the next page, and the id of this one's last."""
         page = await listing.page(question.cursor or "", question.limit)
-        value = {"contests": [views.contest(one) for one in page.contests], "next": page.next}
+        value = {"contests": [views.contest(contest) for contest in page.contests], "next": page.next}
         return await replier.reply(request, Document(value, "contests"), question.format, raw=question.raw)
 
     @router.get("/contests/{contest}", responses=examples.rows("Contest"))
@@ -32,8 +32,8 @@ def contest_routes(replier: Replier) -> APIRouter:
     ) -> Response:
         """One contest with its candidates."""
         index = await replier.index(contest, question)
-        found = views.contest(listed(index, await contests.parked(contest)))
-        return await replier.reply(request, Document(found, "candidates"), raw=question.raw)
+        shown = views.contest(listed(index, await contests.parked(contest)))
+        return await replier.reply(request, Document(shown, "candidates"), raw=question.raw)
 
     @router.get("/contests/{contest}/certificates", responses=examples.rows("Certificates"))
     async def certificates(
@@ -41,8 +41,8 @@ def contest_routes(replier: Replier) -> APIRouter:
     ) -> Response:
         """Every rebuild of the contest's projection, and where the new generation differed from the one before."""
         index = await replier.index(contest, question)
-        found = await contests.projections.certificates(contest)
-        value = {"contest": contest, "generation": index.generation, "certificates": found}
+        written = await contests.projections.certificates(contest)
+        value = {"contest": contest, "generation": index.generation, "certificates": written}
         return await replier.reply(request, Document(value, "certificates"), raw=question.raw)
 
     @router.get("/contests/{contest}/candidates", responses=examples.rows("Candidates"))

@@ -17,7 +17,9 @@ from shared.domain.events import (
     Recorded,
     Retracted,
     Struck,
+    Version,
 )
+from shared.domain.times import Instant
 
 CONTEST = "a-race"
 ZONE = "America/New_York"
@@ -128,7 +130,7 @@ def endorsement(**said: Any) -> Endorsement:
 def numbered(*events: Event) -> list[Recorded]:
     """These events as a log holds them."""
     return [
-        Recorded(version, f"event-{version}", NOW + version, event)
+        Recorded(Version(version), f"event-{version}", Instant(NOW + version), event)
         for version, event in enumerate(events, start=1)
     ]
 
@@ -157,11 +159,11 @@ class History:
     def take(self, one: Command) -> list[Event]:
         """Decides a command and records what follows. Raises `Refused`."""
         now = NOW + len(self.recorded) * 1_000_000
-        events = decide(one, self.book, now, f"id-{len(self.recorded)}")
-        known_at = known_time(one, self.book, now) if one.known_at else now
+        events = decide(one, self.book, Instant(now), f"id-{len(self.recorded)}")
+        known_at = known_time(one, self.book, Instant(now)) if one.known_at else now
         for event in events:
             version = self.book.version + 1
-            recorded = Recorded(version, f"event-{version}", known_at, event)
+            recorded = Recorded(Version(version), f"event-{version}", Instant(known_at), event)
             self.book.take(recorded)
             self.recorded.append(recorded)
         return events

@@ -2,22 +2,26 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from shared.domain.book import Cell, Totals
+from shared.domain.events import Version
 from shared.domain.postings import Posting
+from shared.domain.times import Instant
 
 Posted = tuple[int, Posting]
 
 _ALONG = 24
+
+N = TypeVar("N")
 MOST_DIFFERENCES = 100
 
 
 class CountDifference(NamedTuple):
     """A count that differs at a moment."""
 
-    valid_at: int
-    version: int
+    valid_at: Instant
+    version: Version
     cell: Cell
     before: Totals
     after: Totals
@@ -26,8 +30,8 @@ class CountDifference(NamedTuple):
 class Comparison(NamedTuple):
     """What was compared, and what differs: the moments that do, and the first so many counts."""
 
-    valid_ats: list[int]
-    versions: list[int]
+    valid_ats: list[Instant]
+    versions: list[Version]
     differing: int
     differences: list[CountDifference]
 
@@ -37,14 +41,14 @@ class Comparison(NamedTuple):
         return len(self.valid_ats) * len(self.versions)
 
 
-def compare(before: Sequence[Posted], after: Sequence[Posted], version: int) -> Comparison:
+def compare(before: Sequence[Posted], after: Sequence[Posted], version: Version) -> Comparison:
     """Compares two lists of (version, posting), each in version order, up to a version.
 
     The grid has at most 24 valid times (spread over those where anything counts from, with the last) and 24 versions.
     Costs one pass over the postings, and the cells at each moment of the grid.
     """
-    valid_ats = _spread(sorted({posting.valid_at for _, posting in (*before, *after)}))
-    versions = _spread(list(range(1, version + 1)))
+    valid_ats: list[Instant] = _spread(sorted({posting.valid_at for _, posting in (*before, *after)}))
+    versions = _spread([Version(n) for n in range(1, version + 1)])
     differing = 0
     differences: list[CountDifference] = []
     grids = zip(_grid(before, valid_ats, versions), _grid(after, valid_ats, versions), strict=True)
@@ -57,7 +61,7 @@ def compare(before: Sequence[Posted], after: Sequence[Posted], version: int) -> 
     return Comparison(valid_ats, versions, differing, differences)
 
 
-def _spread(values: list[int]) -> list[int]:
+def _spread(values: list[N]) -> list[N]:
     """At most so many of the values, evenly, with the first and the last."""
     if len(values) <= _ALONG:
         return values
@@ -65,7 +69,7 @@ def _spread(values: list[int]) -> list[int]:
 
 
 def _grid(
-    posted: Sequence[Posted], valid_ats: list[int], versions: list[int]
+    posted: Sequence[Posted], valid_ats: list[Instant], versions: list[Version]
 ) -> Iterator[dict[Cell, Totals]]:
     """The totals at each version of the grid, for each of its valid times in order."""
     # What counts from after one valid time of the grid and up to the next.
@@ -91,7 +95,7 @@ def _add(totals: dict[Cell, Totals], cell: Cell, counted: Totals) -> None:
 
 
 def _differences(
-    valid_at: int, version: int, before: dict[Cell, Totals], after: dict[Cell, Totals]
+    valid_at: Instant, version: Version, before: dict[Cell, Totals], after: dict[Cell, Totals]
 ) -> list[CountDifference]:
     nothing = (0, 0)
     return [

@@ -24,6 +24,7 @@ from services.scorer.findings import (
 from services.scorer.refold import NoRoom, Refold
 from shared.domain.book import Book, NotLoaded
 from shared.domain.errors import UnreadableEvent
+from shared.domain.events import Version
 from shared.projection.commits import Told, entry_of, linked
 from shared.projection.projections import Projections, Stale
 from shared.projection.state import CONTEST, HEAD
@@ -77,7 +78,7 @@ class Examiner:
             try:
                 generation = await self.projections.generation(contest)
             except Damaged as damaged:
-                return Examined(contest, 0, 0, [Finding(STATE, damaged.found, "")], [])
+                return Examined(contest, 0, Version(0), [Finding(STATE, damaged.found, "")], [])
             with contextlib.closing(Refold()) as refold, contextlib.suppress(Stale):
                 examination = _Examination(self, contest, generation, refold)
                 await examination.run()
@@ -158,7 +159,9 @@ class _Examination:
             about = await self.by.log.entries(self.contest, self.by.random.randrange(upto), 1)
             with contextlib.suppress(UnreadableEvent):
                 for entry in about:
-                    self.moments.append(ExaminedMoment(self.by.random.randint(1, upto), a_time_of(entry)))
+                    self.moments.append(
+                        ExaminedMoment(Version(self.by.random.randint(1, upto)), a_time_of(entry))
+                    )
 
     async def _follow(self, upto: int) -> None:
         """Folds the log up to a version, and compares the ledger on the way. Raises `Stale` if it is beyond that."""
@@ -300,7 +303,7 @@ class _Examination:
             logged = await self.by.log.entries(self.contest, version, self.by.chunk)
             more = len(logged) == self.by.chunk
             for entry in logged:
-                version += 1
+                version = Version(version + 1)
                 self._number(entry, version)
                 decode_entry(*entry)
             await self.by.pause()

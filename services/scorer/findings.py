@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 
 from shared.domain.book import Folded
 from shared.domain.errors import UnreadableEvent, UnreadableTime
-from shared.domain.times import start_of
+from shared.domain.events import Version
+from shared.domain.times import Instant, start_of
 from shared.storage.codec import decode_contest, decode_endorsement, decode_entry
 from shared.storage.streams import Entry
 
@@ -38,8 +39,8 @@ class Finding(NamedTuple):
 class ExaminedMoment:
     """A moment, and how many endorsements each candidate had then."""
 
-    version: int
-    valid_at: int
+    version: Version
+    valid_at: Instant
     counts: Counter[str] = field(default_factory=Counter)
 
     def post(self, folded: Folded) -> None:
@@ -55,7 +56,7 @@ class Examined(NamedTuple):
 
     contest: str
     generation: int
-    version: int
+    version: Version
     findings: Sequence[Finding]
     moments: Sequence[ExaminedMoment]
 
@@ -76,7 +77,7 @@ STATES: Final[dict[bytes, Callable[[bytes], object]]] = {
 }
 
 
-def a_time_of(entry: Entry) -> int:
+def a_time_of(entry: Entry) -> Instant:
     """When what the event tells of began, or when it became known. Raises `UnreadableEvent`."""
     recorded = decode_entry(*entry)
     announced_at = getattr(recorded.event, "announced_at", None)

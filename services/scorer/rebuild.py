@@ -12,6 +12,7 @@ from services.scorer.comparison import Comparison, Posted, compare
 from services.scorer.folder import Fold
 from shared.domain.book import FOLD
 from shared.domain.errors import UnreadableEvent
+from shared.domain.events import Version
 from shared.domain.postings import Posting
 from shared.domain.times import format_instant
 from shared.projection.projections import Projections
@@ -156,15 +157,15 @@ class Rebuild:
                     version += 1
                     posted += [(version, posting) for posting in postings]
         except (ValueError, KeyError, TypeError, UnreadableEvent) as error:
-            return _Posted(posted, version, f"after version {version}: {error!s:.200}")
-        return _Posted(posted, version, "")
+            return _Posted(posted, Version(version), f"after version {version}: {error!s:.200}")
+        return _Posted(posted, Version(version), "")
 
 
 class _Posted(NamedTuple):
     """What a ledger posted up to a version, and why it cannot be read further, if it cannot."""
 
     postings: list[Posted]
-    version: int
+    version: Version
     unreadable: str
 
 

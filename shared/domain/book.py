@@ -12,8 +12,9 @@ from shared.domain import contest as contests
 from shared.domain import endorsement as endorsements
 from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
-from shared.domain.events import Announced, ContestEvent, Corrected, Event, Recorded
+from shared.domain.events import Announced, ContestEvent, Corrected, Event, Recorded, Version
 from shared.domain.postings import Posting, difference
+from shared.domain.times import Instant
 
 # The number of this fold: another one when the same events come to other postings or states than before.
 FOLD: Final = 1
@@ -52,8 +53,8 @@ class Book:
     What raises `NotLoaded` has changed nothing: load what it names, and do it again.
     """
 
-    version: int = 0
-    known_at: int = 0
+    version: Version = Version(0)
+    known_at: Instant = Instant(0)
     contest: Contest | None = None
     totals: dict[Cell, Totals] = field(default_factory=dict)
     endorsements: dict[str, Endorsement | None] = field(default_factory=dict)
@@ -116,7 +117,7 @@ class Book:
         self.known_at = recorded.known_at
         return result
 
-    def _evolve(self, event: Event, version: int) -> tuple[Contest | Endorsement, Pair | None]:
+    def _evolve(self, event: Event, version: Version) -> tuple[Contest | Endorsement, Pair | None]:
         if isinstance(event, ContestEvent):
             self.contest = contests.evolve(self.contest, event)
             return self.contest, None

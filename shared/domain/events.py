@@ -6,7 +6,9 @@ Times are kept as their source gave them: a day, month or year, which may be mar
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, NewType
+
+from shared.domain.times import Instant
 
 Clock = Literal["server", "imported"]
 
@@ -124,14 +126,18 @@ EndorsementEvent = Announced | Retracted | Corrected | Struck
 Event = ContestEvent | EndorsementEvent
 
 
+# The number of an event within its contest: 1, 2, 3 …; 0 is before the first.
+Version = NewType("Version", int)
+
+
 class Recorded(NamedTuple):
     """An event as the log holds it. Versions are 1, 2, 3 … within a contest; `known_at` is an instant.
 
     `digest` is of the entry as it is stored, '' for an event that is not stored yet.
     """
 
-    version: int
+    version: Version
     id: str
-    known_at: int
+    known_at: Instant
     event: Event
     digest: str = ""

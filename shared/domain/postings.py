@@ -10,13 +10,13 @@ A date that is uncertain counts from its nominal start. How far the counts may b
 from typing import NamedTuple
 
 from shared.domain.endorsement import Endorsement
-from shared.domain.times import bounds_of, is_certain, start_of
+from shared.domain.times import Instant, bounds_of, is_certain, start_of
 
 
 class Posting(NamedTuple):
     """At instant `valid_at`, `delta` endorsements (±1) and `members` (±) for one candidate in one category."""
 
-    valid_at: int
+    valid_at: Instant
     candidate: str
     category: str
     delta: int
@@ -69,24 +69,24 @@ def _has_certain_dates(endorsement: Endorsement) -> bool:
     return is_certain(endorsement.announced_at) and (ends is None or is_certain(ends))
 
 
-def _nominal(endorsement: Endorsement, zone: str) -> tuple[int, int | None]:
+def _nominal(endorsement: Endorsement, zone: str) -> tuple[Instant, Instant | None]:
     """From and until when it counts."""
     begins = start_of(endorsement.announced_at, zone, "announced_at")
     ends = endorsement.retracted_at
     return begins, None if ends is None else start_of(ends, zone, "retracted_at")
 
 
-def _bounds_of_end(endorsement: Endorsement, zone: str) -> tuple[int, int] | tuple[None, None]:
+def _bounds_of_end(endorsement: Endorsement, zone: str) -> tuple[Instant, Instant] | tuple[None, None]:
     ends = endorsement.retracted_at
     return (None, None) if ends is None else bounds_of(ends, zone, "retracted_at")
 
 
-def _during(endorsement: Endorsement, begins: int, ends: int | None) -> tuple[Posting, ...]:
+def _during(endorsement: Endorsement, begins: Instant, ends: Instant | None) -> tuple[Posting, ...]:
     """As `_between`, but an end at or before the beginning leaves nothing."""
     return () if ends is not None and ends <= begins else _between(endorsement, begins, ends)
 
 
-def _between(endorsement: Endorsement, begins: int, ends: int | None) -> tuple[Posting, ...]:
+def _between(endorsement: Endorsement, begins: Instant, ends: Instant | None) -> tuple[Posting, ...]:
     cell = endorsement.candidate, endorsement.category
     begun = Posting(begins, *cell, 1, endorsement.members)
     return (begun,) if ends is None else (begun, Posting(ends, *cell, -1, -endorsement.members))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from shared.domain.book import Cell, Totals
 from shared.domain.policies import Policy, scores
 from shared.domain.postings import Posting
-from shared.domain.times import day_in, start_of
+from shared.domain.times import Instant, day_in, start_of
 
 _TWO_DAYS = 2 * 24 * 60 * 60 * 1_000_000
 
@@ -91,7 +91,7 @@ def ranks(scores: Iterable[int]) -> dict[int, int]:
     return numbered
 
 
-def rewrites_since(postings: Iterable[Posting], known_at: int, zone: str) -> int | None:
+def rewrites_since(postings: Iterable[Posting], known_at: Instant, zone: str) -> int | None:
     """From which valid time on figures of past days read otherwise than before this became known, if any do.
 
     A day is past when the one on which it became known, in the contest's time zone, is another.

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from shared.domain.book import Book, Cell, Totals
 from shared.domain.endorsement import Endorsement
+from shared.domain.times import Instant
 from shared.projection import seals
 from shared.projection.seals import Seal, Stock
 from shared.storage.codec import decode_contest, decode_endorsement
@@ -49,7 +50,7 @@ class Head:
         """The contest and its totals, and no endorsement yet."""
         return Book(
             self.version,
-            self._read(KNOWN_AT, int),
+            Instant(self._read(KNOWN_AT, int)),
             self._read(CONTEST, decode_contest),
             self._read(TOTALS, _totals),
         )

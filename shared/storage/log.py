@@ -10,7 +10,7 @@ from redis.exceptions import NoScriptError, RedisError
 
 from shared.domain.errors import UnreadableEvent
 from shared.domain.events import Event, Recorded
-from shared.domain.times import format_instant, start_of
+from shared.domain.times import Instant, format_instant, start_of
 from shared.runtime.settings import Settings
 from shared.storage.archive import Archive, ArchiveRecord, Unarchived, record_of
 from shared.storage.archive_files import LEDGER, LOG
@@ -32,7 +32,7 @@ class NewEvent(NamedTuple):
     id: str
     event: Event
     digest: str = ""
-    known_at: int | None = None
+    known_at: Instant | None = None
 
 
 class Appended(NamedTuple):
@@ -40,7 +40,7 @@ class Appended(NamedTuple):
     entry; '' if that is not known."""
 
     version: int
-    known_at: int
+    known_at: Instant
     digest: str = ""
 
 

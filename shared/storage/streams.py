@@ -5,6 +5,8 @@ from typing import cast
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from shared.domain.events import Version
+
 Entry = tuple[bytes, dict[bytes, bytes]]
 
 
@@ -14,9 +16,9 @@ def order_of(entry_id: bytes) -> tuple[int, int]:
     return int(first), int(second)
 
 
-def version_of(entry_id: bytes) -> int:
+def version_of(entry_id: bytes) -> Version:
     """The version in an entry's id `<version>-0`."""
-    return order_of(entry_id)[0]
+    return Version(order_of(entry_id)[0])
 
 
 async def entries_after(redis: Redis, key: str, version: int, count: int | None = None) -> list[Entry]:
@@ -35,10 +37,10 @@ async def last_id(redis: Redis, key: str) -> str:
     return last[0][0].decode() if last else "0-0"
 
 
-def last_of(last: object) -> int:
+def last_of(last: object) -> Version:
     """The version in the answer to `XREVRANGE key + - COUNT 1`."""
     entries = cast(list[Entry], last)
-    return version_of(entries[0][0]) if entries else 0
+    return version_of(entries[0][0]) if entries else Version(0)
 
 
 async def create_group(redis: Redis, key: str, group: str) -> None:

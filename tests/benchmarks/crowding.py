@@ -17,7 +17,7 @@ from services.api.engine.series import MOST_POINTS, MOST_SCORES
 from services.scorer.folder import Folder
 from shared.domain.events import Announced, CandidateEntered, ContestOpened, Endorser, Event, Source
 from shared.domain.policies import Policy
-from shared.domain.times import start_of
+from shared.domain.times import Instant, start_of
 from shared.projection.projections import Projections
 from shared.runtime.present import now
 from shared.runtime.settings import Settings
@@ -182,7 +182,7 @@ async def _fill(url: str, events: int) -> None:
         known = itertools.count(
             start_of("2013-01-01", "UTC"), _YEARS * 365 * 86_400_000_000 // (events + 1000)
         )
-        numbered = (NewEvent(f"{contest}-{n}", one, "", next(known)) for n, one in enumerate(told))
+        numbered = (NewEvent(f"{contest}-{n}", one, "", Instant(next(known))) for n, one in enumerate(told))
         while some := list(itertools.islice(numbered, 200)):
             version = (await log.append(contest, version, some)).version
         await folder.drain(contest)

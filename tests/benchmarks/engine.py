@@ -9,7 +9,9 @@ import duckdb
 import numpy as np
 
 from services.api.engine.sums import SumRow, Sums
+from shared.domain.events import Version
 from shared.domain.postings import Posting
+from shared.domain.times import Instant
 from tests.benchmarks.postgres import postgres
 from tests.oracle import as_of
 
@@ -18,7 +20,7 @@ SIZES = (1_000, 100_000, 1_000_000)
 _DAY = 86_400_000_000
 _YEAR = 365 * _DAY
 
-Question = tuple[int, int]
+Question = tuple[Instant, Version]
 Totals = dict[int, tuple[int, int]]
 
 
@@ -88,7 +90,7 @@ def compare(postings: int, report: Callable[[str], None]) -> tuple[list[Figures]
     sums, appending = _grown(log)
     figures = [
         _measured("engine: any moment", sums.at, many, sums.nbytes),
-        _measured("engine: latest version, any valid time", lambda at, _: sums.latest(at), many),
+        _measured("engine: latest version, any valid time", lambda at, _: sums.latest(Instant(at)), many),
         _measured("engine: each day as known then", lambda at, _: sums.as_known_then(at), many),
         _measured("a vectorised scan", sums.scanned, many[:300]),
     ]
@@ -107,10 +109,10 @@ def _grown(log: Log) -> tuple[Sums, Appending]:
     rows = log.rows()
     began = time.perf_counter()
     for version, valid_at, cell, delta, members in rows:
-        posted = [SumRow(valid_at, 2 * cell, delta)]
+        posted = [SumRow(Instant(valid_at), 2 * cell, delta)]
         if members:
-            posted.append(SumRow(valid_at, 2 * cell + 1, members))
-        sums.append(version, version, posted)
+            posted.append(SumRow(Instant(valid_at), 2 * cell + 1, members))
+        sums.append(Version(version), Instant(version), posted)
         if sums.due:
             _ = sums.rows
             sealing = time.perf_counter()
@@ -138,7 +140,7 @@ def _others(
         yield f"PostgreSQL {server.version}", server.answer, server.nbytes(), few
     duck = _duck(log)
     yield "DuckDB", duck[0], duck[1], few
-    pairs = [(v, Posting(t, str(cell), "", d, m)) for v, t, cell, d, m in log.rows()]
+    pairs = [(v, Posting(Instant(t), str(cell), "", d, m)) for v, t, cell, d, m in log.rows()]
 
     def replay(valid_at: int, version: int) -> Totals:
         return {int(cell[0]): totals for cell, totals in as_of(pairs, valid_at, version).items()}
@@ -168,7 +170,7 @@ def _duck(log: Log) -> tuple[Callable[[int, int], Totals], int]:
 
 def _measured(
     name: str,
-    answer: Callable[[int, int], object],
+    answer: Callable[[Instant, Version], object],
     asked: list[Question],
     nbytes: int = 0,
     is_other: bool = False,

@@ -53,7 +53,7 @@ def _numbering(found: Found) -> Iterable[str]:
         yield "the index of event ids is not what the log has"
 
 
-def _first_difference(numbers: list[int], versions: list[int]) -> str:
+def _first_difference(numbers: Sequence[int], versions: Sequence[int]) -> str:
     for position, (number, version) in enumerate(zip(numbers, versions, strict=False)):
         if number != version:
             return f"version {number} at place {position + 1}"

@@ -16,6 +16,7 @@ from functools import wraps
 from importlib import import_module
 from typing import Any
 
+from shared.domain.times import Instant
 from shared.projection.projections import Projections
 from shared.storage.log import Appended, ContestMoved, Log, NewEvent
 
@@ -100,7 +101,7 @@ def _acknowledge_early() -> None:
         task = asyncio.create_task(later())
         writing.add(task)
         task.add_done_callback(writing.discard)
-        return Appended(expected + len(events), time.time_ns() // 1000)
+        return Appended(expected + len(events), Instant(time.time_ns() // 1000))
 
     Log.append = early  # type: ignore[method-assign,assignment]
 

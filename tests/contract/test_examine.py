@@ -14,7 +14,7 @@ from services.scorer.examination import MOST_FINDINGS, Examiner
 from services.scorer.folder import Unfoldable
 from services.scorer.rebuild import Rebuild
 from services.scorer.refold import NoRoom, Refold
-from shared.domain.events import Endorser, Recorded
+from shared.domain.events import Endorser, Recorded, Version
 from shared.domain.times import Instant
 from shared.projection import seals
 from shared.projection.parking import Held
@@ -317,13 +317,13 @@ def test_checks_go_through_contests_and_can_be_switched_off(
 def test_memory_does_not_grow_with_the_contest() -> None:
     def used_by(events: int) -> int:
         refold = Refold()
-        refold.fold(Recorded(1, "id", NOW, opened(), "d"))
-        refold.fold(Recorded(2, "id", NOW, entered(), "d"))
+        refold.fold(Recorded(Version(1), "id", Instant(NOW), opened(), "d"))
+        refold.fold(Recorded(Version(2), "id", Instant(NOW), entered(), "d"))
         tracemalloc.start()
         for version in range(3, events + 3):
             endorser = Endorser(f"p{version}", "P")
             event = announced(f"e{version}", endorser=endorser)
-            refold.fold(Recorded(version, f"id-{version}", NOW, event, "d"))
+            refold.fold(Recorded(Version(version), f"id-{version}", Instant(NOW), event, "d"))
             if version % 100 == 0:
                 refold.put_away()
         refold.put_away()

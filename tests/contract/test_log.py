@@ -177,7 +177,9 @@ def test_the_servers_clock_is_told_as_a_date_of_the_calendar(any_redis_url: str)
 def test_an_imported_contest_keeps_its_own_known_time_and_when_it_was_recorded(any_redis_url: str) -> None:
     async def work(log: Log) -> None:
         known_at = 1_552_000_000_000_000
-        appended = await log.append("a-race", 0, [NewEvent("id-1", opened("imported"), known_at=known_at)])
+        appended = await log.append(
+            "a-race", 0, [NewEvent("id-1", opened("imported"), known_at=Instant(known_at))]
+        )
         assert appended.known_at == known_at
 
     with_log(any_redis_url, work)

@@ -5,6 +5,7 @@ import asyncio
 from services.api.live.account import Account
 from services.api.live.contests import Contests
 from services.api.live.hub import Hub
+from shared.domain.times import Instant
 from shared.projection.projections import Projections
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect
@@ -58,7 +59,8 @@ def test_the_contest_unused_longest_is_dropped_and_comes_back_as_it_was(deployme
         again = await contests.at(first, before.version, 0)
         assert again is not before
         assert (
-            again.at(LATE, again.version).counted.tolist() == before.at(LATE, before.version).counted.tolist()
+            again.at(Instant(LATE), again.version).counted.tolist()
+            == before.at(Instant(LATE), before.version).counted.tolist()
         )
         assert contests.ready(second) is None
         await redis.aclose()

@@ -10,6 +10,7 @@ from services.ingest.decision.commands import COMMAND
 from services.ingest.decision.decide import decide
 from services.ingest.decision.submission import sheet_of
 from shared.domain.book import Book
+from shared.domain.times import Instant
 from shared.runtime.settings import Settings
 from shared.storage.connections import connect
 from shared.storage.log import Log, NewEvent
@@ -31,7 +32,7 @@ ODD: dict[str, Any] = {
 def recorded(deployment: Standings, said: dict[str, Any]) -> None:
     """As the release before this one recorded a command."""
     sheet = sheet_of(COMMAND.validate_python({"command": "open", **said}), lambda: "never")
-    events = decide(sheet.command, Book(), NOW, sheet.id)
+    events = decide(sheet.command, Book(), Instant(NOW), sheet.id)
     new = [
         NewEvent(id_, event, sheet.digest, None) for id_, event in zip(sheet.event_ids, events, strict=True)
     ]

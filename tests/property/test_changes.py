@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.domain.policies import Policy, scores
 from shared.domain.postings import Posting
 from shared.domain.scoreboard import Place, Scoreboard, rewrites_since
-from shared.domain.times import start_of
+from shared.domain.times import Instant, start_of
 from shared.values.policies import BUILT_IN
 
 CANDIDATES = ("ann", "bob", "cy", "dee")
@@ -63,7 +63,7 @@ def test_a_candidate_that_enters_stands_at_nothing() -> None:
     scoreboard = Scoreboard([BUILT_IN[0]], ["ann"], {})
     scoreboard.enter(["ann", "bob"])
 
-    moves = scoreboard.move([Posting(0, "bob", "governor", 1, 0)])
+    moves = scoreboard.move([Posting(Instant(0), "bob", "governor", 1, 0)])
 
     assert [(one.candidate, one.before, one.after) for one in moves] == [
         ("ann", Place(0, 1), Place(0, 2)),
@@ -85,7 +85,7 @@ def test_the_past_reads_otherwise_when_a_day_that_was_over_changes(
     valid_at: str, known_at: str, rewrites: bool
 ) -> None:
     at, known = start_of(valid_at, "UTC"), start_of(known_at, "UTC")
-    later = Posting(known + 1, "ann", "mayor", -1, 0)
+    later = Posting(Instant(known + 1), "ann", "mayor", -1, 0)
 
     found = rewrites_since([later, Posting(at, "ann", "mayor", 1, 0)], known, "America/New_York")
 

@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.scorer.comparison import Posted, compare
+from shared.domain.events import Version
 from shared.domain.postings import Posting
+from shared.domain.times import Instant
 from tests.oracle import as_of
 
 postings = st.builds(
@@ -20,7 +22,9 @@ logs = st.lists(st.tuples(st.integers(1, 60), postings), max_size=60).map(
 )
 
 
-def disagreeing(before: list[Posted], after: list[Posted], valid_ats: list[int], versions: list[int]) -> int:
+def disagreeing(
+    before: list[Posted], after: list[Posted], valid_ats: list[Instant], versions: list[Version]
+) -> int:
     return sum(
         as_of(before, valid_at, version) != as_of(after, valid_at, version)
         for version in versions
@@ -30,7 +34,7 @@ def disagreeing(before: list[Posted], after: list[Posted], valid_ats: list[int],
 
 @given(logs, logs)
 def test_moments_that_differ_are_those_whose_sums_differ(before: list[Posted], after: list[Posted]) -> None:
-    found = compare(before, after, 60)
+    found = compare(before, after, Version(60))
 
     assert found.differing == disagreeing(before, after, found.valid_ats, found.versions)
     for one in found.differences:
@@ -41,7 +45,7 @@ def test_moments_that_differ_are_those_whose_sums_differ(before: list[Posted], a
 
 @given(logs)
 def test_a_generation_does_not_differ_from_itself(log: list[Posted]) -> None:
-    found = compare(log, list(log), 60)
+    found = compare(log, list(log), Version(60))
 
     assert found.differing == 0
     assert found.differences == []
@@ -53,16 +57,16 @@ def test_one_posting_that_is_missing_is_found_at_the_last_moment(
 ) -> None:
     missing = data.draw(st.integers(0, len(log) - 1))
 
-    found = compare(log, log[:missing] + log[missing + 1 :], 60)
+    found = compare(log, log[:missing] + log[missing + 1 :], Version(60))
 
     assert found.versions[-1] == 60
     assert found.differing > 0
 
 
 def test_the_grid_has_the_first_and_the_last_of_many() -> None:
-    log = [(n, Posting(n, "ann", "mayor", 1, 0)) for n in range(1, 1001)]
+    log = [(n, Posting(Instant(n), "ann", "mayor", 1, 0)) for n in range(1, 1001)]
 
-    found = compare(log, log, 1000)
+    found = compare(log, log, Version(1000))
 
     assert (found.valid_ats[0], found.valid_ats[-1], found.versions[0], found.versions[-1]) == (
         1,

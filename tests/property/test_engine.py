@@ -20,10 +20,11 @@ from services.api.engine.seen import Reset, Seen, seen_at
 from services.api.engine.series import Look
 from shared.domain.book import Cell, Totals
 from shared.domain.contest import Candidate, Contest
+from shared.domain.events import Version
 from shared.domain.policies import Policy
 from shared.domain.policy_texts import made_up
 from shared.domain.postings import Posting
-from shared.domain.times import instant
+from shared.domain.times import Instant, instant
 from shared.storage.codec import encode_state
 
 CANDIDATES = ("ann", "bob", "cy")
@@ -61,7 +62,7 @@ def drawn(seed: int) -> list[tuple[int, list[Posting]]]:
             draw.randint(0, 2),
             [
                 Posting(
-                    draw.randint(1, 30),
+                    Instant(draw.randint(1, 30)),
                     draw.choice(CANDIDATES),
                     draw.choice(CATEGORIES),
                     draw.choice((-1, 1)),
@@ -90,14 +91,14 @@ def filled(log: list[tuple[int, list[Posting]]]) -> tuple[Index, list[Known]]:
     """The index after a contest was opened and these were posted, and a plain list of the same."""
     index, known_at, known = Index("race", 1), 1, []
     totals: dict[Cell, Totals] = {}
-    index.append(LedgerEntry(1, known_at, (), encode_state(CONTEST), None, _history(1)))
+    index.append(LedgerEntry(Version(1), Instant(known_at), (), encode_state(CONTEST), None, _history(1)))
     for version, (later, posted) in enumerate(log, start=2):
         known_at += later
         for one in posted:
             count, members = totals.get((one.candidate, one.category), (0, 0))
             totals[one.candidate, one.category] = count + one.delta, members + one.members
         after = tuple((one, totals[one.candidate, one.category]) for one in posted)
-        index.append(LedgerEntry(version, known_at, after, None, None, _history(version)))
+        index.append(LedgerEntry(Version(version), Instant(known_at), after, None, None, _history(version)))
         known += [Known(version, known_at, one) for one in posted]
     return index, known
 
@@ -122,7 +123,8 @@ def effects(
         place = CANDIDATES.index(one.posting.candidate)
         units[place] = units.get(place, 0) + sign_of(one) * units_of(policy, one.posting)
     moved = [
-        VersionEffect(version, {n: one for n, one in by.items() if one}) for version, by in found.items()
+        VersionEffect(Version(version), {n: one for n, one in by.items() if one})
+        for version, by in found.items()
     ]
     return [one for one in moved if one.units][:limit]
 
@@ -139,7 +141,9 @@ def test_the_events_between_two_moments_are_those_that_count_at_one_of_them(
 ) -> None:
     index, known = filled(log)
     board = Board(CONTEST, index, policy)
-    before, after = (SeenMoment(*one) for one in zip(valid_ats, versions, strict=True))
+    before, after = (
+        SeenMoment(Instant(at), Version(version)) for at, version in zip(valid_ats, versions, strict=True)
+    )
 
     def counts(one: Known, moment: SeenMoment) -> bool:
         return one.version <= moment.version and one.posting.valid_at <= moment.valid_at
@@ -166,18 +170,18 @@ def test_the_events_about_a_day_are_those_learned_later_that_moved_a_score_of_it
         return one.version > after and one.posting.valid_at <= valid_at
 
     for limit in (1, 3, 100):
-        found = attribution.about(index.seen(), board, valid_at, after, limit)
+        found = attribution.about(index.seen(), board, Instant(valid_at), after, limit)
         assert found == effects(policy, known, sign_of, limit)
 
 
 @pytest.mark.parametrize("limit", [1, 25, 26, 50, 51])
 def test_events_are_looked_at_until_there_are_enough(limit: int) -> None:
     """More of them than are looked at before it is seen whether they were enough; every second one cancels itself."""
-    up, down = (Posting(5, "ann", "governor", delta, 0) for delta in (1, -1))
+    up, down = (Posting(Instant(5), "ann", "governor", delta, 0) for delta in (1, -1))
     index, known = filled([(1, [up] if number % 2 else [up, down]) for number in range(400)])
     board = Board(CONTEST, index, WEIGHTED[0])
 
-    found = attribution.about(index.seen(), board, 5, 0, limit)
+    found = attribution.about(index.seen(), board, Instant(5), 0, limit)
 
     assert found == effects(WEIGHTED[0], known, lambda _: 1, limit)
     assert len(found) == limit
@@ -213,9 +217,9 @@ def test_a_look_changes_where_a_posting_of_it_begins_to_count(
 ) -> None:
     index, known = filled(log)
 
-    found = series.changes(index.seen(), Look(axis, version, valid_at), begin, end)
+    found = series.changes(index.seen(), Look(axis, Version(version), Instant(valid_at)), begin, end)
 
-    starts = {since for since, _ in looked_at(known, Look(axis, version, valid_at))}
+    starts = {since for since, _ in looked_at(known, Look(axis, Version(version), Instant(valid_at)))}
     assert found.tolist() == sorted(since for since in starts if begin <= since <= end)
 
 
@@ -268,7 +272,7 @@ def test_a_series_has_every_score_at_every_instant(
     shown: list[int] | None,
 ) -> None:
     index, known = filled(log)
-    board, look = Board(CONTEST, index, policy), Look(axis, version, valid_at)
+    board, look = Board(CONTEST, index, policy), Look(axis, Version(version), Instant(valid_at))
 
     places = None if shown is None else np.array(shown)
     found = series.series(index.seen(), board, look, np.array(ats, np.int64), places)
@@ -291,7 +295,7 @@ def test_scores_change_at_the_instants_at_which_some_score_does(
     version: int,
 ) -> None:
     index, known = filled(log)
-    board, look = Board(CONTEST, index, policy), Look(axis, version, valid_at)
+    board, look = Board(CONTEST, index, policy), Look(axis, Version(version), Instant(valid_at))
 
     found = series.changing(index.seen(), board, look, np.array(ats, np.int64))
 
@@ -303,8 +307,8 @@ def test_scores_change_at_the_instants_at_which_some_score_does(
 def test_sums_that_64_bits_do_not_hold_are_exact(postings_each: int) -> None:
     """Each posting is worth 3 * 10^18 units; 2^62 is about 4.6, and 2^63 about 9.2 of them."""
     policy = made_up("union/member:1000000000000")
-    index, known = filled([(1, [Posting(5, "ann", "union", 1, 3_000_000)])] * postings_each)
-    board, look = Board(CONTEST, index, policy), Look("valid", index.version, 0)
+    index, known = filled([(1, [Posting(Instant(5), "ann", "union", 1, 3_000_000)])] * postings_each)
+    board, look = Board(CONTEST, index, policy), Look("valid", index.version, Instant(0))
 
     found = series.series(index.seen(), board, look, np.array([4, 5]))
 
@@ -322,8 +326,8 @@ def test_versions_are_known_from_when_they_were_learned(
     for later, _ in log:
         known_ats.append(known_ats[-1] + later)
 
-    assert index.version_at(at) == sum(known_at <= at for known_at in known_ats)
-    assert [index.known_at(version) for version in range(1, index.version + 1)] == known_ats
+    assert index.version_at(Instant(at)) == sum(known_at <= at for known_at in known_ats)
+    assert [index.known_at(Version(version)) for version in range(1, index.version + 1)] == known_ats
     assert index.known_ats(np.arange(1, index.version + 1)).tolist() == known_ats
 
 
@@ -332,7 +336,7 @@ def test_every_version_ends_its_own_history(log: list[tuple[int, list[Posting]]]
     index, _ = filled(log)
 
     expected = ["", _history(1), *(_history(one) for one in range(2, index.version + 1))]
-    assert [index.history_at(version) for version in range(index.version + 1)] == expected
+    assert [index.history_at(Version(version)) for version in range(index.version + 1)] == expected
     assert index.history_at(index.version) == index.history
 
 
@@ -344,7 +348,7 @@ def test_a_moment_changed_where_a_later_version_moved_a_sum_of_it(
 ) -> None:
     index, known = filled(log)
     version = min(version, index.version)
-    then = index.at(valid_at, version).counted
+    then = index.at(Instant(valid_at), Version(version)).counted
     later: dict[tuple[str, str], tuple[int, int]] = {}
     for one in known:
         if one.version > version and one.posting.valid_at <= valid_at:
@@ -353,7 +357,7 @@ def test_a_moment_changed_where_a_later_version_moved_a_sum_of_it(
             later[cell] = count + one.posting.delta, members + one.posting.members
 
     changed = any(moved != (0, 0) for moved in later.values())
-    assert index.changed_since(valid_at, version, then) == changed
+    assert index.changed_since(Instant(valid_at), Version(version), then) == changed
 
 
 @pytest.mark.parametrize(("valid_at", "changed"), [(10, True), (11, False)])
@@ -361,12 +365,12 @@ def test_a_moment_changes_where_a_cell_counts_that_was_not_there_when_it_was_ask
     valid_at: int, changed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sums, "RUN", 1)  # as where many postings follow
-    index, _ = filled([(1, [Posting(5, "ann", "mayor", 1, 0)])])
-    then = index.at(10, 2).counted
-    posting = Posting(valid_at, "bob", "union", 1, 0)
-    index.append(LedgerEntry(3, 9, ((posting, (1, 0)),), None, None, _history(3)))
+    index, _ = filled([(1, [Posting(Instant(5), "ann", "mayor", 1, 0)])])
+    then = index.at(Instant(10), Version(2)).counted
+    posting = Posting(Instant(valid_at), "bob", "union", 1, 0)
+    index.append(LedgerEntry(Version(3), Instant(9), ((posting, (1, 0)),), None, None, _history(3)))
 
-    assert index.changed_since(10, 2, then) == changed
+    assert index.changed_since(Instant(10), Version(2), then) == changed
 
 
 ZONES = ("UTC", "America/New_York", "Asia/Kathmandu", "Pacific/Apia", "America/Sao_Paulo")
@@ -416,10 +420,10 @@ def test_no_more_days_are_counted_than_tell_that_there_are_too_many(most: int, e
 @pytest.mark.parametrize(
     ("text", "read"),
     [
-        ("103", Seen(103)),
-        ("103-1f2e3d4c5b6a7988", Seen(103, "1f2e3d4c5b6a7988")),
-        ("0", Seen(0)),
-        ("007", Seen(7)),
+        ("103", Seen(Version(103))),
+        ("103-1f2e3d4c5b6a7988", Seen(Version(103), "1f2e3d4c5b6a7988")),
+        ("0", Seen(Version(0))),
+        ("007", Seen(Version(7))),
     ],
 )
 def test_a_version_is_read_with_its_history(text: str, read: Seen) -> None:
@@ -429,17 +433,17 @@ def test_a_version_is_read_with_its_history(text: str, read: Seen) -> None:
 
 def test_a_version_that_was_seen_is_of_another_history_only_where_that_can_be_told() -> None:
     index, _ = filled([(1, []), (1, [])])
-    mine = seen_at(index, 2)
+    mine = seen_at(index, Version(2))
 
-    assert mine == Seen(2, index.history_at(2))
+    assert mine == Seen(Version(2), index.history_at(Version(2)))
     assert not mine.is_other(index)
-    assert not seen_at(index, 3).is_other(index)
-    assert not Seen(2).is_other(index), "nobody said"
-    assert not Seen(4, "1f2e3d4c5b6a7988").is_other(index), "it is not there yet"
+    assert not seen_at(index, Version(3)).is_other(index)
+    assert not Seen(Version(2)).is_other(index), "nobody said"
+    assert not Seen(Version(4), "1f2e3d4c5b6a7988").is_other(index), "it is not there yet"
     mine.refuse_other("version", index)
     for version in (1, 2, 3):
         with pytest.raises(Reset) as refused:
-            Seen(version, "0123456789abcdef").refuse_other("version", index)
+            Seen(Version(version), "0123456789abcdef").refuse_other("version", index)
         assert refused.value.field == "version"
         assert str(refused.value).startswith("the log of contest 'race' was lost or replaced: it has another")
         assert refused.value.way_out == "forget what you have of this contest and begin anew"

@@ -16,9 +16,9 @@ from services.api.engine.states import Filter
 from services.api.engine.sums import SumRow, Sums
 from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
-from shared.domain.events import Recorded
+from shared.domain.events import Recorded, Version
 from shared.domain.policy_texts import made_up
-from shared.domain.times import end_of
+from shared.domain.times import Instant, end_of
 from shared.storage.codec import encode_state
 from shared.values.policies import Policies
 from tests.builders import NOW, ZONE, Everything
@@ -71,7 +71,7 @@ def filled(log: list[tuple[int, list[SumRow], bool]]) -> tuple[Sums, Naive, int]
     sums, naive, known_at = Sums(), Naive(), 0
     for version, (later, posted_rows, sealed) in enumerate(log, start=1):
         known_at += later
-        sums.append(version, known_at, posted_rows)
+        sums.append(Version(version), Instant(known_at), posted_rows)
         naive.postings += [(version, known_at, *row) for row in posted_rows]
         if sealed:
             _ = sums.rows
@@ -87,10 +87,15 @@ def test_every_question_to_the_engine_is_answered_as_by_adding_up(
     sums, naive, _ = filled(log)
     width = sums.width
 
-    assert sums.at(at, version).tolist() == naive.sums(width, lambda v, _, t: v <= version and t <= at)
-    assert sums.scanned(at, version).tolist() == sums.at(at, version).tolist()
-    assert sums.latest(at).tolist() == naive.sums(width, lambda _, __, t: t <= at)
-    assert sums.all_time(version).tolist() == naive.sums(width, lambda v, _, __: v <= version)
+    assert sums.at(Instant(at), Version(version)).tolist() == naive.sums(
+        width, lambda v, _, t: v <= version and t <= at
+    )
+    assert (
+        sums.scanned(Instant(at), Version(version)).tolist()
+        == sums.at(Instant(at), Version(version)).tolist()
+    )
+    assert sums.latest(Instant(at)).tolist() == naive.sums(width, lambda _, __, t: t <= at)
+    assert sums.all_time(Version(version)).tolist() == naive.sums(width, lambda v, _, __: v <= version)
     assert sums.as_known_then(at).tolist() == naive.sums(width, lambda _, k, t: k <= at and t <= at)
 
 
@@ -103,15 +108,17 @@ def test_the_engine_tells_whether_later_versions_changed_a_moment(
     then = naive.sums(sums.width, lambda v, _, t: v <= version and t <= at)
     now = naive.sums(sums.width, lambda v, _, t: v <= last and t <= at)
 
-    assert sums.differs(at, version, np.array(then, np.int64)) == (then != now)
+    assert sums.differs(Instant(at), Version(version), np.array(then, np.int64)) == (then != now)
 
 
 def test_what_is_sealed_in_another_thread_is_answered_right_meanwhile() -> None:
     sums, naive = Sums(), Naive()
     draw = np.random.default_rng(1)
     for version in range(1, 1500):
-        row = SumRow(int(draw.integers(0, 1000)), int(draw.integers(0, 40)), int(draw.integers(-5, 6)))
-        sums.append(version, version, [row])
+        row = SumRow(
+            Instant(int(draw.integers(0, 1000))), int(draw.integers(0, 40)), int(draw.integers(-5, 6))
+        )
+        sums.append(Version(version), Instant(version), [row])
         naive.postings.append((version, version, *row))
         if version % 50 == 0:
             _ = sums.rows
@@ -119,10 +126,12 @@ def test_what_is_sealed_in_another_thread_is_answered_right_meanwhile() -> None:
             sealing.start()
             at, upto = int(draw.integers(0, 1000)), int(draw.integers(0, version + 1))
             while sealing.is_alive():
-                assert (sums.at(at, upto) == sums.scanned(at, upto)).all()
-                assert (sums.latest(at) == sums.scanned(at, version)).all()
+                assert (sums.at(Instant(at), Version(upto)) == sums.scanned(Instant(at), Version(upto))).all()
+                assert (sums.latest(Instant(at)) == sums.scanned(Instant(at), Version(version))).all()
             sealing.join()
-    assert sums.at(500, 1000).tolist() == naive.sums(sums.width, lambda v, _, t: v <= 1000 and t <= 500)
+    assert sums.at(Instant(500), Version(1000)).tolist() == naive.sums(
+        sums.width, lambda v, _, t: v <= 1000 and t <= 500
+    )
 
 
 def indexed(events: list[Recorded]) -> Index:
@@ -155,7 +164,7 @@ def test_the_index_agrees_with_a_naive_reading_of_the_events(
     index, valid_at = indexed(events), end_of(day, ZONE)
     version = data.draw(st.integers(1, len(events)))
 
-    counted = index.cells.totals(index.at(valid_at, version).counted)
+    counted = index.cells.totals(index.at(valid_at, Version(version)).counted)
 
     assert counted == reread(events, valid_at, version) == as_of(posted(events), valid_at, version)
 
@@ -167,9 +176,9 @@ def test_the_board_ranks_as_the_domain_does(
 ) -> None:
     index, valid_at = indexed(events), end_of(day, ZONE)
     version = data.draw(st.integers(1, len(events)))
-    contest = index.contest(version)
+    contest = index.contest(Version(version))
 
-    _, lines = Board(contest, index, policy).table(index.at(valid_at, version), valid_at)
+    _, lines = Board(contest, index, policy).table(index.at(valid_at, Version(version)), valid_at)
 
     placed = rank(contest.candidates, as_of(posted(events), valid_at, version), policy)
     assert [(one["candidate"], one["rank"], one["score"]) for one in lines] == [
@@ -188,9 +197,9 @@ def test_the_bounds_hold_a_score_between_them_and_meet_where_every_date_is_certa
 ) -> None:
     index, valid_at = indexed(events), end_of(day, ZONE)
     version = data.draw(st.integers(1, len(events)))
-    board = Board(index.contest(version), index, policy)
+    board = Board(index.contest(Version(version)), index, policy)
 
-    _, lines = board.table(index.at(valid_at, version), valid_at)
+    _, lines = board.table(index.at(valid_at, Version(version)), valid_at)
 
     certain = not any(mark in orjson.dumps(one.event).decode() for one in events for mark in "~?%")
     for line in lines:
@@ -217,12 +226,12 @@ def test_the_states_name_the_endorsements_in_force(
     known = [one for one in book.endorsements.values() if isinstance(one, Endorsement) and not one.struck]
     known.sort(key=lambda one: one.first_version)
 
-    every = index.states.versions(version, valid_at, Filter(in_force=False), 0, 1000)
-    active = index.states.versions(version, valid_at, Filter(), 0, 1000)
+    every = index.states.versions(Version(version), valid_at, Filter(in_force=False), 0, 1000)
+    active = index.states.versions(Version(version), valid_at, Filter(), 0, 1000)
     paged = [
         found
         for after in [0, *(f for f, _ in active[:-1])]
-        for found in index.states.versions(version, valid_at, Filter(), after, 1)
+        for found in index.states.versions(Version(version), valid_at, Filter(), after, 1)
     ]
 
     assert every == [(one.first_version, one.version) for one in known]
@@ -233,10 +242,10 @@ def test_the_states_name_the_endorsements_in_force(
 def test_the_runs_of_these_tests_have_several_levels() -> None:
     sums = Sums()
     for version in range(1, 40):
-        sums.append(version, NOW + version, [SumRow(version, 0, 1)])
+        sums.append(Version(version), Instant(NOW + version), [SumRow(Instant(version), 0, 1)])
     _ = sums.rows
 
     sums.seal()
 
     assert [len(level) for level in sums._levels] == [9, 4, 2, 1]
-    assert sums.at(20, 39).tolist() == [20, 0]
+    assert sums.at(Instant(20), Version(39)).tolist() == [20, 0]

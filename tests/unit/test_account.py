@@ -12,9 +12,10 @@ from services.api.engine.index import Index, LedgerEntry
 from services.api.live.account import Account
 from shared.domain.contest import Candidate, Contest
 from shared.domain.endorsement import Endorsement
-from shared.domain.events import Endorser
+from shared.domain.events import Endorser, Version
 from shared.domain.policy_texts import made_up
 from shared.domain.postings import Posting
+from shared.domain.times import Instant
 from shared.runtime.kept import Kept
 from shared.storage.codec import decode_contest, encode_state
 
@@ -45,11 +46,11 @@ def contest(number: int) -> bytes:
 
 def candidates_one_by_one(index: Index) -> None:
     for version in range(1, 201):
-        index.append(LedgerEntry(version, NOW, (), contest(version), None))
+        index.append(LedgerEntry(Version(version), Instant(NOW), (), contest(version), None))
 
 
 def endorsements(index: Index, number: int, announced_at: str, categories: int) -> None:
-    index.append(LedgerEntry(1, NOW, (), contest(5), None))
+    index.append(LedgerEntry(Version(1), Instant(NOW), (), contest(5), None))
     totals: dict[tuple[str, str], int] = {}
     for version in range(2, number + 2):
         cell = f"candidate-{version % 5}-of-a-race", f"category-{version % categories}"
@@ -57,14 +58,20 @@ def endorsements(index: Index, number: int, announced_at: str, categories: int) 
         state = Endorsement(
             f"e{version}", Endorser(f"p{version}", "P"), *cell, 0, announced_at, None, False, version, version
         )
-        posting = Posting(NOW - version, *cell, 1, 0)
+        posting = Posting(Instant(NOW - version), *cell, 1, 0)
         index.append(
-            LedgerEntry(version, NOW + version, ((posting, (totals[cell], 0)),), None, encode_state(state))
+            LedgerEntry(
+                Version(version),
+                Instant(NOW + version),
+                ((posting, (totals[cell], 0)),),
+                None,
+                encode_state(state),
+            )
         )
 
 
 SHAPES: dict[str, Callable[[Index], None]] = {
-    "one version": lambda index: index.append(LedgerEntry(1, NOW, (), contest(2), None)),
+    "one version": lambda index: index.append(LedgerEntry(Version(1), Instant(NOW), (), contest(2), None)),
     "candidates one by one": candidates_one_by_one,
     "certain": lambda index: endorsements(index, 5000, "2020-06-01", 3),
     "uncertain": lambda index: endorsements(index, 5000, "2020-06", 3),

@@ -8,11 +8,11 @@ from services.api.engine.boards import Board
 from services.api.engine.index import Index, LedgerEntry
 from shared.domain.contest import Candidate, Contest
 from shared.domain.endorsement import Endorsement
-from shared.domain.events import Endorser
+from shared.domain.events import Endorser, Version
 from shared.domain.policies import Policy
 from shared.domain.policy_texts import made_up, read_policies
 from shared.domain.postings import Posting, stands_for
-from shared.domain.times import end_of, start_of
+from shared.domain.times import Instant, end_of, start_of
 from shared.storage.codec import encode_state
 
 NAMES = {"ann": "Ann", "bob": "Bob", "cy": "Cy", "dan": "Al Dan"}
@@ -32,7 +32,7 @@ CONTEST = Contest(
 def index_of(*endorsements: tuple[str, str, int, str]) -> Index:
     """The index of endorsements: of whom, by which category, of how many members, announced when."""
     index = Index("race", 1)
-    index.append(LedgerEntry(1, 1, (), encode_state(CONTEST), None))
+    index.append(LedgerEntry(Version(1), Instant(1), (), encode_state(CONTEST), None))
     totals: dict[tuple[str, str], tuple[int, int]] = {}
     for version, (candidate, category, members, at) in enumerate(endorsements, start=2):
         one = Endorsement(
@@ -53,7 +53,7 @@ def index_of(*endorsements: tuple[str, str, int, str]) -> Index:
             count, were = totals.get(cell, (0, 0))
             totals[cell] = count + posting.delta, were + posting.members
             posted.append((posting, totals[cell]))
-        index.append(LedgerEntry(version, version, tuple(posted), None, encode_state(one)))
+        index.append(LedgerEntry(Version(version), Instant(version), tuple(posted), None, encode_state(one)))
     return index
 
 
@@ -95,7 +95,9 @@ def test_equal_scores_share_a_rank_and_the_next_one_is_skipped() -> None:
 def test_who_withdrew_is_out_from_that_moment_on(valid_at: int, withdrew: str | None) -> None:
     index = index_of(("cy", "mayor", 0, "2020-02-01"))
 
-    _, found = Board(CONTEST, index, HEADCOUNT).table(index.at(valid_at, 2), valid_at)
+    _, found = Board(CONTEST, index, HEADCOUNT).table(
+        index.at(Instant(valid_at), Version(2)), Instant(valid_at)
+    )
 
     assert {one["candidate"]: one["withdrew_at"] for one in found} == {
         "ann": None,
@@ -179,7 +181,7 @@ def test_what_may_have_begun_before_it_counts_adds_to_high() -> None:
 def test_points_are_told_by_category_and_together() -> None:
     index = index_of(("ann", "union", 7, "2020-02-01"), ("bob", "mayor", 0, "2020-02-01"))
     board = Board(CONTEST, index, made_up("mayor:0.5,union/member:0.25"))
-    counted = index.at(end_of("2020-12-31", "UTC"), 3)
+    counted = index.at(end_of("2020-12-31", "UTC"), Version(3))
 
     total, found = board.table(counted, end_of("2020-12-31", "UTC"))
 
@@ -190,5 +192,5 @@ def test_points_are_told_by_category_and_together() -> None:
     ]
     assert (found[0]["name"], found[0]["party"]) == ("Ann", "P")
     assert board.scores(counted) == [175, 50, 0, 0]
-    assert board.scores(index.at(0, 3)) == [0, 0, 0, 0]
-    assert board.scores(index.at(end_of("2020-12-31", "UTC"), 2)) == [175, 0, 0, 0]
+    assert board.scores(index.at(Instant(0), Version(3))) == [0, 0, 0, 0]
+    assert board.scores(index.at(end_of("2020-12-31", "UTC"), Version(2))) == [175, 0, 0, 0]

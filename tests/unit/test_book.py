@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from shared.domain.book import Book, NotLoaded, first_needs
-from shared.domain.events import Endorser, Recorded
+from shared.domain.events import Endorser, Recorded, Version
+from shared.domain.times import Instant
 from tests.builders import (
     NOW,
     Everything,
@@ -21,24 +22,24 @@ from tests.builders import (
 
 def test_known_time_may_stand_still_and_never_goes_back() -> None:
     book = Everything()
-    book.take(Recorded(1, "a", NOW, opened()))
-    book.take(Recorded(2, "b", NOW, entered()))
+    book.take(Recorded(Version(1), "a", Instant(NOW), opened()))
+    book.take(Recorded(Version(2), "b", Instant(NOW), entered()))
 
     with pytest.raises(ValueError, match="version 3 became known before the one it follows"):
-        book.take(Recorded(3, "c", NOW - 1, entered("bob")))
+        book.take(Recorded(Version(3), "c", Instant(NOW - 1), entered("bob")))
 
     assert (book.version, book.known_at) == (2, NOW)
-    book.take(Recorded(3, "c", NOW + 1, entered("bob")))
+    book.take(Recorded(Version(3), "c", Instant(NOW + 1), entered("bob")))
     assert book.known_at == NOW + 1
 
 
 @pytest.mark.parametrize("version", [0, 1, 3])
 def test_versions_follow_each_other_without_a_gap(version: int) -> None:
     book = Everything()
-    book.take(Recorded(1, "a", NOW, opened()))
+    book.take(Recorded(Version(1), "a", Instant(NOW), opened()))
 
     with pytest.raises(ValueError, match=f"version {version} follows version 1"):
-        book.take(Recorded(version, "b", NOW, entered()))
+        book.take(Recorded(Version(version), "b", Instant(NOW), entered()))
 
 
 def test_a_contest_is_there_once_it_was_opened() -> None:
@@ -63,18 +64,18 @@ def test_what_is_not_loaded_is_named_and_nothing_is_changed() -> None:
     book = Everything()
     for one in numbered(opened(), entered(), announced()):
         book.take(one)
-    empty = replace(Book(), version=3, known_at=book.known_at, contest=book.contest)
+    empty = replace(Book(), version=Version(3), known_at=book.known_at, contest=book.contest)
 
     for event, endorsements, pairs in (
         (retracted(), ("e",), ()),
         (announced("n"), ("n",), ()),
     ):
         with pytest.raises(NotLoaded) as needs:
-            empty.fold(Recorded(4, "x", NOW + 4, event))
+            empty.fold(Recorded(Version(4), "x", Instant(NOW + 4), event))
         assert (needs.value.endorsements, needs.value.pairs) == (endorsements, pairs)
     empty.endorsements["n"] = None
     with pytest.raises(NotLoaded) as needs:
-        empty.fold(Recorded(4, "x", NOW + 4, announced("n")))
+        empty.fold(Recorded(Version(4), "x", Instant(NOW + 4), announced("n")))
     assert (needs.value.endorsements, needs.value.pairs) == ((), (("jane", "ann"),))
     assert (empty.version, empty.totals, empty.pairs) == (3, {}, {})
 

@@ -9,6 +9,7 @@ from services.ingest.decision.commands import COMMANDS, Command
 from services.ingest.decision.submission import Taken, as_before, decided, now_known, sheet_of
 from shared.domain.errors import Invalid
 from shared.domain.events import Event
+from shared.domain.times import Instant
 from shared.storage.log import NewEvent
 from tests.builders import CONTEST, NOW, Everything, announcement, command, opening
 
@@ -44,7 +45,7 @@ def test_what_follows_is_declared_and_a_command_that_is_repeated_is_answered_as_
     ]:
         before = len(appended)
         sheet = sheet_of(one, lambda: "unused")
-        taken = decided(sheet, book, NOW, appended)
+        taken = decided(sheet, book, Instant(NOW), appended)
         again = as_before(sheet, now_known(sheet, taken))
 
         assert [type(new.event) for new in appended[before:]] == list(one.follows())

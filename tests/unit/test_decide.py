@@ -10,8 +10,8 @@ from services.ingest.decision.decide import decide, endorsement_id
 from services.ingest.decision.rules import MOST_CANDIDATES
 from shared.domain import errors
 from shared.domain.book import Book, NotLoaded
-from shared.domain.events import Announced, Endorser, Event, Recorded, Source
-from shared.domain.times import format_instant, start_of
+from shared.domain.events import Announced, Endorser, Event, Recorded, Source, Version
+from shared.domain.times import Instant, format_instant, start_of
 from tests.builders import (
     CONTEST,
     NOW,
@@ -189,7 +189,7 @@ def test_switching_may_tell_what_changed() -> None:
 def test_a_time_left_out_is_the_moment_at_which_it_is_decided(when: Command, field: str) -> None:
     book = History(opening(), announcement()).book
 
-    event = decide(when, book, NOW + 60_000_000, "id")[0]
+    event = decide(when, book, Instant(NOW + 60_000_000), "id")[0]
 
     assert getattr(event, field) == "2023-11-14T22:14:20.000000Z"
 
@@ -197,7 +197,7 @@ def test_a_time_left_out_is_the_moment_at_which_it_is_decided(when: Command, fie
 def test_a_time_left_out_is_not_before_what_the_contest_knows() -> None:
     book = History(opening(), announcement()).book
 
-    (event,) = decide(command("retract", endorsement="e"), book, NOW - 60_000_000, "id")
+    (event,) = decide(command("retract", endorsement="e"), book, Instant(NOW - 60_000_000), "id")
 
     assert getattr(event, "retracted_at", None) == format_instant(book.known_at)
 
@@ -206,7 +206,9 @@ def test_an_endorsement_without_an_id_gets_one_that_the_same_event_gets_again() 
     book = History(opening()).book
     nameless = announcement(None)
 
-    first, again, other = (decide(nameless, book, NOW + 60, id_)[0] for id_ in ("id-1", "id-1", "id-2"))
+    first, again, other = (
+        decide(nameless, book, Instant(NOW + 60), id_)[0] for id_ in ("id-1", "id-1", "id-2")
+    )
 
     assert isinstance(first, Announced)
     assert first.endorsement.startswith("jane.ann.")
@@ -295,7 +297,7 @@ def test_an_uncertain_date_is_recorded_as_it_was_written(when: Command, field: s
 
 
 def test_a_contest_may_be_opened_at_an_uncertain_date() -> None:
-    event, *_ = decide(opening(opened_at="2019~"), Book(), NOW, "id")
+    event, *_ = decide(opening(opened_at="2019~"), Book(), Instant(NOW), "id")
 
     assert getattr(event, "opened_at", None) == "2019~"
 
@@ -333,7 +335,7 @@ def test_what_must_be_loaded_first_is_named() -> None:
     contest = History(opening()).book.contest
 
     with pytest.raises(NotLoaded) as needs:
-        decide(retraction, Book(version=4, contest=contest), NOW, "id")
+        decide(retraction, Book(version=Version(4), contest=contest), Instant(NOW), "id")
 
     assert needs.value.endorsements == ("e",)
 
@@ -354,7 +356,7 @@ def test_a_command_that_expects_another_version_is_refused() -> None:
 
 def test_opening_that_expects_a_version_is_refused_where_there_is_none() -> None:
     with pytest.raises(errors.WrongVersion):
-        decide(opening(expected_version=1), Book(), NOW, "id")
+        decide(opening(expected_version=1), Book(), Instant(NOW), "id")
 
 
 @pytest.mark.parametrize(
@@ -364,7 +366,7 @@ def test_opening_that_expects_a_version_is_refused_where_there_is_none() -> None
 )
 def test_a_command_for_a_contest_that_is_not_open_is_refused(when: Command) -> None:
     with pytest.raises(errors.UnknownContest) as refusal:
-        decide(when, Book(), NOW, "id")
+        decide(when, Book(), Instant(NOW), "id")
 
     assert_refused(refusal.value, errors.UnknownContest, "contest", CONTEST)
 
@@ -376,7 +378,7 @@ def test_opening_twice_is_refused() -> None:
 @pytest.mark.parametrize("name", ["Mars/Olympus", "", "EST5EDT4", "america/new_york"])
 def test_opening_in_an_unknown_time_zone_is_refused(name: str) -> None:
     with pytest.raises(errors.Invalid) as refusal:
-        decide(opening(timezone=name), Book(), NOW, "id")
+        decide(opening(timezone=name), Book(), Instant(NOW), "id")
 
     assert_refused(refusal.value, errors.Invalid, "timezone", name)
 
@@ -385,7 +387,7 @@ def test_opening_with_a_candidate_given_twice_is_refused() -> None:
     twins = [{"candidate": "ann", "name": "Ann"}, {"candidate": "ann", "name": "Anne"}]
 
     with pytest.raises(errors.Invalid) as refusal:
-        decide(opening(candidates=twins), Book(), NOW, "id")
+        decide(opening(candidates=twins), Book(), Instant(NOW), "id")
 
     assert_refused(refusal.value, errors.Invalid, "candidates", "ann")
 
@@ -426,7 +428,9 @@ def test_a_contest_that_was_recorded_with_more_candidates_goes_on() -> None:
     history = with_candidates(MOST_CANDIDATES)
     for candidate in ("one-more", "another"):
         version = history.book.version + 1
-        history.book.take(Recorded(version, f"event-{version}", history.book.known_at, entered(candidate)))
+        history.book.take(
+            Recorded(Version(version), f"event-{version}", history.book.known_at, entered(candidate))
+        )
 
     assert len(history.book.opened().candidates) == MOST_CANDIDATES + 2
     assert history.take(announcement(candidate="another"))
@@ -630,7 +634,7 @@ def test_opening_with_a_time_that_cannot_be_is_refused(
     facts: dict[str, Any], kind: type[errors.Refused], field: str, value: str
 ) -> None:
     with pytest.raises(errors.Refused) as refusal:
-        decide(opening(**facts), Book(), NOW, "id")
+        decide(opening(**facts), Book(), Instant(NOW), "id")
 
     assert_refused(refusal.value, kind, field, value)
 
@@ -666,7 +670,7 @@ def test_known_time_is_required_where_the_clock_is_imported() -> None:
 @pytest.mark.parametrize(("clock", "known_at"), [("server", "2020-06-02"), ("imported", None)])
 def test_opening_goes_by_the_clock_that_it_brings(clock: str, known_at: str | None) -> None:
     with pytest.raises(errors.KnownTimeNotTaken) as refusal:
-        decide(opening(clock=clock, known_at=known_at), Book(), NOW, "id")
+        decide(opening(clock=clock, known_at=known_at), Book(), Instant(NOW), "id")
 
     assert refusal.value.value == known_at
 

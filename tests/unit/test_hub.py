@@ -4,13 +4,14 @@ import pytest
 
 from services.api.live.hub import Change, Channel, Hub
 from shared.changes.cloud_event import reset_event
+from shared.domain.events import Version
 from shared.storage.streams import Entry
 
 
 def filled(*versions: int) -> Channel:
     channel = Channel()
     for version in versions:
-        channel.add(version, Change("race", version, b"{}"))
+        channel.add(version, Change("race", Version(version), b"{}"))
     return channel
 
 
@@ -36,8 +37,8 @@ def test_a_change_that_is_on_its_way_is_waited_for() -> None:
     channel = filled(5, 6)
     waiting = channel.moved
     for stands in (7, 8, 9):
-        channel.look(stands)
-        channel.add(stands, Change("race", stands, b"{}"))
+        channel.look(Version(stands))
+        channel.add(stands, Change("race", Version(stands), b"{}"))
     assert given(channel, 5) == [5, 6, 7, 8, 9]
     assert waiting.is_set()
 
@@ -45,9 +46,9 @@ def test_a_change_that_is_on_its_way_is_waited_for() -> None:
 def test_a_change_that_does_not_come_from_one_look_to_the_next_is_lost_and_who_waits_is_woken() -> None:
     channel = filled(5, 6)
     waiting = channel.moved
-    channel.look(7)
+    channel.look(Version(7))
     assert not waiting.is_set()
-    channel.look(7)
+    channel.look(Version(7))
     assert waiting.is_set()
     assert not channel.changes
 
@@ -79,7 +80,7 @@ def test_a_change_that_is_larger_than_all_that_is_kept_is_kept_alone() -> None:
 def test_changes_are_given_up_to_so_many_bytes_and_at_least_one() -> None:
     channel = Channel()
     for version in range(1, 6):
-        channel.add(version, Change("race", version, b"x" * 100))
+        channel.add(version, Change("race", Version(version), b"x" * 100))
     assert [one.version for one in channel.since(1, 10, 250)] == [1, 2]
     assert [one.version for one in channel.since(3, 10, 1)] == [3]
     assert [one.version for one in channel.since(1, 3, 10_000)] == [1, 2, 3]

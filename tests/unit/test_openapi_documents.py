@@ -10,6 +10,8 @@ from fastapi import FastAPI
 from services.api.answers import views
 from services.api.live.catalog import ListedContest
 from shared.domain.contest import Contest
+from shared.domain.events import Version
+from shared.domain.times import Instant
 from shared.http.openapi import Described, reference
 from shared.projection.parking import Parked
 from shared.runtime.settings import Settings
@@ -88,6 +90,6 @@ def test_a_parked_contest_is_told_as_the_document_says() -> None:
     contest = Contest(id="race", title="A race", timezone="UTC", clock="server", opened_at="2019")
     parked = Parked("race", 4, "version 4 cannot be read", 0)
 
-    told = views.contest(ListedContest(contest, 3, 1, 0, None, parked))
+    told = views.contest(ListedContest(contest, Version(3), 1, Instant(0), None, parked))
 
     check_value(described("api").openapi(), reference("Contest"), told)

@@ -11,6 +11,7 @@ from services.api.subscriptions import event_stream
 from services.api.subscriptions.event_stream import PIECE, EventStream, pieces
 from services.api.subscriptions.seats import Seats, TooManySubscribers
 from services.api.subscriptions.subscriptions import ChangeFilter
+from shared.domain.events import Version
 
 EVERYTHING = ChangeFilter()
 
@@ -29,7 +30,7 @@ class Feed:
     async def next(self, within_seconds: float, most: int = 500) -> list[Change]:
         await asyncio.sleep(0)
         self.version += 1
-        return [Change("race", self.version, self.event)]
+        return [Change("race", Version(self.version), self.event)]
 
     def id_of(self, change: Change) -> str:
         return str(change.version)

@@ -18,6 +18,7 @@ from services.ingest.decision.submission import (
     surely_needs,
 )
 from shared.domain.errors import EventIdReused, UnknownContest
+from shared.domain.times import Instant
 from shared.storage.log import NewEvent
 from tests.builders import CONTEST, NOW, Everything, announcement, command, opening
 
@@ -36,14 +37,14 @@ def sheet(of: Command, new_id: Callable[[], str] = never) -> Sheet:
 def book_of(*commands: Command) -> Everything:
     book = Everything()
     for one in commands:
-        decided(sheet(one, lambda: f"made-{book.version}"), book, NOW, [])
+        decided(sheet(one, lambda: f"made-{book.version}"), book, Instant(NOW), [])
     return book
 
 
 def test_events_are_named_after_their_command_and_tell_its_content() -> None:
     book, appended = book_of(), list[NewEvent]()
 
-    taken = decided(sheet(opening(id="open")), book, NOW, appended)
+    taken = decided(sheet(opening(id="open")), book, Instant(NOW), appended)
 
     ids = ["open", "open/2", "open/3", "open/4"]
     kinds = ["contest.opened", *["candidate.entered"] * 3]
@@ -56,7 +57,7 @@ def test_events_are_named_after_their_command_and_tell_its_content() -> None:
 
 
 def test_one_event_alone_has_its_commands_id_and_one_is_made_where_the_sender_chose_none() -> None:
-    taken = decided(sheet(announcement(), lambda: "made"), book_of(opening()), NOW, [])
+    taken = decided(sheet(announcement(), lambda: "made"), book_of(opening()), Instant(NOW), [])
 
     assert (taken.id, taken.events) == ("made", (("made", "endorsement.announced", 5),))
     assert taken.endorsement == "e"
@@ -65,14 +66,14 @@ def test_one_event_alone_has_its_commands_id_and_one_is_made_where_the_sender_ch
 
 def test_known_time_is_what_an_imported_contest_says_and_else_never_goes_back() -> None:
     book, appended = book_of(), list[NewEvent]()
-    taken = decided(sheet(opening(id="o", clock="imported", known_at=EARLIER)), book, NOW, appended)
+    taken = decided(sheet(opening(id="o", clock="imported", known_at=EARLIER)), book, Instant(NOW), appended)
     assert (taken.known_at, book.known_at) == (EARLIER_INSTANT, EARLIER_INSTANT)
     assert {one.known_at for one in appended} == {EARLIER_INSTANT}
 
     book = book_of(opening())
-    decided(sheet(announcement(id="a")), book, NOW - 1, [])
+    decided(sheet(announcement(id="a")), book, Instant(NOW - 1), [])
     assert book.known_at == NOW
-    decided(sheet(announcement("e2", "joe", id="b")), book, NOW + 1, [])
+    decided(sheet(announcement("e2", "joe", id="b")), book, Instant(NOW + 1), [])
     assert book.known_at == NOW + 1
 
 
@@ -151,7 +152,7 @@ def test_what_a_command_was_about_is_told_again_when_it_is_repeated(
     repeated: Command, before: list[Command]
 ) -> None:
     one = sheet(repeated)
-    first = decided(one, book_of(opening(), *before), NOW, [])
+    first = decided(one, book_of(opening(), *before), Instant(NOW), [])
 
     assert as_before(one, now_known(one, first)) == first
 
@@ -190,7 +191,7 @@ def test_what_commands_surely_need_is_named_once_and_in_their_order() -> None:
     )
 
     made_id = sheet(announcement(None, "kim", id="c", candidate="bob"))
-    named = decided(made_id, book_of(opening()), NOW, []).endorsement
+    named = decided(made_id, book_of(opening()), Instant(NOW), []).endorsement
     assert list(needs.endorsements) == ["e2", "e1", named, "e"]
     assert list(needs.pairs) == [("joe", "ann"), ("jane", "ann"), ("kim", "bob")]
     assert not surely_needs([sheet(opening(id="open"))]).endorsements

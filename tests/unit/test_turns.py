@@ -18,6 +18,7 @@ from services.api.web.fast_path import ThinPath
 from services.api.web.replies import Wants
 from services.api.web.responses import LargeResponse
 from shared.domain.contest import Candidate, Contest
+from shared.domain.events import Version
 from shared.domain.postings import Posting
 from shared.domain.times import Instant
 from shared.storage.codec import encode_state
@@ -58,10 +59,12 @@ def _wide() -> Index:
     candidates = {f"c{n}": Candidate(f"c{n}", f"C {n}", "", "1970-01-01") for n in range(WIDE)}
     index = Index("wide", 1)
     contest = Contest("wide", "Wide", "UTC", "server", "1970-01-01", candidates)
-    index.append(LedgerEntry(1, DAY, (), encode_state(contest), None))
+    index.append(LedgerEntry(Version(1), Instant(DAY), (), encode_state(contest), None))
     for n in range(3 * WIDE):
-        posting = Posting((n + 1) * DAY, f"c{n % WIDE}", f"k{n // WIDE}", 1, 0)
-        index.append(LedgerEntry(n + 2, (n + 2) * DAY, ((posting, (1, 0)),), None, None))
+        posting = Posting((Instant(Instant(n + 1) * DAY)), f"c{n % WIDE}", f"k{n // WIDE}", 1, 0)
+        index.append(
+            LedgerEntry(Version(n + 2), (Instant(Instant(n + 2) * DAY)), ((posting, (1, 0)),), None, None)
+        )
     return index
 
 

@@ -8,8 +8,8 @@ from services.ingest.decision.submission import as_before, decided, sheet_of
 from services.ingest.decision.wording import refuse_odd
 from shared.domain.book import Book
 from shared.domain.errors import Invalid, UnreadableTime
-from shared.domain.events import Recorded
-from shared.domain.times import start_of
+from shared.domain.events import Recorded, Version
+from shared.domain.times import Instant, start_of
 from shared.storage.codec import decode_event, encode_event, type_of
 from tests.builders import NOW, Everything, History, announcement, command, opening
 
@@ -124,7 +124,7 @@ def test_what_was_stored_in_odd_words_reads_folds_and_is_written_as_ever() -> No
         event = decode_event(kind, data)
         assert decode_event(kind, encode_event(event)) == event
         assert type_of(event).encode() == kind
-        book.take(Recorded(version, f"id-{version}", NOW + version, event))
+        book.take(Recorded(Version(version), f"id-{version}", Instant(NOW + version), event))
 
     found = book.find("e")
     assert book.opened().timezone == "Factory"
@@ -137,11 +137,13 @@ def test_what_was_stored_in_odd_words_reads_folds_and_is_written_as_ever() -> No
 def test_what_was_stored_in_odd_words_can_be_corrected_in_others() -> None:
     book = Everything()
     for version, (kind, data) in enumerate(STORED[:3], start=1):
-        book.take(Recorded(version, f"id-{version}", NOW + version, decode_event(kind, data)))
+        book.take(
+            Recorded(Version(version), f"id-{version}", Instant(NOW + version), decode_event(kind, data))
+        )
 
     sheet = sheet_of(command("correct", endorsement="e", category="senator"), lambda: "new")
 
-    assert decided(sheet, book, NOW + 10, []).version == 4
+    assert decided(sheet, book, Instant(NOW + 10), []).version == 4
 
 
 def test_a_command_in_odd_words_that_was_taken_before_is_answered_as_it_was() -> None:
@@ -153,4 +155,4 @@ def test_a_command_in_odd_words_that_was_taken_before_is_answered_as_it_was() ->
     assert not isinstance(answered, Exception), answered
     assert answered.version == 7
     with pytest.raises(Invalid):
-        decided(sheet, Book(), NOW, [])
+        decided(sheet, Book(), Instant(NOW), [])

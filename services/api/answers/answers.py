@@ -18,6 +18,7 @@ from services.api.engine.states import Filter, digest, versions
 from services.api.live.contests import Contests
 from shared.domain.contest import Contest
 from shared.domain.errors import Invalid, UnknownCandidate, UnknownCategory
+from shared.domain.events import Version
 from shared.domain.policies import Policy
 from shared.domain.policy_texts import made_up
 from shared.domain.times import Clock, format_instant
@@ -177,7 +178,7 @@ def _cursor(index: Index, at: Moment, after: int, question: EndorsementsQuestion
     return urlsafe_b64encode(said).decode().rstrip("=")
 
 
-_Version = Annotated[int, Strict(), Field(ge=0, le=2**53)]
+_Version = Annotated[Version, Strict(), Field(ge=0, le=2**53)]
 
 
 class _Page(NamedTuple):

@@ -15,6 +15,7 @@ from services.api.engine import attribution
 from services.api.engine.attribution import VersionEffect
 from services.api.engine.boards import Board
 from services.api.engine.index import Index
+from shared.domain.events import Version
 
 
 class Differences:
@@ -73,7 +74,7 @@ class Differences:
             attribution.about, index.seen(), board, at.valid_at.instant, question.after, question.limit + 1
         )
         page = effects[: question.limit]
-        start = board.scores(index.at(at.valid_at.instant, min(question.after, index.version)))
+        start = board.scores(index.at(at.valid_at.instant, Version(min(question.after, index.version))))
 
         def adding_up() -> Callable[[VersionEffect], Row]:
             running = list(start)

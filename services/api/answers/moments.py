@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from services.api.engine.index import Index
 from shared.domain.errors import Invalid, NotFound, UnknownVersion, UnreadableTime
-from shared.domain.times import as_documented, end_of, format_instant, start_of
+from shared.domain.events import Version
+from shared.domain.times import Instant, as_documented, end_of, format_instant, start_of
 
 _AGO = re.compile(r"-([0-9]{1,7})(m|h|d|w)")
 _MICROSECONDS = {"m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
@@ -45,7 +46,7 @@ class Time(NamedTuple):
     """A time as it was asked (None: left out) and the instant it means."""
 
     asked: str | None
-    instant: int
+    instant: Instant
 
     def view(self) -> dict[str, str | None]:
         """As answers give it."""
@@ -60,7 +61,7 @@ class Moment(NamedTuple):
 
     valid_at: Time
     known_at: Time
-    version: int
+    version: Version
     pinned: bool
 
     @property
@@ -70,7 +71,12 @@ class Moment(NamedTuple):
 
 
 def moment(
-    index: Index, valid_at: str | None, known_at: str | None, version: int | None, now: int, prefix: str = ""
+    index: Index,
+    valid_at: str | None,
+    known_at: str | None,
+    version: Version | None,
+    now: Instant,
+    prefix: str = "",
 ) -> Moment:
     """The moment that these parameters mean; what is left out means now. `prefix` begins the fields' names.
 
@@ -85,7 +91,7 @@ def moment(
     return Moment(valid, known, stands, pinned)
 
 
-def until(asked: str | None, zone: str, now: int, field: str) -> int:
+def until(asked: str | None, zone: str, now: Instant, field: str) -> Instant:
     """The instant until which a question looks: a day's end, an instant, `now`, or so long ago (`-30d`).
 
     Raises `UnreadableTime`.
@@ -93,7 +99,7 @@ def until(asked: str | None, zone: str, now: int, field: str) -> int:
     return _read(asked, zone, now, field, end_of)
 
 
-def since(asked: str | None, zone: str, now: int, field: str) -> int:
+def since(asked: str | None, zone: str, now: Instant, field: str) -> Instant:
     """The instant from which a question looks: a day's start, an instant, `now`, or so long ago.
 
     Raises `UnreadableTime`.
@@ -102,8 +108,8 @@ def since(asked: str | None, zone: str, now: int, field: str) -> int:
 
 
 def _known(
-    index: Index, known_at: str | None, version: int | None, now: int, zone: str, prefix: str
-) -> tuple[Time, int, bool]:
+    index: Index, known_at: str | None, version: Version | None, now: Instant, zone: str, prefix: str
+) -> tuple[Time, Version, bool]:
     if version is not None:
         if known_at is not None:
             name = f"{prefix}version"
@@ -120,7 +126,7 @@ def _known(
     instant = min(ends, now)  # today means until now
     stands = index.version_at(instant)
     if stands == 0:
-        raise BeforeTheContest(field, known_at, format_instant(index.known_at(1)))
+        raise BeforeTheContest(field, known_at, format_instant(index.known_at(Version(1))))
     return Time(known_at, instant), stands, ends < now and not _moves(known_at)
 
 
@@ -129,14 +135,16 @@ def _moves(asked: str | None) -> bool:
     return asked is None or asked == "now" or asked.startswith("-")
 
 
-def _read(asked: str | None, zone: str, now: int, field: str, read: Callable[[str, str, str], int]) -> int:
+def _read(
+    asked: str | None, zone: str, now: Instant, field: str, read: Callable[[str, str, str], Instant]
+) -> Instant:
     if asked is None or asked == "now":
         return now
     if asked.startswith("-"):
         ago = _AGO.fullmatch(asked)
         if ago is None:
             raise UnreadableTime(field, asked, "so long ago is written -30d, -12h, -90m or -2w")
-        return max(now - int(ago[1]) * _MICROSECONDS[ago[2]], start_of("0002-01-01", "UTC"))
+        return max(Instant(now - int(ago[1]) * _MICROSECONDS[ago[2]]), start_of("0002-01-01", "UTC"))
     written = _LOST_PLUS.sub(r"\1+\2", asked)
     as_documented(written, field)
     return read(written, zone, field)

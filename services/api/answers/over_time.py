@@ -21,7 +21,8 @@ from services.api.engine.index import Index, IndexView
 from services.api.engine.series import MOST_POINTS, MOST_SCORES, Look, Units
 from shared.domain.contest import Contest
 from shared.domain.errors import Invalid
-from shared.domain.times import format_instant
+from shared.domain.events import Version
+from shared.domain.times import Instant, format_instant
 
 # Scores that become rows at a time, and points that are looked at without letting others go on.
 _AT_A_TIME, _POINTS_AT_A_TIME = 500, 20
@@ -59,7 +60,7 @@ class _Moved(NamedTuple):
     days: Ints
     published: Units
     final: Units
-    settled: list[int | None]
+    settled: list[Instant | None]
     digest: bytes
 
 
@@ -100,7 +101,7 @@ class OverTime:
         contest = index.contest(index.version)
         zone, policy = contest.timezone, self.answers.policy(question)
         board = self.answers.board(index, contest, question, policy)
-        first = index.known_at(1)
+        first = index.known_at(Version(1))
         begin = max(first, since(question.since, zone, now, "from")) if question.since else first
         end = min(now, until(question.until, zone, now, "to")) if question.until else now
         asked = _Asked(index.seen(), board, _shown(question, board), zone, begin, end)
@@ -121,10 +122,10 @@ class OverTime:
 
 
 def _range(
-    index: Index, contest: Contest, question: TimelineQuestion, at: Moment, now: int
+    index: Index, contest: Contest, question: TimelineQuestion, at: Moment, now: Instant
 ) -> tuple[int, int]:
     zone = contest.timezone
-    first = index.earliest_valid_at if question.axis == "valid" else index.known_at(1)
+    first = index.earliest_valid_at if question.axis == "valid" else index.known_at(Version(1))
     latest = min(now, max(index.latest_valid_at, first)) if question.axis == "valid" else at.known_at.instant
     begin = max(first, since(question.since, zone, now, "from")) if question.since else first
     end = until(question.until, zone, now, "to") if question.until else latest
@@ -155,10 +156,10 @@ def _along(asked: _Asked, look: Look, step: str) -> _Line:
     return _Line(*told, _digest(asked, *told))
 
 
-def _moved(asked: _Asked, version: int) -> _Moved:
+def _moved(asked: _Asked, version: Version) -> _Moved:
     days = _ends(asked, "day", "from")
     published, final = (
-        series.series(asked.seen, asked.board, Look(axis, version, 0), days, asked.shown).units
+        series.series(asked.seen, asked.board, Look(axis, version, Instant(0)), days, asked.shown).units
         for axis in ("both", "valid")
     )
     settled = series.settled_at(asked.seen, asked.board, days)
@@ -194,7 +195,7 @@ def _rows(asked: _Asked, columns: _Line | _Moved, made: Callable[[slice], list[R
     return Rows(blocks, columns.digest)
 
 
-def _digest(asked: _Asked, *arrays: NDArray[Any] | list[int | None]) -> bytes:
+def _digest(asked: _Asked, *arrays: NDArray[Any] | list[Instant | None]) -> bytes:
     """What was found, of whom."""
     names = [asked.board.candidates[n].id for n in asked.shown.tolist()]
     made = blake2b(repr(names).encode(), digest_size=16)

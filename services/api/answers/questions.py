@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 from services.api.answers import formats
 from services.api.engine.seen import PATTERN as VERSION_SEEN
 from shared.changes.filters import FilterParameters
+from shared.domain.events import Version
 from shared.domain.ids import SLUG
 from shared.values.objects import Said
 from shared.values.policies import DEFAULT
@@ -19,7 +20,7 @@ TimeText = Annotated[
         description="a day in the contest's time zone (2019-04-22), an RFC 3339 instant, `now`, or so long ago (-30d)",
     ),
 ]
-Version = Annotated[int | None, Field(ge=1, le=2**53)]
+AskedVersion = Annotated[Version | None, Field(ge=1, le=2**53)]
 Candidates = Annotated[
     Parameter | None,
     Field(max_length=2000, description="one, or several separated by commas", examples=["joe-biden"]),
@@ -102,7 +103,7 @@ class StandingsQuestion(PolicyQuestion):
 
     valid_at: TimeText = None
     known_at: TimeText = None
-    version: Version = None
+    version: AskedVersion = None
     format: Format = None
 
 
@@ -111,7 +112,7 @@ class EndorsementsQuestion(RowsQuestion):
 
     valid_at: TimeText = None
     known_at: TimeText = None
-    version: Version = None
+    version: AskedVersion = None
     candidate: Candidates = None
     category: Categories = None
     endorser: Annotated[Parameter | None, Field(max_length=120)] = None
@@ -137,7 +138,7 @@ class TimelineQuestion(PolicyQuestion):
     until: Annotated[TimeText, Field(alias="to")] = None
     valid_at: TimeText = None
     known_at: TimeText = None
-    version: Version = None
+    version: AskedVersion = None
     format: Format = None
 
 
@@ -146,10 +147,10 @@ class DiffQuestion(PolicyQuestion):
 
     from_valid_at: TimeText = None
     from_known_at: TimeText = None
-    from_version: Version = None
+    from_version: AskedVersion = None
     to_valid_at: TimeText = None
     to_known_at: TimeText = None
-    to_version: Version = None
+    to_version: AskedVersion = None
     limit: Annotated[int, Field(ge=0, le=1000, description="how many events to name")] = 200
 
 

@@ -11,6 +11,7 @@ from services.api.engine.boards import Board
 from services.api.engine.index import Index
 from services.api.live.contests import Contests
 from services.api.live.stride import Stride
+from shared.domain.events import Version
 
 T = TypeVar("T")
 
@@ -86,6 +87,6 @@ async def _blocks(
 
 def _digest(index: Index, versions: Sequence[int]) -> bytes:
     """These versions of this contest, in this history."""
-    last = max((version for version in versions if version <= index.version), default=0)
+    last = Version(max((version for version in versions if version <= index.version), default=0))
     told = repr((index.contest_id, index.generation, list(versions), index.history_at(last)))
     return blake2b(told.encode(), digest_size=16).digest()

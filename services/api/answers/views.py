@@ -11,7 +11,7 @@ from shared.domain.contest import Candidate, Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Recorded
 from shared.domain.policies import Policy
-from shared.domain.times import day_in, format_instant
+from shared.domain.times import Instant, day_in, format_instant
 from shared.storage.codec import facts, public_type, type_of
 
 _MICROSECONDS_PER_DAY = 86_400_000_000
@@ -105,7 +105,7 @@ def risk(
     points: Callable[[int], int | Decimal],
     day: int,
     zone: str,
-    settled_at: int | None,
+    settled_at: Instant | None,
     told: Iterable[tuple[str, int, int]],
 ) -> dict[str, Any]:
     """What was published of one day, what is known of it now, and when that was settled.
@@ -125,7 +125,7 @@ def risk(
     }
 
 
-def days_between(day: int, settled_at: int | None) -> float | None:
+def days_between(day: int, settled_at: Instant | None) -> float | None:
     """How long it took to settle, in days; None where nothing was learned later."""
     return None if settled_at is None else round((settled_at - day) / _MICROSECONDS_PER_DAY, 2)
 

@@ -7,6 +7,8 @@ import numpy as np
 from services.api.engine.boards import Board
 from services.api.engine.columns import Ints
 from services.api.engine.index import IndexView
+from shared.domain.events import Version
+from shared.domain.times import Instant
 
 # By channel, whose score it counts for and how much.
 Places = dict[int, tuple[int, int]]
@@ -15,15 +17,15 @@ Places = dict[int, tuple[int, int]]
 class VersionEffect(NamedTuple):
     """What one version does to the scores, in the policy's units by the candidate's place on the board."""
 
-    version: int
+    version: Version
     units: dict[int, int]
 
 
 class SeenMoment(NamedTuple):
     """What is compared: the postings of versions up to `version` that count at `valid_at`."""
 
-    valid_at: int
-    version: int
+    valid_at: Instant
+    version: Version
 
 
 def between(
@@ -38,10 +40,10 @@ def between(
     return _first(seen, board, rows_between, np.where(becomes[rows_between], 1, -1), limit)
 
 
-def about(seen: IndexView, board: Board, valid_at: int, after: int, limit: int) -> list[VersionEffect]:
+def about(seen: IndexView, board: Board, valid_at: Instant, after: int, limit: int) -> list[VersionEffect]:
     """The first `limit` versions after one that changed a score of a valid time."""
     rows = seen.rows
-    begin = rows.upto(after)
+    begin = rows.upto(Version(after))
     rows_about = begin + (rows.valid_ats[begin:] <= valid_at).nonzero()[0]
     return _first(seen, board, rows_about, np.ones(len(rows_about), np.int64), limit)
 
@@ -84,7 +86,7 @@ def _effects(seen: IndexView, places: Places, numbers: Ints, signs: Ints) -> lis
             units = effects.setdefault(version, {})
             units[place[0]] = units.get(place[0], 0) + sign * weight * place[1]
     return [
-        VersionEffect(version, changed)
+        VersionEffect(Version(version), changed)
         for version, units in effects.items()
         if (changed := {candidate: delta for candidate, delta in units.items() if delta})
     ]

@@ -9,7 +9,7 @@ from services.api.engine.states import NEVER
 from shared.domain.contest import Candidate, Contest
 from shared.domain.policies import Policy
 from shared.domain.scoreboard import ranks
-from shared.domain.times import start_of
+from shared.domain.times import Instant, start_of
 
 Points = int | Decimal
 
@@ -71,7 +71,7 @@ class Board:
         return self._read(counted)[0]
 
     def table(
-        self, counted: Counted, valid_at: int, only: frozenset[str] | None = None
+        self, counted: Counted, valid_at: Instant, only: frozenset[str] | None = None
     ) -> tuple[Points, list[dict[str, Any]]]:
         """All candidates' points together, and a line for each candidate or for `only` these, best first.
 

@@ -13,8 +13,9 @@ from services.api.engine.states import NEVER, State, States, digest
 from services.api.engine.sums import Cells, SumRow, SumRows, Sums
 from shared.domain.book import Cell, Totals
 from shared.domain.contest import Contest
+from shared.domain.events import Version
 from shared.domain.postings import Posting, may_stand_for
-from shared.domain.times import is_certain, start_of
+from shared.domain.times import Instant, is_certain, start_of
 from shared.storage.codec import decode_contest, decode_endorsement
 from shared.storage.history import NOTHING
 
@@ -23,8 +24,8 @@ from shared.storage.history import NOTHING
 class LedgerEntry:
     """One entry of the ledger: a version's postings with the cells' totals after them, and its subject's new state."""
 
-    version: int
-    known_at: int
+    version: Version
+    known_at: Instant
     postings: tuple[tuple[Posting, Totals], ...]
     contest: bytes | None
     endorsement: bytes | None
@@ -64,7 +65,7 @@ class Index:
     def __init__(self, contest_id: str, generation: int) -> None:
         self.contest_id = contest_id
         self.generation = generation
-        self.version, self.history = 0, NOTHING
+        self.version, self.history = Version(0), NOTHING
         # Tells this index from every other one of the process, also from a later one of the same contest.
         self.serial = next(_serial)
         self.cells = Cells()
@@ -76,7 +77,7 @@ class Index:
         self.earliest_valid_at = NEVER
         self._known_ats = Columns(1)
         self._histories = Columns(1)
-        self._contests: list[tuple[int, Contest]] = []
+        self._contests: list[tuple[Version, Contest]] = []
         self._contests_bytes = 0
         self._totals: dict[Cell, Totals] = {}
         # What uncertain dates leave open, and for each endorsement with one what it put there.
@@ -96,11 +97,11 @@ class Index:
         self._histories.append((_signed(entry.history),))
         self.version, self.history = entry.version, entry.history
 
-    def known_at(self, version: int) -> int:
+    def known_at(self, version: Version) -> Instant:
         """When a version became known. `version` is at least 1."""
-        return int(self._known_ats.settle()[0, version - 1])
+        return Instant(int(self._known_ats.settle()[0, version - 1]))
 
-    def history_at(self, version: int) -> str:
+    def history_at(self, version: Version) -> str:
         """The history that a version ends, which tells it from the same version of another log; of 0, the empty one."""
         if version == self.version:
             return self.history
@@ -108,16 +109,16 @@ class Index:
             return NOTHING
         return f"{int(self._histories.settle()[0, version - 1]) % 2**64:016x}"
 
-    def version_at(self, known_at: int) -> int:
+    def version_at(self, known_at: Instant) -> Version:
         """The last version known at an instant, 0 if none was."""
-        return int(self._known_ats.settle()[0].searchsorted(known_at, "right"))
+        return Version(int(self._known_ats.settle()[0].searchsorted(known_at, "right")))
 
     def known_ats(self, versions: Ints) -> Ints:
         """When each of these versions became known."""
         known_ats: Ints = self._known_ats.settle()[0][versions - 1]
         return known_ats
 
-    def at(self, valid_at: int, version: int) -> Counted:
+    def at(self, valid_at: Instant, version: Version) -> Counted:
         """What counts at a valid time, as versions up to `version` tell."""
         return Counted(
             self._sums(self.sums, valid_at, version),
@@ -125,11 +126,11 @@ class Index:
             self._sums(self._possible, valid_at, version) if self._possible.width else None,
         )
 
-    def changed_since(self, valid_at: int, version: int, then: Ints) -> bool:
+    def changed_since(self, valid_at: Instant, version: Version, then: Ints) -> bool:
         """Whether later versions changed what `version` told of a valid time: `then`."""
         return version < self.version and self.sums.differs(valid_at, version, then)
 
-    def contest(self, version: int) -> Contest:
+    def contest(self, version: Version) -> Contest:
         """The contest and its candidates as of a version. `version` is at least 1."""
         return self._contests[bisect_right(self._contests, version, key=_first) - 1][1]
 
@@ -160,7 +161,7 @@ class Index:
         cells = self.cells.nbytes + _TOTALS_BYTES * len(self._totals)
         return arrays + cells + _OPEN_BYTES * len(self._open) + self._contests_bytes + _EMPTY_BYTES
 
-    def _sums(self, sums: Sums, valid_at: int, version: int) -> Ints:
+    def _sums(self, sums: Sums, valid_at: Instant, version: Version) -> Ints:
         if version >= self.version:
             return sums.latest(valid_at)
         return sums.at(valid_at, version)
@@ -188,7 +189,7 @@ class Index:
                 rows.append(SumRow(valid_at, channel + 1, members))
         return rows
 
-    def _take_contest(self, version: int, contest: Contest) -> None:
+    def _take_contest(self, version: Version, contest: Contest) -> None:
         self._contests.append((version, contest))
         self._contests_bytes += _CONTEST_BYTES + _CANDIDATE_BYTES * len(contest.candidates)
         opened_at = start_of(contest.opened_at, contest.timezone, "opened_at")
@@ -231,5 +232,5 @@ def _signed(history: str) -> int:
     return int.from_bytes(bytes.fromhex(history), "big", signed=True)
 
 
-def _first(pair: tuple[int, object]) -> int:
+def _first(pair: tuple[Version, object]) -> Version:
     return pair[0]

@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 from services.api.engine.index import Index
 from shared.domain.errors import Gone
+from shared.domain.events import Version
 
 # `103`, or `103-1f2e3d4c5b6a7988`.
 PATTERN: Final = r"^0*[0-9]{1,16}(-[0-9a-f]{16})?$"
@@ -35,7 +36,7 @@ class Reset(Gone):
 class Seen(NamedTuple):
     """A version. `history` is None where nobody said."""
 
-    version: int
+    version: Version
     history: str | None = None
 
     def __str__(self) -> str:
@@ -52,7 +53,7 @@ class Seen(NamedTuple):
             raise Reset(field, self, index)
 
 
-def seen_at(index: Index, version: int) -> Seen:
+def seen_at(index: Index, version: Version) -> Seen:
     """A version of this index, with its history."""
     return Seen(version, index.history_at(version))
 
@@ -60,4 +61,4 @@ def seen_at(index: Index, version: int) -> Seen:
 def read(text: str) -> Seen:
     """What `PATTERN` fits."""
     version, _, history = text.partition("-")
-    return Seen(int(version), history or None)
+    return Seen(Version(int(version)), history or None)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from services.api.engine.boards import Board
 from services.api.engine.columns import Ints
 from services.api.engine.index import IndexView
+from shared.domain.events import Version
+from shared.domain.times import Instant
 
 Axis = Literal["valid", "known", "both"]
 MOST_POINTS: Final = 5000
@@ -35,8 +37,8 @@ class Look(NamedTuple):
     """
 
     axis: Axis
-    version: int
-    valid_at: int
+    version: Version
+    valid_at: Instant
 
 
 class Series(NamedTuple):
@@ -111,7 +113,7 @@ def changing(seen: IndexView, board: Board, look: Look, instants: Ints) -> Ints:
     return changing_at
 
 
-def settled_at(seen: IndexView, board: Board, days: Ints) -> list[int | None]:
+def settled_at(seen: IndexView, board: Board, days: Ints) -> list[Instant | None]:
     """For each of these day ends, when something about it was last learned after it; None if nothing was."""
     worth = _worths(seen, board)[1] != 0
     rows = seen.rows

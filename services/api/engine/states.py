@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from services.api.engine.columns import Columns, Ints
+from shared.domain.events import Version
+from shared.domain.times import Instant
 
 # Later than any version, and than any instant that can be written.
 NEVER: Final = 2**62
@@ -21,8 +23,8 @@ class State(NamedTuple):
     It is in force from `begins` until `ends` in valid time; one that was struck begins never.
     """
 
-    version: int
-    first_version: int
+    version: Version
+    first_version: Version
     cell: int
     begins: int
     ends: int
@@ -61,12 +63,12 @@ class States:
         self._last_row[state.first_version] = row
 
     def versions(
-        self, version: int, valid_at: int, wanted: Filter, after: int, limit: int
+        self, version: Version, valid_at: Instant, wanted: Filter, after: int, limit: int
     ) -> list[tuple[int, int]]:
         """Endorsements at a moment: `versions` of the states as they are now."""
         return versions(self.table(), version, valid_at, wanted, after, limit)
 
-    def history(self, endorsement: str, version: int) -> list[int]:
+    def history(self, endorsement: str, version: Version) -> list[int]:
         """The versions up to `version` that are about an endorsement. Costs a look at every state."""
         columns = self._columns.settle()
         upto = int(columns[0].searchsorted(version, "right"))
@@ -84,7 +86,7 @@ class States:
 
 
 def versions(
-    table: Ints, version: int, valid_at: int, wanted: Filter, after: int, limit: int
+    table: Ints, version: Version, valid_at: Instant, wanted: Filter, after: int, limit: int
 ) -> list[tuple[int, int]]:
     """Endorsements at a moment as (first version, version of their state), in the order of their announcement.
 

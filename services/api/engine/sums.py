@@ -17,6 +17,8 @@ import numpy as np
 from services.api.engine.columns import Columns, Ints
 from services.api.engine.runs import Rest, Run, merged
 from shared.domain.book import Cell, Totals
+from shared.domain.events import Version
+from shared.domain.times import Instant
 
 RUN: Final = 2048
 _FAN_OUT: Final = 2
@@ -27,7 +29,7 @@ _CELL_BYTES: Final = 350
 class SumRow(NamedTuple):
     """A posting as the engine takes it: `channel` is 2 x the cell's number, plus 1 for members."""
 
-    valid_at: int
+    valid_at: Instant
     channel: int
     weight: int
 
@@ -115,7 +117,7 @@ class SumRows(NamedTuple):
         """How many there are."""
         return len(self.versions)
 
-    def upto(self, version: int) -> int:
+    def upto(self, version: Version) -> int:
         """How many rows versions up to this one posted."""
         return int(self.versions.searchsorted(version, "right"))
 
@@ -140,7 +142,7 @@ class Sums:
         self._sealed = 0
         self.width = 0
 
-    def append(self, version: int, known_at: int, rows: Iterable[SumRow]) -> None:
+    def append(self, version: Version, known_at: Instant, rows: Iterable[SumRow]) -> None:
         """Takes in what a version posted. Versions never fall, nor do known times."""
         for valid_at, channel, weight in rows:
             self._columns.append((valid_at, channel, weight, version, max(known_at, valid_at)))
@@ -187,7 +189,7 @@ class Sums:
         first = begin // (RUN * _FAN_OUT ** (level - 1))
         return merged(self._levels[level - 1][first : first + _FAN_OUT], width)
 
-    def at(self, valid_at: int, version: int) -> Ints:
+    def at(self, valid_at: Instant, version: Version) -> Ints:
         """Sums of the postings of versions up to `version` that count at `valid_at`."""
         rows = self.rows
         sums = np.zeros(self.width, np.int64)
@@ -202,12 +204,12 @@ class Sums:
         rest.add_to(sums)
         return sums
 
-    def latest(self, valid_at: int) -> Ints:
+    def latest(self, valid_at: Instant) -> Ints:
         """Sums at a valid time as the latest version knows it."""
         rows = self.rows
         return self._latest.sums(valid_at, rows.valid_ats, rows, self.width)
 
-    def all_time(self, version: int) -> Ints:
+    def all_time(self, version: Version) -> Ints:
         """Sums of everything that versions up to this one know, whenever it counts from."""
         rows = self.rows
         return self._all_time.sums(version, rows.versions, rows, self.width)
@@ -217,7 +219,7 @@ class Sums:
         rows = self.rows
         return self._same_day.sums(at, rows.settled, rows, self.width)
 
-    def differs(self, valid_at: int, version: int, sums: Ints) -> bool:
+    def differs(self, valid_at: Instant, version: Version, sums: Ints) -> bool:
         """Whether versions after this one changed the sums of a valid time, which were `sums`."""
         rows = self.rows
         upto = rows.upto(version)
@@ -230,7 +232,7 @@ class Sums:
         now = self.latest(valid_at)
         return not np.array_equal(now[: len(sums)], sums) or bool(now[len(sums) :].any())
 
-    def scanned(self, valid_at: int, version: int) -> Ints:
+    def scanned(self, valid_at: Instant, version: Version) -> Ints:
         """The same as `at`, by reading every posting: slow where there are many, and the tests' oracle."""
         rows = self.rows
         sums = np.zeros(self.width, np.int64)

@@ -13,6 +13,8 @@ from services.api.engine.index import Index
 from services.api.live.contests import Contests
 from shared.domain.contest import Contest
 from shared.domain.errors import UnreadableEvent
+from shared.domain.events import Version
+from shared.domain.times import Instant
 from shared.projection.parking import Parked
 from shared.storage.log import contest_names
 from shared.storage.redis_keys import PartitionKeys
@@ -31,9 +33,9 @@ class ListedContest(NamedTuple):
     """A contest as its projection stands."""
 
     contest: Contest
-    version: int
+    version: Version
     generation: int
-    known_at: int
+    known_at: Instant
     # None where an earlier release left it out and the contest is not in memory.
     history: str | None
     parked: Parked | None

@@ -16,6 +16,7 @@ import orjson
 
 from shared.changes.cloud_event import CONTEST_RESET, reset_event
 from shared.changes.filters import ScoreMove
+from shared.domain.events import Version
 from shared.storage.streams import Entry
 
 log = logging.getLogger("standings")
@@ -37,7 +38,7 @@ class Change:
     def __init__(
         self,
         contest: str,
-        version: int,
+        version: Version,
         event: bytes,
         cursor: str = "",
         *,
@@ -94,7 +95,7 @@ def _told(fields: Mapping[bytes, bytes], cursor: str) -> Change:
     history, follows = fields.get(b"history"), fields.get(b"follows")
     return Change(
         fields[b"contest"].decode(),
-        int(fields[b"version"]),
+        Version(int(fields[b"version"])),
         fields[b"event"],
         cursor,
         history=None if history is None else history.decode(),
@@ -107,11 +108,11 @@ def _told_reset(fields: Mapping[bytes, bytes], cursor: str) -> Change:
     said = orjson.loads(event)
     if said["type"] != CONTEST_RESET:
         raise ValueError
-    version = int(said["data"]["version"])
+    version = Version(int(said["data"]["version"]))
     return Change(fields[b"contest"].decode(), version, event, cursor, history=history, is_reset=True)
 
 
-def reset_of(contest: str, version: int, history: str) -> Change:
+def reset_of(contest: str, version: Version, history: str) -> Change:
     """A reset of whoever has another history of the contest than it has by now."""
     return Change(contest, version, reset_event(contest, version, history), history=history, is_reset=True)
 
@@ -164,7 +165,7 @@ class Channel:
         self.moved.set()
         self.moved = asyncio.Event()
 
-    def look(self, version: int) -> None:
+    def look(self, version: Version) -> None:
         """Is told now and then where the ledger stands.
 
         The change of a version that the ledger had at the last look, and that has not come since, was lost.
@@ -264,7 +265,7 @@ class Hub:
         if not channel.readers:
             del self._contests[contest]
 
-    def look(self, contest: str, version: int) -> None:
+    def look(self, contest: str, version: Version) -> None:
         """Is told now and then where a contest's ledger stands."""
         if channel := self._contests.get(contest):
             channel.look(version)

@@ -9,6 +9,7 @@ import orjson
 
 from services.api.engine.index import Index, LedgerEntry
 from shared.domain.errors import Refused
+from shared.domain.events import Version
 from shared.domain.postings import Posting
 from shared.domain.times import start_of
 from shared.projection.projections import Projections
@@ -29,7 +30,7 @@ _TRIES = 3
 class Overtaken(Inconsistent):
     """What was read is not of the history, or the generation, that the index is of."""
 
-    def __init__(self, index: Index, version: int) -> None:
+    def __init__(self, index: Index, version: Version) -> None:
         super().__init__(
             index.contest_id,
             version,
@@ -142,7 +143,7 @@ def _checked(
 ) -> list[Entry]:
     for version in versions:
         if version not in entries or not fits(index, entries[version]):
-            raise Overtaken(index, version)
+            raise Overtaken(index, Version(version))
     return [entries[version] for version in versions]
 
 
@@ -171,7 +172,9 @@ def is_logged(index: Index, entry: Entry) -> bool:
     version = version_of(entry[0])
     if version > index.version:
         return False
-    return history_after(index.history_at(version - 1), digest_of(entry[1])) == index.history_at(version)
+    return history_after(index.history_at(Version(version - 1)), digest_of(entry[1])) == index.history_at(
+        version
+    )
 
 
 def ledger_entry(entry_id: bytes, fields: Mapping[bytes, bytes]) -> LedgerEntry:

@@ -12,6 +12,7 @@ from shared.changes.cloud_event import Effect, cloud_event
 from shared.domain.book import Cell, Totals
 from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
+from shared.domain.events import Version
 from shared.domain.policies import Policy
 from shared.domain.scoreboard import Scoreboard
 from shared.storage.codec import decode_contest, decode_endorsement, decode_entry
@@ -42,9 +43,9 @@ class Past:
         contest = index.contest_id
         events = await self._contests.ledgers.logged(index, versions)
         ledger = await self._contests.folded(index, versions)
-        before = index.contest(first - 1) if first > 1 else None
-        totals = _totals(index, first - 1)
-        histories = [index.history_at(version) for version in range(first - 1, versions.stop)]
+        before = index.contest(Version(first - 1)) if first > 1 else None
+        totals = _totals(index, Version(first - 1))
+        histories = [index.history_at(Version(version)) for version in range(first - 1, versions.stop)]
         # One at a time in a thread: of hundreds of candidates who stand level, a change takes a tenth of a second.
         async with self._making:
             return await asyncio.to_thread(
@@ -81,7 +82,7 @@ def _made(
     return made
 
 
-def _totals(index: Index, version: int) -> dict[Cell, Totals]:
+def _totals(index: Index, version: Version) -> dict[Cell, Totals]:
     """Everything that was known at a version, whatever its valid time."""
     if not version:
         return {}

@@ -19,6 +19,7 @@ from services.api.subscriptions.places import Cursor, Lost, Stretch
 from services.api.subscriptions.replay import Past
 from shared.changes.filters import MoveFilter, names
 from shared.domain.errors import UnknownContest
+from shared.domain.events import Version
 from shared.storage.history import NOTHING
 from shared.storage.redis_keys import PartitionKeys
 
@@ -28,7 +29,7 @@ _JUST_OPENED_MS = 2000
 _FOLLOWED_WITHIN_SECONDS = 2.0
 
 
-_BEFORE_ALL = Seen(0, NOTHING)
+_BEFORE_ALL = Seen(Version(0), NOTHING)
 
 
 class FellBehind(Exception):
@@ -138,7 +139,7 @@ class ContestFeed:
             # It may have been dropped from memory.
             index = self._contests.ready(self._contest) or await self._contests.at(self._contest, 1, 0)
         except (UnknownContest, NotThereYet):
-            return await self._reset_if_lost(0, NOTHING)
+            return await self._reset_if_lost(Version(0), NOTHING)
         if self._seen.is_other(index):
             return [reset_of(self._contest, index.version, index.history)]
         if self._seen.version > index.version:
@@ -153,7 +154,7 @@ class ContestFeed:
         self._stride.took(len(changes), sum(len(change.event) for change in changes))
         return changes
 
-    async def _reset_if_lost(self, version: int, history: str) -> list[Change]:
+    async def _reset_if_lost(self, version: Version, history: str) -> list[Change]:
         """A reset if the log ends before what was seen: nobody can have seen what it does not have.
 
         A bare version is somebody's own, who waits for what comes behind it.

@@ -14,8 +14,9 @@ from services.api.web import replies
 from services.api.web.replies import FOR_EVER, Headers, Reply, Wants
 from shared.domain.contest import Contest
 from shared.domain.errors import NotFound, UnknownVersion
+from shared.domain.events import Version
 from shared.domain.policies import Policy
-from shared.domain.times import end_of, format_instant
+from shared.domain.times import Instant, end_of, format_instant
 
 
 class OtherPolicyVersion(NotFound):
@@ -87,7 +88,9 @@ class Citations:
             "standings",
         )
 
-    def _cited(self, index: Index, version: int, policy: str, valid_at: str) -> tuple[Contest, Board, int]:
+    def _cited(
+        self, index: Index, version: Version, policy: str, valid_at: str
+    ) -> tuple[Contest, Board, Instant]:
         if version > index.version:
             raise UnknownVersion("version", version, index.version)
         name, _, number = policy.partition("@")
@@ -99,7 +102,7 @@ class Citations:
         # Also in a form that is no longer documented: what was cited once is answered for ever.
         return contest, board, end_of(valid_at, contest.timezone, "valid_at")
 
-    def _since(self, index: Index, board: Board, version: int, policy: str, valid_at: str) -> Headers:
+    def _since(self, index: Index, board: Board, version: Version, policy: str, valid_at: str) -> Headers:
         instant = end_of(valid_at, board.contest.timezone, "valid_at")
         corrected_by = _corrected_by(index, board, instant, version)
         asked = _in_address(policy, valid_at)
@@ -119,6 +122,6 @@ def _in_address(policy: str, valid_at: str) -> str:
     return quote(f"{policy}/{valid_at}", safe="/@:+")
 
 
-def _corrected_by(index: Index, board: Board, valid_at: int, version: int) -> int | None:
+def _corrected_by(index: Index, board: Board, valid_at: Instant, version: Version) -> Version | None:
     effects = attribution.about(index.seen(), board, valid_at, version, 1)
     return effects[0].version if effects else None

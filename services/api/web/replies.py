@@ -14,7 +14,7 @@ from services.api.answers.formats import FORMATS, Format, write
 from services.api.web import acceptance
 from services.api.web.cors import ANY_ORIGIN, EXPOSED
 from shared.domain.errors import Invalid
-from shared.domain.times import format_instant, instant
+from shared.domain.times import Instant, format_instant, instant
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -168,14 +168,14 @@ def http_date(at: int) -> bytes:
     return format_datetime(datetime.fromtimestamp(at // 1_000_000, UTC), usegmt=True).encode()
 
 
-def accepted_instant(accept_datetime: bytes) -> int:
+def accepted_instant(accept_datetime: bytes) -> Instant:
     """The instant that Accept-Datetime means: the end of its second. Raises `Invalid`."""
     text = accept_datetime.decode("latin-1")
     try:
         moment = parsedate_to_datetime(text)
         if moment.tzinfo is None:
             raise ValueError
-        return instant(moment) + 999_999
+        return Instant(instant(moment) + 999_999)
     except (ValueError, TypeError, OverflowError, IndexError):
         raise Invalid(
             "Accept-Datetime",
@@ -192,7 +192,7 @@ class Mementos(NamedTuple):
     first: int
     last: int
 
-    def headers(self, memento_at: int | None, location: str | None = None) -> Headers:
+    def headers(self, memento_at: Instant | None, location: str | None = None) -> Headers:
         """`Link`, and for a memento `Memento-Datetime`; `location` is its own address where it was negotiated."""
         base = f"/v1/contests/{self.contest}"
         links = [

@@ -41,14 +41,14 @@ from shared.domain.events import (
     Source,
     Struck,
 )
-from shared.domain.times import format_instant, is_certain, is_time_zone, start_of
+from shared.domain.times import Instant, format_instant, is_certain, is_time_zone, start_of
 
 
 class DecisionTime(NamedTuple):
     """When a command is decided, and the zone of its contest. `known_at` and `now` are instants."""
 
-    now: int
-    known_at: int
+    now: Instant
+    known_at: Instant
     zone: str
 
     def time(self, text: str | None, field: str) -> str:
@@ -63,7 +63,7 @@ class DecisionTime(NamedTuple):
         return text
 
 
-def decide(command: Command, book: Book, now: int, event_id: str) -> list[Event]:
+def decide(command: Command, book: Book, now: Instant, event_id: str) -> list[Event]:
     """The events that follow from a command on a contest as the book has it. Raises `Refused` and `NotLoaded`."""
     if command.expected_version is not None and command.expected_version != book.version:
         raise errors.WrongVersion(command.expected_version, book.version)
@@ -101,7 +101,7 @@ def _decide_endorsement(
             assert_never(command)
 
 
-def known_time(command: Command, book: Book, now: int) -> int:
+def known_time(command: Command, book: Book, now: Instant) -> Instant:
     """When the log learns of this: now, or what an imported contest's command says.
 
     Raises `KnownTimeNotTaken`, `KnownTimeGoesBack`, `UnreadableTime` and `InTheFuture`.
@@ -132,7 +132,7 @@ def endorsement_id(endorser: str, candidate: str, event_id: str) -> str:
     return f"{endorser[:60]}.{candidate[:40]}.{blake2b(event_id.encode(), digest_size=5).hexdigest()}"
 
 
-def _open(command: Open, book: Book, now: int) -> list[Event]:
+def _open(command: Open, book: Book, now: Instant) -> list[Event]:
     if book.contest is not None:
         raise errors.ContestAlreadyOpen(command.contest)
     if not is_time_zone(command.timezone):

@@ -9,7 +9,8 @@ from services.ingest.decision.decide import decide, endorsement_id, known_time
 from services.ingest.decision.wording import refuse_odd
 from shared.domain.book import Book, NotLoaded
 from shared.domain.errors import EventIdReused, Refused
-from shared.domain.events import ContestEvent, Event, Recorded
+from shared.domain.events import ContestEvent, Event, Recorded, Version
+from shared.domain.times import Instant
 from shared.storage.codec import public_name
 from shared.storage.log import NewEvent
 
@@ -57,7 +58,7 @@ def sheet_of(command: Command, new_id: Callable[[], str]) -> Sheet:
     return Sheet(command, _event_ids(command.id, command), digest)
 
 
-def decided(sheet: Sheet, book: Book, now: int, appended: list[NewEvent]) -> Taken:
+def decided(sheet: Sheet, book: Book, now: Instant, appended: list[NewEvent]) -> Taken:
     """Decides one new command, moves the book on and adds its events to `appended`. Raises `Refused`."""
     command = sheet.command
     refuse_odd(command)
@@ -66,7 +67,7 @@ def decided(sheet: Sheet, book: Book, now: int, appended: list[NewEvent]) -> Tak
     known_at = max(now, book.known_at) if given is None else given
     numbered: list[tuple[str, str, int]] = []
     for id_, event in zip(sheet.event_ids, events, strict=True):
-        book.take(Recorded(book.version + 1, id_, known_at, event))
+        book.take(Recorded(Version(book.version + 1), id_, known_at, event))
         appended.append(NewEvent(id_, event, sheet.digest, given))
         numbered.append((id_, public_name(type(event)), book.version))
     return Taken(command.contest, sheet.id, tuple(numbered), subject_of(events[-1]), given)

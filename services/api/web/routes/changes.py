@@ -26,6 +26,7 @@ from services.api.subscriptions.subscriptions import (
 from services.api.web import acceptance, examples
 from services.api.web.routes.parameters import REFUSALS, ContestId
 from shared.domain.errors import Gone, Invalid
+from shared.domain.events import Version
 
 _EVENTS = {"text/event-stream": examples.TEXT}
 # One JSON answer ends with what goes beyond so many bytes, and when so many changes were looked at.
@@ -86,7 +87,7 @@ def change_routes(subscriptions: Subscriptions, lifetime_seconds: float, seats: 
 def _after(question: ContestChangesQuestion, last_event_id: str | None) -> Seen | None:
     """The version behind which to begin."""
     if question.from_version is not None and not last_event_id:
-        return Seen(question.from_version - 1)
+        return Seen(Version(question.from_version - 1))
     field, text = ("Last-Event-ID", last_event_id) if last_event_id else ("after", question.after)
     if text is None:
         return None

@@ -22,9 +22,9 @@ from services.ingest.decision.submission import (
     as_before,
     decided,
     now_known,
+    recalled,
     sheet_of,
     stamped,
-    subject_of,
     surely_needs,
 )
 from shared.domain.book import Book, NotLoaded, first_needs
@@ -76,12 +76,7 @@ class Desk:
         outcome = (await self.take_all(command.contest, [command]))[0]
         if isinstance(outcome, Refused):
             raise outcome
-        return outcome if outcome.known_at is not None else await self._recalled(outcome)
-
-    async def _recalled(self, taken: Taken) -> Taken:
-        """The answer to a repeated command, with what only the log remembers."""
-        recorded = (await self.log.read(taken.contest, taken.version - 1, 1))[0]
-        return taken._replace(known_at=recorded.known_at, endorsement=subject_of(recorded.event))
+        return outcome
 
     async def take_all(self, contest: str, commands: Sequence[Command], whole: bool = False) -> list[Outcome]:
         """Takes commands for one contest in order, appended together; an outcome for each.
@@ -94,9 +89,23 @@ class Desk:
         await self._scorers_to_come_near(contest, kept)
         async with kept.lock:
             try:
-                return await self._until_taken(contest, kept, sheets, whole)
+                outcomes = await self._until_taken(contest, kept, sheets, whole)
             finally:
                 self.books.count(contest, kept)
+        return await self._recalled(contest, outcomes)
+
+    async def _recalled(self, contest: str, outcomes: list[Outcome]) -> list[Outcome]:
+        """The outcomes, those of repeated commands with what only the log remembers: they read as the first time."""
+        versions = {
+            outcome.version for outcome in outcomes if isinstance(outcome, Taken) and outcome.repeated
+        }
+        entries = await self.log.picked(contest, sorted(versions)) if versions else {}
+        return [
+            recalled(outcome, decode_entry(*entries[outcome.version]))
+            if isinstance(outcome, Taken) and outcome.repeated
+            else outcome
+            for outcome in outcomes
+        ]
 
     async def _until_taken(
         self, contest: str, kept: KeptBook, sheets: Sequence[Sheet], whole: bool

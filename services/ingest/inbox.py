@@ -181,5 +181,6 @@ def _body(fields: dict[bytes, bytes]) -> bytes:
 
 def _command(entry_id: str, fields: dict[bytes, bytes]) -> Command:
     said = object_of(_body(fields), "command", LONGEST_MESSAGE)
-    said.setdefault("id", f"inbox/{entry_id}")
+    if said.get("id") is None:  # read again after a death, it is the same command
+        said["id"] = f"inbox/{entry_id}"
     return command_of(said)

@@ -104,6 +104,17 @@ def test_a_message_that_a_dead_reader_held_is_taken_over(redis_url: str) -> None
         eventually(lambda: "gil" in candidates(deployment, "race"))
 
 
+def test_a_message_whose_id_is_null_is_one_command_however_often_it_is_read(
+    deployment: Standings, contest: str
+) -> None:
+    send(deployment, command=orjson.dumps({**enter(contest, "cy"), "id": None}))
+    eventually(lambda: "cy" in candidates(deployment, contest))
+
+    events = deployment.ask(f"/v1/contests/{contest}/events")["events"]
+
+    assert events[-1]["id"].startswith("inbox/")
+
+
 def test_dead_letters_are_told_as_far_as_an_answer_reaches(redis_url: str) -> None:
     with service("ingest", redis_url) as ingest, Redis.from_url(redis_url) as client:
         large = {"command": b"x" * 100_000, "reason": b"{}", "inbox_entry": "1-0"}

@@ -150,6 +150,51 @@ def test_the_same_command_again_is_answered_as_the_first_time(deployment: Standi
     assert (other.status_code, other.json()["type"]) == (409, "/problems/event-id-reused")
 
 
+def told_again(deployment: Standings, contest: str, commands: list[dict[str, Any]]) -> list[Any]:
+    body = b"".join(orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE) for said in commands)
+    answer = deployment.ingest.post(f"/v1/contests/{contest}/batch", content=body, headers=NDJSON)
+    return [orjson.loads(text) for text in answer.content.splitlines()][:-1]
+
+
+def test_commands_that_are_repeated_in_a_batch_are_answered_as_the_first_time(
+    deployment: Standings, contest: str
+) -> None:
+    first = announced(deployment, contest, id="a")
+    moving = {
+        "command": "switch",
+        "id": "s",
+        "endorsement": first["endorsement"],
+        "candidate": "bob",
+        "switched_at": "2026-03-05",
+        "source": {"title": "t"},
+        "recorded_by": "test",
+    }
+    new = orjson.loads(line(9))
+
+    moved, moved_at_once = told_again(deployment, contest, [moving, moving])
+    again, _ = told_again(deployment, contest, [moving, new])
+
+    assert moved["endorsement"] not in (None, first["endorsement"])
+    assert {**moved_at_once, "line": 1} == moved == again
+
+
+def test_a_command_whose_second_event_has_an_id_that_was_taken_is_told_which(
+    deployment: Standings, contest: str
+) -> None:
+    first = announced(deployment, contest, id="a/2")
+
+    answer = deployment.tell(
+        f"/v1/contests/{contest}/endorsements/{first['endorsement']}/switch",
+        id="a",
+        candidate="bob",
+        switched_at="2026-03-05",
+        source={"title": "t"},
+    )
+
+    assert (answer.status_code, answer.json()["value"]) == (409, "a/2")
+    assert answer.json()["version"] == first["version"]
+
+
 def line(number: int, **said: Any) -> bytes:
     facts = {
         "command": "announce",

@@ -15,6 +15,7 @@ from services.ingest.decision.commands import Command
 from services.ingest.decision.submission import Outcome, Taken
 from services.ingest.desk import Desk
 from shared.domain.errors import Invalid, UnknownContest
+from shared.domain.times import Instant
 from shared.http.refusals import TooManyBodies
 from shared.http.room import Room
 
@@ -34,7 +35,7 @@ class FakeDesk:
         if self.taken + len(commands) > self._fails_after:
             raise self._error
         self.taken += len(commands)
-        return [Taken(contest, "i", (("i", "candidate.entered", 1),), None, 1)] * len(commands)
+        return [Taken(contest, "i", (("i", "candidate.entered", 1),), None, Instant(1))] * len(commands)
 
 
 async def parts(*found: bytes) -> AsyncIterator[bytes]:

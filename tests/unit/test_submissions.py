@@ -13,11 +13,13 @@ from services.ingest.decision.submission import (
     as_before,
     decided,
     now_known,
+    recalled,
     sheet_of,
     stamped,
     surely_needs,
 )
 from shared.domain.errors import EventIdReused, UnknownContest
+from shared.domain.events import Recorded, Version
 from shared.domain.times import Instant
 from shared.storage.log import NewEvent
 from tests.builders import CONTEST, NOW, Everything, announcement, command, opening
@@ -95,7 +97,14 @@ def test_the_content_of_a_command_is_all_but_where_it_expects_the_contest() -> N
     )
 
 
-@pytest.mark.parametrize("known", [{}, {"open": (1, "other")}, {"open": (1, "same"), "open/2": (2, "other")}])
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"open": (1, "other")},
+        {"open": (1, "same"), "open/2": (2, "other")},
+        {"open/2": (2, "same"), "open/3": (3, "other"), "open/4": (4, "same")},
+    ],
+)
 def test_an_id_that_stood_for_something_else_is_refused_by_its_version(
     known: dict[str, tuple[int, str]],
 ) -> None:
@@ -107,7 +116,7 @@ def test_an_id_that_stood_for_something_else_is_refused_by_its_version(
     answer = as_before(one, known)
 
     assert isinstance(answer, EventIdReused)
-    expected = {0: ("open", 0), 1: ("open", 1), 2: ("open/2", 2)}[len(known)]
+    expected = {1: ("open", 1), 2: ("open/2", 2)}.get(len(known), ("open/3", 3))
     assert (answer.value, answer.more["version"]) == expected
 
 
@@ -129,6 +138,7 @@ def test_a_command_that_is_repeated_is_answered_by_what_is_known() -> None:
         ),
         None,
         None,
+        repeated=True,
     )
 
 
@@ -151,10 +161,14 @@ SWITCH = command(
 def test_what_a_command_was_about_is_told_again_when_it_is_repeated(
     repeated: Command, before: list[Command]
 ) -> None:
-    one = sheet(repeated)
-    first = decided(one, book_of(opening(), *before), Instant(NOW), [])
+    one, appended = sheet(repeated), list[NewEvent]()
+    first = decided(one, book_of(opening(), *before), Instant(NOW), appended)
+    recorded = Recorded(Version(first.version), appended[-1].id, Instant(NOW), appended[-1].event)
 
-    assert as_before(one, now_known(one, first)) == first
+    again = as_before(one, now_known(one, first))
+
+    assert isinstance(again, Taken)
+    assert recalled(again, recorded) == first._replace(known_at=Instant(NOW))
 
 
 def test_only_what_was_taken_under_an_id_of_its_sender_is_known_for_the_rest_of_a_batch() -> None:
@@ -172,9 +186,11 @@ def test_a_known_time_is_given_to_what_was_taken_and_has_none() -> None:
     refusal = UnknownContest("race")
     taken = Taken(CONTEST, "a", (("a", "endorsement.announced", 5),), "e", None)
 
-    assert stamped(taken, 7) == taken._replace(known_at=7)
-    assert stamped(taken._replace(known_at=3), 7) == taken._replace(known_at=3)
-    assert stamped(refusal, 7) is refusal
+    seven, three = Instant(7), Instant(3)
+    assert stamped(taken, seven) == taken._replace(known_at=seven)
+    assert stamped(taken._replace(known_at=three), seven) == taken._replace(known_at=three)
+    assert stamped(taken._replace(repeated=True), seven) == taken._replace(repeated=True)
+    assert stamped(refusal, seven) is refusal
 
 
 def test_what_commands_surely_need_is_named_once_and_in_their_order() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from services.ingest.decision.commands import Announce, Command, Switch
+from services.ingest.decision.commands import Announce, Command
 from services.ingest.decision.decide import decide, endorsement_id, known_time
 from services.ingest.decision.wording import refuse_odd
 from shared.domain.book import Book, NotLoaded
@@ -19,13 +19,17 @@ _NOT_CONTENT = {"expected_version"}
 
 
 class Taken(NamedTuple):
-    """What came of a command: its events as (id, public type, version), and the endorsement it is about."""
+    """What came of a command: its events as (id, public type, version), and the endorsement it is about.
+
+    `known_at` is None until the server has given it. Of a `repeated` command only the log knows both.
+    """
 
     contest: str
     id: str
     events: tuple[tuple[str, str, int], ...]
     endorsement: str | None
-    known_at: int | None
+    known_at: Instant | None
+    repeated: bool = False
 
     @property
     def version(self) -> int:
@@ -74,16 +78,18 @@ def decided(sheet: Sheet, book: Book, now: Instant, appended: list[NewEvent]) ->
 
 
 def as_before(sheet: Sheet, known: dict[str, tuple[int, str]]) -> Outcome:
-    """The answer to a command that was taken before. Refused if its id stood for something else."""
-    for id_ in sheet.event_ids:
-        version, digest = known.get(id_, (0, ""))
+    """The answer to a command that was taken before, to be `recalled`. Refused if its id stood for something else."""
+    noted = [(id_, *known[id_]) for id_ in sheet.event_ids if id_ in known]
+    for id_, version, digest in noted:
         if digest != sheet.digest:
             return EventIdReused(id_, version)
+    if len(noted) < len(sheet.event_ids):
+        return EventIdReused(*noted[0][:2])
     kinds = sheet.command.follows()
     events = tuple(
         (id_, public_name(kind), known[id_][0]) for id_, kind in zip(sheet.event_ids, kinds, strict=True)
     )
-    return Taken(sheet.command.contest, sheet.id, events, _about(sheet), None)
+    return Taken(sheet.command.contest, sheet.id, events, None, None, repeated=True)
 
 
 def now_known(sheet: Sheet, outcome: Outcome) -> dict[str, tuple[int, str]]:
@@ -93,9 +99,16 @@ def now_known(sheet: Sheet, outcome: Outcome) -> dict[str, tuple[int, str]]:
     return {id_: (version, sheet.digest) for id_, _, version in outcome.events}
 
 
-def stamped(outcome: Outcome, known_at: int) -> Outcome:
-    """An outcome with the known time that the server gave."""
-    if isinstance(outcome, Refused) or outcome.known_at is not None:
+def recalled(taken: Taken, recorded: Recorded) -> Taken:
+    """The answer to a repeated command, with what its last event was recorded with."""
+    return taken._replace(
+        endorsement=subject_of(recorded.event), known_at=Instant(recorded.known_at), repeated=False
+    )
+
+
+def stamped(outcome: Outcome, known_at: Instant) -> Outcome:
+    """An outcome with the known time that the server gave, unless it is of another time."""
+    if isinstance(outcome, Refused) or outcome.repeated or outcome.known_at is not None:
         return outcome
     return outcome._replace(known_at=known_at)
 
@@ -111,25 +124,16 @@ def subject_of(event: Event) -> str | None:
     return None if isinstance(event, ContestEvent) else event.endorsement
 
 
-def _about(sheet: Sheet) -> str | None:
-    """The endorsement that a repeated command was about."""
-    command = sheet.command
-    if isinstance(command, Announce):
-        return command.endorsement or endorsement_id(command.endorser.id, command.candidate, sheet.id)
-    if isinstance(command, Switch):
-        return command.new_endorsement
-    return getattr(command, "endorsement", None)
-
-
 def surely_needs(sheets: Sequence[Sheet]) -> NotLoaded:
     """What deciding these commands surely needs, to be loaded at once; the rest is loaded when it is missed."""
     endorsements: dict[str, None] = {}
     pairs: dict[tuple[str, str], None] = {}
     for sheet in sheets:
         command = sheet.command
-        about = _about(sheet) if isinstance(command, Announce) else getattr(command, "endorsement", None)
-        if about is not None:
-            endorsements[about] = None
+        about = getattr(command, "endorsement", None)
         if isinstance(command, Announce):
             pairs[command.endorser.id, command.candidate] = None
+            about = about or endorsement_id(command.endorser.id, command.candidate, sheet.id)
+        if about is not None:
+            endorsements[about] = None
     return NotLoaded(endorsements, pairs)

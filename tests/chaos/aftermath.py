@@ -20,6 +20,7 @@ from tests.chaos.load import CONTESTS, Load
 from tests.chaos.subscriber import CHANGES, notes
 
 _MOMENTS = 40
+_EMPTIED_SECONDS = 10
 
 
 @dataclass
@@ -79,6 +80,11 @@ class Storage:
         pending = int(self.redis.xpending(shared.wake, SCORERS)["pending"])
         return int(self.redis.xlen(shared.wake)) + int(self.redis.hlen(shared.awake)) + pending
 
+    def empty(self, contest: str) -> None:
+        """Deletes all that there is of a contest by itself."""
+        keys = keys_of(contest, self.partitions)
+        self.redis.delete(keys.log, keys.ids, keys.generation, keys.ledger(1), keys.state(1))
+
     def found(self, contest: str) -> Found:
         """What lies there of a contest."""
         keys = keys_of(contest, self.partitions)
@@ -108,17 +114,15 @@ async def check(storage: Storage, load: Load, report: Report, patience: float) -
 
 
 def _check(storage: Storage, load: Load, report: Report, patience: float) -> None:
-    settled = storage.settled(patience)
-    if not settled:
+    if not storage.settled(patience):
         report.violations.append(f"not everything was folded within {patience:g} s")
     for contest in CONTESTS:
         found = storage.found(contest)
         report.events += len(found.log)
         sent = [one for one in load.history if one.contest == contest]
         report.violations += violations(contest, sent, found)
-        if settled:
-            said = _asked(load.api, contest, len(found.ledger), report.seed)
-            report.violations += wrong_standings(contest, found.log, said)
+        if not report.violations:
+            report.violations += _wrong_answers(load.api, contest, found, report.seed)
 
 
 def check_notes(redis: Any, files: Mapping[str, Path], report: Report, patience: float) -> None:
@@ -137,6 +141,29 @@ def check_notes(redis: Any, files: Mapping[str, Path], report: Report, patience:
         found = notes(file)
         report.noted[name] = len(found)
         report.violations += [f"subscriber {name}: {wrong}" for wrong in wrong_notes(found, due)]
+
+
+def _wrong_answers(api: str, contest: str, found: Found, seed: int) -> list[str]:
+    try:
+        said = _asked(api, contest, len(found.ledger), seed)
+    except httpx.HTTPStatusError as error:
+        return [f"{contest}: the API answers {error.response.status_code}: {error.response.text:.300}"]
+    return wrong_standings(contest, found.log, said)
+
+
+def check_emptied(storage: Storage, api: str, report: Report) -> None:
+    """Empties a contest, as if another server stood there, and adds to the report if it is answered on."""
+    contest = CONTESTS[-1]
+    storage.empty(contest)
+    deadline = time.monotonic() + _EMPTIED_SECONDS
+    with httpx.Client(base_url=api, timeout=30, transport=httpx.HTTPTransport(retries=5)) as client:
+        while (answer := client.get(f"/v1/contests/{contest}/standings")).status_code != 404:
+            if time.monotonic() > deadline:
+                report.violations.append(
+                    f"{contest}: its log was emptied {_EMPTIED_SECONDS} s ago, and the API answers {answer.status_code}"
+                )
+                return
+            time.sleep(0.1)
 
 
 def _asked(api: str, contest: str, last: int, seed: int) -> list[Standing]:

@@ -2,10 +2,9 @@
 
 `python -m tests.chaos.points ingest|scorer|api`. The environment says how:
 CHAOS_SEED (what decides), CHAOS_DEATHS and CHAOS_STALLS (the chance at each point), CHAOS_AT (the points, by commas;
-all if empty), CHAOS_BUG (one of `BUGS`, if any).
+all if empty), CHAOS_BUG (one of `bugs.BUGS`, if any).
 """
 
-import asyncio
 import os
 import random
 import signal
@@ -16,13 +15,11 @@ from functools import wraps
 from importlib import import_module
 from typing import Any
 
-from shared.domain.times import Instant
 from shared.projection.projections import Projections
-from shared.storage.log import Appended, ContestMoved, Log, NewEvent
+from shared.storage.log import Log
+from tests.chaos.bugs import BUGS
 
 POINTS = ("append.before", "append.after", "fold.after", "commit.before", "commit.after")
-BUGS = ("acknowledged before the write", "committed without the guard")
-_GUARD = "if moved() then return {'moved', stands(ledger)} end"
 # Long enough for another scorer to take the work over.
 _STALL_SECONDS = 2.0
 
@@ -74,57 +71,12 @@ def _between(call: Callable[..., Any], fate: Fate, name: str) -> Any:
     return dangerous
 
 
-def break_it(bug: str) -> None:
-    """Builds a bug in that the checker must find."""
-    if bug == BUGS[0]:
-        _acknowledge_early()
-    elif bug == BUGS[1]:
-        _commit_unguarded()
-    else:
-        raise ValueError(bug)
-
-
-def _acknowledge_early() -> None:
-    append = Log.append
-    writing: set[asyncio.Task[Any]] = set()
-
-    async def early(
-        log: Log, contest: str, expected: int, events: list[NewEvent], follows: str = ""
-    ) -> Appended:
-        if await log.version(contest) != expected:
-            raise ContestMoved
-
-        async def later() -> None:
-            await asyncio.sleep(0.05)
-            await append(log, contest, expected, events, follows)
-
-        task = asyncio.create_task(later())
-        writing.add(task)
-        task.add_done_callback(writing.discard)
-        return Appended(expected + len(events), Instant(time.time_ns() // 1000))
-
-    Log.append = early  # type: ignore[method-assign,assignment]
-
-
-def _commit_unguarded() -> None:
-    begin = Projections.__init__
-
-    def unguarded(self: Projections, *arguments: Any) -> None:
-        begin(self, *arguments)
-        text = self._commit.script
-        assert isinstance(text, str)
-        assert _GUARD in text
-        self._commit = self.redis.register_script(text.replace(_GUARD, "began = stands(ledger)"))
-
-    Projections.__init__ = unguarded  # type: ignore[method-assign,assignment]
-
-
 def main() -> None:
     """Runs the service, with its fate."""
     name = sys.argv[1]
     told = os.environ
     if told.get("CHAOS_BUG"):
-        break_it(told["CHAOS_BUG"])
+        BUGS[told["CHAOS_BUG"]]()
     deaths, stalls = float(told["CHAOS_DEATHS"]), float(told["CHAOS_STALLS"])
     install(Fate(told["CHAOS_SEED"], deaths, stalls, told["CHAOS_AT"]))
     sys.exit(import_module(f"services.{name}.app").main())

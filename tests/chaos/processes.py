@@ -65,7 +65,8 @@ class Victim:
 class Setup:
     """How large the deployment is, and how dangerous its services' points are (`at`: these only, with commas between).
 
-    `patience` is within how many seconds of the end everything must be answered and folded.
+    `patience` is within how many seconds of the end everything must be answered and folded. A `calm`
+    deployment is hurt by nobody, and what dies by itself stays dead.
     """
 
     seed: int
@@ -76,6 +77,7 @@ class Setup:
     at: str = ""
     bug: str = ""
     patience: float = 60.0
+    calm: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,13 @@ class Deployment:
         return [one for one in self.victims if one.name.startswith(kind)]
 
     def subscribe(self) -> dict[str, Path]:
-        """Adds a subscriber of each kind, and says where each writes its notes."""
+        """Starts a subscriber of each kind, and says where each writes its notes."""
         files = {kind: self.directory / f"{kind}.notes" for kind in KINDS}
         for kind, file in files.items():
             told = [kind, self.api, self.redis_url, str(file)]
             arguments = [sys.executable, "-m", "tests.chaos.subscriber", *told]
             self.victims.append(Victim(f"subscriber-{kind}", arguments, {}, self.said))
+        self.revive()
         return files
 
     def revive(self) -> list[str]:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from redis import Redis
 
-from tests.chaos.aftermath import Report, Storage, check, check_notes
+from shared.runtime.tasks import end
+from tests.chaos.aftermath import Report, Storage, check, check_emptied, check_notes
 from tests.chaos.load import Load
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.processes import Deployment, Setup, deployed
@@ -24,26 +25,29 @@ async def _run(setup: Setup, seconds: float, deployment: Deployment) -> Report:
     nemesis = Nemesis(deployment, setup.seed)
     await load.open()
     files = deployment.subscribe()
-    raging = asyncio.create_task(nemesis.rage())
+    raging = None if setup.calm else asyncio.create_task(nemesis.rage())
     try:
         answered = await load.run(seconds, _WORKERS, setup.patience)
     finally:
-        raging.cancel()
-        await asyncio.gather(raging, return_exceptions=True)
-        nemesis.relent()
+        if raging is not None:
+            await end(raging)
+            nemesis.relent()
     report = Report(setup.seed, unanswered=load.silent, hurt=nemesis.done)
     if not answered:
         report.violations.append("commands stay without an answer")
-    keeping = asyncio.create_task(_keep_alive(deployment))
+    keeping = asyncio.create_task(_keep_alive(deployment, setup))
     with Redis.from_url(deployment.redis_url) as redis:
         await check(Storage(redis), load, report, setup.patience)
-        await asyncio.to_thread(check_notes, redis, files, report, setup.patience)
-    keeping.cancel()
+        if not report.violations:
+            await asyncio.to_thread(check_notes, redis, files, report, setup.patience)
+        if not report.violations:
+            await asyncio.to_thread(check_emptied, Storage(redis), load.api, report)
+    await end(keeping)
     return report
 
 
-async def _keep_alive(deployment: Deployment) -> None:
+async def _keep_alive(deployment: Deployment, setup: Setup) -> None:
     """Services may still die at their points."""
-    while True:
+    while not setup.calm:
         deployment.revive()
         await asyncio.sleep(0.1)

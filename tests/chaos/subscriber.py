@@ -8,11 +8,14 @@ goes on behind the last whole line.
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+import httpx
+from httpx_sse import SSEError, connect_sse
 from redis import Redis
 
 from shared.storage.connections import FAILURES
@@ -89,6 +92,22 @@ def _all(api: str, _: str, book: Notebook) -> None:
     asyncio.run(follow())
 
 
+def _plain(api: str, _: str, book: Notebook) -> None:
+    """All contests, by a plain reader of server-sent events, which notes whatever it is told."""
+    while True:
+        headers = {"Last-Event-ID": book.cursor or "0-0"}
+        try:
+            with (
+                httpx.Client(timeout=httpx.Timeout(5, read=30)) as client,
+                connect_sse(client, "GET", f"{api}/v1/changes", headers=headers) as source,
+            ):
+                for told in source.iter_sse():
+                    if told.event == "change":
+                        book.note(Change.model_validate_json(told.data), told.id)
+        except (httpx.HTTPError, SSEError):
+            time.sleep(0.1)  # the API was killed too
+
+
 def _group(_: str, redis_url: str, book: Notebook) -> None:
     """All contests, in a consumer group: what is delivered again after a death is known by its version."""
     seen = {(note.contest, note.version) for note in book.notes}
@@ -119,7 +138,12 @@ def _consume(redis: "Redis", book: Notebook, seen: set[tuple[str, int]]) -> None
             place = ">"
 
 
-KINDS: dict[str, Callable[[str, str, Notebook], None]] = {"contest": _contest, "all": _all, "group": _group}
+KINDS: dict[str, Callable[[str, str, Notebook], None]] = {
+    "contest": _contest,
+    "all": _all,
+    "plain": _plain,
+    "group": _group,
+}
 
 
 if __name__ == "__main__":

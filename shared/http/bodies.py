@@ -13,7 +13,7 @@ from shared.http.refusals import BodyTooLarge, BodyTooSlow
 from shared.http.room import Share
 
 # All that is held of bodies that are not whole yet; what a service reads as it comes is not held.
-MOST_HELD_BYTES = 256 << 20
+MOST_HELD_BYTES = 40 << 20
 # A body that is read as it comes has to bring so many bytes, or its end, whenever its time has been waited.
 PROGRESS_BYTES = 1024
 

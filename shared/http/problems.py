@@ -100,6 +100,16 @@ def invalid(
     )
 
 
+def _let_go(error: BaseException | None) -> None:
+    """Takes the frames from an error that is answered, and from those that led to it.
+
+    They hold the body, and the error too: nothing of it would be freed before the next collection of garbage.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
+
+
 def _way_out(first: Any, forms: Mapping[str, str]) -> str:
     about = first.get("ctx", {})
     if _is_long_text(first):
@@ -166,15 +176,18 @@ def install(app: FastAPI, *, heads: bool = False, forms: Mapping[str, str] = {})
 
     @app.exception_handler(Refused)
     async def refuse(_: Request, refusal: Refused) -> Response:
+        _let_go(refusal)
         return refused(refusal)
 
     @app.exception_handler(RequestValidationError)
     async def unreadable(_: Request, error: RequestValidationError) -> Response:
+        _let_go(error)
         return answer(problem_of(invalid(error, forms=forms)))
 
     @app.exception_handler(HTTPException)
     async def other(request: Request, error: HTTPException) -> Response:
         if isinstance(error.__cause__, ValueError | RecursionError):
+            _let_go(error)
             return answer(problem_of(_unread(error.__cause__)))
         members = {"type": "about:blank", "title": error.detail, "status": error.status_code}
         detail = sentence(f"{request.method} {request.scope['path']}: {error.detail}")

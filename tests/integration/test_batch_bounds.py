@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from services.cli.client import Failed, ServiceClient
-from tests.running import Service, service
+from tests.running import JSON, Service, service
 
 HEADERS = {"content-type": "application/x-ndjson"}
 GROWTH = 50_000_000
@@ -60,6 +60,16 @@ def test_many_short_lines_that_are_refused_cost_little_and_are_answered_shortly(
 
     assert len(each.content) < 1_000_000
     assert len(whole.content) < 1_000_000
+    assert largest(ingest) - before < GROWTH
+
+
+def test_a_large_body_that_cannot_be_read_is_freed_once_it_is_answered(ingest: Service) -> None:
+    before = largest(ingest)
+
+    for _ in range(60):
+        answer = httpx.post(f"{ingest.url}/v1/contests", content=b" " * 1_000_000, headers=JSON)
+        assert answer.status_code == 422
+
     assert largest(ingest) - before < GROWTH
 
 

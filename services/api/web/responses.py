@@ -19,6 +19,7 @@ from services.api.subscriptions.event_stream import until_left
 from services.api.web import replies
 from services.api.web.replies import Headers, Reply, Wants
 from shared.runtime.tasks import end
+from shared.storage.connections import FAILURES
 
 log = logging.getLogger("standings")
 
@@ -104,11 +105,10 @@ class LargeResponse(Response):
                 await self._watch(sending, leaving)
             finally:
                 await end(sending, leaving)
-            if sending.cancelled():
-                raise ConnectionAbortedError("the reader left or was too slow")
-            if error := sending.exception():
-                log.error("a large answer broke off: %r", error)
-                raise error
+            # Without the last chunk the server ends the connection: to raise would only say so in the log again.
+            if not sending.cancelled() and (error := sending.exception()):
+                expected = isinstance(error, FAILURES)
+                log.error("a large answer broke off: %r", error, exc_info=None if expected else error)
 
     async def _watch(self, sending: "asyncio.Task[None]", leaving: "asyncio.Task[None]") -> None:
         """Returns when it is sent, and when it is not to be sent any more."""

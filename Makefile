@@ -12,11 +12,11 @@ NO_VENV = $(PYTHON) cannot make a virtual environment: install one that can, on 
 TOO_OLD = $(PYTHON) is not there or older than Python 3.11: name a newer one with `make PYTHON=python3.11`.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench chaos mutate lock format clean
+.PHONY: help setup demo test check bench chaos attack mutate lock format clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo 'ARGS="…" is handed on by demo, test, bench, chaos and mutate.'
+	@echo 'ARGS="…" is handed on by demo, test, bench, chaos, attack and mutate.'
 
 setup: $(STAMP) ## Make .venv from requirements.lock, again only when that or a pyproject.toml changed
 
@@ -45,6 +45,9 @@ bench: setup ## Measure
 
 chaos: setup ## Kill and pause everything under load for two minutes, and check what was promised
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+attack: setup ## Attack everything with what is too large, too slow, odd or false, and see whether it stands
+	$(BIN)/python -m tests.attack $(ARGS)
 
 mutate: setup ## See whether a test fails for each small change of the code that matters most (an hour or two)
 	$(BIN)/python -m tests.mutation $(ARGS)

@@ -5,10 +5,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -31,7 +31,7 @@ class Service:
     """One service's process and, if it speaks HTTP, its address."""
 
     name: str
-    process: "subprocess.Popen[str]"
+    process: "subprocess.Popen[bytes]"
     url: str = ""
     said: list[str] = field(default_factory=list)
 
@@ -44,6 +44,15 @@ class Service:
 @contextmanager
 def service(name: str, redis_url: str, **settings: str) -> Iterator[Service]:
     """One running service, ready; stopped at the end of the block if it still runs. Its port may be a setting."""
+    with service_writing(None, name, redis_url, settings) as running:
+        yield running
+
+
+@contextmanager
+def service_writing(
+    output: IO[bytes] | None, name: str, redis_url: str, settings: Mapping[str, str]
+) -> Iterator[Service]:
+    """As `service`. What it says goes to `output`, or where the test's own errors go."""
     port = int(settings.get(f"{name}_port", 0)) or free_port()
     environment = {
         **os.environ,
@@ -51,7 +60,7 @@ def service(name: str, redis_url: str, **settings: str) -> Iterator[Service]:
         f"STANDINGS_{name.upper()}_PORT": str(port),
         **{f"STANDINGS_{key.upper()}": value for key, value in settings.items()},
     }
-    process = subprocess.Popen([sys.executable, "-m", "services.cli", name], env=environment, text=True)
+    process = subprocess.Popen([sys.executable, "-m", "services.cli", name], env=environment, stderr=output)
     running = Service(name, process, "" if name == "scorer" else f"http://127.0.0.1:{port}")
     try:
         if running.url:
@@ -92,7 +101,8 @@ class Standings:
 
     def ask(self, path: str, **parameters: Any) -> dict[str, Any]:
         """The API's good answer."""
-        answer = self.api.get(path, params=parameters)
+        patience = {"wait_ms": 10_000} if "min_version" in parameters else {}
+        answer = self.api.get(path, params={**patience, **parameters})
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found

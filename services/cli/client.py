@@ -11,7 +11,7 @@ import httpx
 import orjson
 
 from shared.values.text import sentence
-from standings.client.exact import number
+from standings.client.exact import integer, number
 
 REFUSED, WRONG_USAGE, UNREACHABLE, PARTLY = 1, 2, 3, 4
 _TIMEOUT_SECONDS = 120
@@ -119,9 +119,9 @@ _JSON = {"content-type": "application/json"}
 
 
 def _json(answer: httpx.Response) -> dict[str, Any]:
-    # Scores may have decimal places, and stay exact.
+    # Scores may have decimal places, or be beyond 64 bits, and stay exact.
     try:
-        body = json.loads(answer.content, parse_float=number) if answer.content else {}
+        body = json.loads(answer.content, parse_float=number, parse_int=integer) if answer.content else {}
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):

@@ -19,7 +19,7 @@ def timeline(answer: dict[str, Any], names: dict[str, str], top: int) -> None:
         say("Nothing happened in that time.")
         return
     last = points[-1]["scores"]
-    shown = sorted(last, key=lambda candidate: -last[candidate])[: min(top, len(_MARKERS))]
+    shown = sorted(last, key=last.__getitem__, reverse=True)[: min(top, len(_MARKERS))]
     policy = answer["policy"]
     # Rich measures what it prints, so the colours of the plot are turned into its own.
     out.print(Text.from_ansi(_plot(points, shown, names)), soft_wrap=True)

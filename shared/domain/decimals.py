@@ -4,12 +4,14 @@
 writes 300 MB. So no such number gets further than this. Pure.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 
 MOST_WHOLE_DIGITS = 16
 MOST_PLACES = 12
 # Characters of a decimal in a question or a command.
 LONGEST = 40
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 
 def bounded(value: Decimal, whole: int = MOST_WHOLE_DIGITS, most_places: int = MOST_PLACES) -> Decimal:
@@ -39,6 +41,17 @@ def decimal_of(text: str) -> Decimal:
         return bounded(Decimal(text))
     except InvalidOperation:
         raise ValueError("it is not a number, or has too many digits") from None
+
+
+def fit_64_bits(numbers: Iterable[int]) -> bool:
+    """Whether every whole number fits 64 bits: JSON and Parquet are written with no larger integer."""
+    every = list(numbers)
+    return min(every, default=0) >= _SMALLEST and max(every, default=0) <= _LARGEST
+
+
+def of_any_size(number: int) -> int | Decimal:
+    """The same number, as a decimal where it does not fit 64 bits: decimals are written at any size."""
+    return number if _SMALLEST <= number <= _LARGEST else Decimal(number)
 
 
 def places(value: Decimal) -> int:

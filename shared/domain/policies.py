@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import cached_property
 
 from shared.domain.book import Cell, Totals
-from shared.domain.decimals import places
+from shared.domain.decimals import of_any_size, places
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ class Policy:
         )
 
     def points(self, units: int) -> int | Decimal:
-        """Units as points: a whole number where the policy has whole weights only."""
+        """Units as points: an integer where the policy has whole weights only, as far as integers can be written."""
         if self.places == 0:
-            return units
+            return of_any_size(units)
         # Not by arithmetic, which rounds to 28 digits.
         sign, digits, _ = Decimal(units).as_tuple()
         return Decimal((sign, digits, -self.places))

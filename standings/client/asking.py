@@ -9,7 +9,7 @@ from typing import Any, Literal, TypedDict
 import httpx
 
 from standings.client.errors import problem_of
-from standings.client.exact import number
+from standings.client.exact import integer, number
 
 # A time as the API takes it (`2019-04-22`, `2019-04`, an RFC 3339 instant, `-30d`), or one of Python's.
 Time = str | date | datetime
@@ -92,4 +92,4 @@ def value_of(response: httpx.Response) -> Any:
     """An answer's JSON, its numbers exact. Raises `Problem`."""
     if not response.is_success:
         raise problem_of(response)
-    return json.loads(response.content, parse_float=number)
+    return json.loads(response.content, parse_float=number, parse_int=integer)

@@ -7,6 +7,7 @@ from pydantic import AfterValidator
 
 # 2^53 events of 10^12 points with as many members each have fewer digits than this; scores have nine places.
 _MOST_DIGITS = 40
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 
 def _bounded(value: Decimal) -> Decimal:
@@ -19,6 +20,12 @@ def _bounded(value: Decimal) -> Decimal:
 
 
 Exact = Annotated[Decimal, AfterValidator(_bounded)]
+
+
+def integer(text: str) -> int | Decimal:
+    """The whole number in a JSON text, as a decimal where it does not fit 64 bits. Raises `ValueError`."""
+    value = number(text)
+    return int(value) if _SMALLEST <= value <= _LARGEST else value
 
 
 def number(text: str) -> Decimal:

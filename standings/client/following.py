@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import httpx
 from httpx_sse import ServerSentEvent
-from pydantic import ValidationError
 
 from standings.client.errors import Gap, OutOfReach, Reset, StandingsError, problem_of
+from standings.client.exact import integer, number
 from standings.client.models import Change
 
 # The API says that it lives every 15 seconds; a connection that is silent for longer is dead.
@@ -115,6 +115,7 @@ def _contest_of(data: str) -> str:
 
 def _read(data: str) -> Change:
     try:
-        return Change.model_validate_json(data)
-    except ValidationError as error:
+        # Not by `model_validate_json`, which reads a number with a point as a float first.
+        return Change.model_validate(json.loads(data, parse_float=number, parse_int=integer))
+    except (ValueError, RecursionError) as error:
         raise StandingsError(f"a change cannot be read, this client may be too old: {error}") from error

@@ -11,7 +11,14 @@ from services.api.answers.documents import encode
 from services.api.answers.questions import AllChangesQuestion
 from services.api.answers.views import policy as view
 from services.webhooks.hooks import Asked, Wanted
-from shared.domain.decimals import MOST_PLACES, MOST_WHOLE_DIGITS, bounded, decimal_of
+from shared.domain.decimals import (
+    MOST_PLACES,
+    MOST_WHOLE_DIGITS,
+    bounded,
+    decimal_of,
+    fit_64_bits,
+    of_any_size,
+)
 from shared.domain.errors import Invalid
 from shared.domain.policy_texts import made_up, read_policies
 from standings.client.exact import Exact, number
@@ -162,3 +169,15 @@ def test_the_client_takes_every_score_that_there_can_be() -> None:
 
     assert TypeAdapter(Exact).validate_python(str(largest)) == largest
     assert number(str(largest)) == largest
+
+
+@pytest.mark.parametrize("number", [-(2**63), 2**63 - 1])
+def test_a_whole_number_that_fits_64_bits_stays_one(number: int) -> None:
+    assert fit_64_bits([number, 0])
+    assert isinstance(of_any_size(number), int)
+
+
+@pytest.mark.parametrize("number", [-(2**63) - 1, 2**63, 10**40 + 1])
+def test_a_whole_number_beyond_64_bits_is_a_decimal_with_every_digit(number: int) -> None:
+    assert not fit_64_bits([0, number])
+    assert str(of_any_size(number)) == str(number)

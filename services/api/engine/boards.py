@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from services.api.engine.index import Counted, Index
 from services.api.engine.states import NEVER
 from shared.domain.contest import Candidate, Contest
+from shared.domain.decimals import fit_64_bits
 from shared.domain.policies import Policy
 from shared.domain.scoreboard import ranks
 from shared.domain.times import Instant, start_of
@@ -107,7 +108,9 @@ class Board:
         return self.points(total), lines
 
     def _points(self, units: list[int]) -> Sequence[Points]:
-        return units if self.policy.places == 0 else [self.points(each) for each in units]
+        if self.policy.places == 0 and fit_64_bits(units):
+            return units
+        return [self.points(each) for each in units]
 
     def _points_between(
         self, counted: Counted, units: list[int], scores: Sequence[Points]

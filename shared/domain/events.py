@@ -14,7 +14,8 @@ Clock = Literal["server", "imported"]
 
 # Characters of a text.
 LONGEST_TEXT: Final = 2000
-# More than there are people, and few enough that sums of them stay within 64 bits.
+# More than there are people, and few enough that their sums stay within 64 bits: it takes 460 million endorsements by
+# one category to come to 2^62, where the index ends, and no server holds a ledger of so many.
 MOST_MEMBERS: Final = 10**10
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ import pytest
 from services.api.answers.formats import Format
 from services.cli.client import ServiceClient
 from services.cli.exports import export
-from standings.client import Client
-from tests.running import Standings
+from standings.client import Client, LocalCopy
+from tests.running import Standings, standings
 
 MEMBERS = 9_999_999_999
 WEIGHTS = "union/member:1000000000000"
 SCORE = 2 * MEMBERS * 10**12
 ONE_UNION = MEMBERS * 10**12
+# 10^10 + 1 members under a weight of 21 digits.
+FINE = Decimal("1234567890244691356902.123456789")
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +128,31 @@ def test_an_export_has_whole_scores_beyond_64_bits_exactly(
         assert pq.read_table(file).to_pylist()[0]["score"] == SCORE
     else:
         assert str(SCORE) in file.read_text()
+
+
+def test_a_policy_under_which_scores_are_beyond_64_bits_parks_no_contest(
+    redis_url: str, tmp_path: Path
+) -> None:
+    policies = tmp_path / "policies.toml"
+    policies.write_text(
+        '[[policy]]\nid = "heavy"\nversion = 1\ntitle = "H"\nsource = "me"\n'
+        "member_weights = { union = 1_000_000_000_000 }\n"
+        '[[policy]]\nid = "fine"\nversion = 1\ntitle = "F"\nsource = "me"\n'
+        "member_weights = { union = 123456789012.123456789 }\n"
+    )
+    with standings(redis_url, policies=str(policies)) as deployment:
+        candidates = [{"candidate": "ann", "name": "Ann"}]
+        deployment.told("/v1/contests", contest="c", title="C", timezone="UTC", candidates=candidates)
+        announce(deployment, "c", "first", 10**10)
+        announce(deployment, "c", "second", 1)
+        deployment.ask("/v1/contests/c", min_version=4, wait_ms=10_000)
+        with Client(str(deployment.api.base_url)) as client:
+            copy = LocalCopy(contest="c")
+            for change in client.changes("c", since=0):
+                copy.take(change)
+                if copy.version == 4:
+                    break
+            shown = client.standings("c", policy="fine")
+
+    assert copy.scores("heavy") == {"ann": 10**22 + 10**12}
+    assert copy.scores("fine") == shown.scores == {"ann": FINE}

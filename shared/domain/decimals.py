@@ -5,13 +5,16 @@ writes 300 MB. So no such number gets further than this. Pure.
 """
 
 from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
+from typing import Final
 
 MOST_WHOLE_DIGITS = 16
 MOST_PLACES = 12
 # Characters of a decimal in a question or a command.
 LONGEST = 40
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+# Scores have fewer digits than half of these; Python rounds to 28.
+_EXACT: Final = Context(prec=100)
 
 
 def bounded(value: Decimal, whole: int = MOST_WHOLE_DIGITS, most_places: int = MOST_PLACES) -> Decimal:
@@ -52,6 +55,13 @@ def fit_64_bits(numbers: Iterable[int]) -> bool:
 def of_any_size(number: int) -> int | Decimal:
     """The same number, as a decimal where it does not fit 64 bits: decimals are written at any size."""
     return number if _SMALLEST <= number <= _LARGEST else Decimal(number)
+
+
+def difference(left: int | Decimal, right: int | Decimal) -> int | Decimal:
+    """`left` without `right`, every digit of it."""
+    if isinstance(left, int) and isinstance(right, int):
+        return of_any_size(left - right)
+    return _EXACT.subtract(left, right)
 
 
 def places(value: Decimal) -> int:

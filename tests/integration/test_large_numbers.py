@@ -156,3 +156,16 @@ def test_a_policy_under_which_scores_are_beyond_64_bits_parks_no_contest(
 
     assert copy.scores("heavy") == {"ann": 10**22 + 10**12}
     assert copy.scores("fine") == shown.scores == {"ann": FINE}
+
+
+def test_a_difference_has_every_digit_of_its_scores(deployment: Standings, unions: str) -> None:
+    answer = deployment.api.get(
+        f"/v1/contests/{unions}/diff",
+        params={"from_version": 3, "to_version": 4, "weights": "union/member:123456789012.123456789"},
+    )
+    changes = json.loads(answer.content, parse_float=Decimal)["changes"]
+
+    assert [(line["candidate"], line["change"]) for line in changes] == [
+        ("ann", Decimal("1234567889997777778877.876543211")),
+        ("bob", 0),
+    ]

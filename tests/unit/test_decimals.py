@@ -16,6 +16,7 @@ from shared.domain.decimals import (
     MOST_WHOLE_DIGITS,
     bounded,
     decimal_of,
+    difference,
     fit_64_bits,
     of_any_size,
 )
@@ -181,3 +182,23 @@ def test_a_whole_number_that_fits_64_bits_stays_one(number: int) -> None:
 def test_a_whole_number_beyond_64_bits_is_a_decimal_with_every_digit(number: int) -> None:
     assert not fit_64_bits([0, number])
     assert str(of_any_size(number)) == str(number)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "differ"),
+    [
+        (
+            Decimal("1234567890244691356902.123456789"),
+            Decimal("0.000000001"),
+            "1234567890244691356902.123456788",
+        ),
+        (Decimal(10**39), Decimal("0.000000001"), f"{'9' * 39}.999999999"),
+        (Decimal("0.30"), Decimal("0.10"), "0.20"),
+        (3, 5, "-2"),
+        (2**63 - 1, -1, str(2**63)),
+        (Decimal(2**63), 1, str(2**63 - 1)),
+    ],
+)
+def test_a_difference_has_every_digit(left: int | Decimal, right: int | Decimal, differ: str) -> None:
+    assert str(difference(left, right)) == differ
+    assert encode(difference(left, right)).decode() == differ

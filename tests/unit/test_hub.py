@@ -1,7 +1,10 @@
 """What a channel hands to subscribers, and when it lets them look in the ledger."""
 
+from decimal import Decimal
+
 import pytest
 
+from services.api.answers.documents import encode
 from services.api.live.hub import Change, Channel, Hub
 from shared.changes.cloud_event import reset_event
 from shared.domain.events import Version
@@ -135,3 +138,22 @@ def test_what_is_neither_a_change_nor_a_reset_is_passed_over(fields: dict[bytes,
 
     assert [one.version for one in hub.all.changes] == [2]
     assert hub.cursor == "2-0"
+
+
+def test_by_how_much_a_score_moved_is_known_to_its_last_digit() -> None:
+    scores = [
+        {
+            "candidate": "ann",
+            "policy": "heavy",
+            "before": {"score": Decimal("-0.000000001")},
+            "after": {"score": after},
+        }
+        for after in (Decimal("1234567890244691356902.123456789"), Decimal(10**22 + 1), 3)
+    ]
+    event = encode({"data": {"scores": scores}})
+
+    assert [str(move.points) for move in Change("race", Version(3), event).moves] == [
+        "1234567890244691356902.123456790",
+        "10000000000000000000001.000000001",
+        "3.000000001",
+    ]

@@ -15,6 +15,7 @@ from services.api.engine import attribution
 from services.api.engine.attribution import VersionEffect
 from services.api.engine.boards import Board
 from services.api.engine.index import Index
+from shared.domain.decimals import difference
 from shared.domain.events import Version
 
 
@@ -115,10 +116,12 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, An
             "name": line["name"],
             "from_score": before[name]["score"],
             "to_score": line["score"],
-            "change": line["score"] - before[name]["score"],
+            "change": difference(line["score"], before[name]["score"]),
             "from_rank": before[name]["rank"],
             "to_rank": line["rank"],
         }
         for name, line in after.items()
     ]
-    return sorted(lines, key=lambda line: (-line["change"], line["to_rank"], line["candidate"]))
+    lines.sort(key=lambda line: (line["to_rank"], line["candidate"]))
+    # Sorting is stable. The change is not negated: that would round it.
+    return sorted(lines, key=lambda line: line["change"], reverse=True)

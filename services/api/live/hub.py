@@ -5,6 +5,7 @@ misses none, however the changes reached this process.
 """
 
 import asyncio
+import json
 import logging
 import sys
 from collections import deque
@@ -16,6 +17,7 @@ import orjson
 
 from shared.changes.cloud_event import CONTEST_RESET, reset_event
 from shared.changes.filters import ScoreMove
+from shared.domain.decimals import difference
 from shared.domain.events import Version
 from shared.storage.streams import Entry
 
@@ -72,9 +74,10 @@ class Change:
             ScoreMove(
                 sys.intern(score["candidate"]),
                 sys.intern(score["policy"]),
-                abs(Decimal(str(score["after"]["score"])) - Decimal(str(score["before"]["score"]))),
+                Decimal(difference(score["after"]["score"], score["before"]["score"])).copy_abs(),
             )
-            for score in orjson.loads(self.event)["data"]["scores"]
+            # Not by orjson, which reads decimals and integers beyond 64 bits as floats.
+            for score in json.loads(self.event, parse_float=Decimal)["data"]["scores"]
         )
 
 

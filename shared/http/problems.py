@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from shared.domain import errors
 from shared.domain.errors import Refused
@@ -168,6 +169,12 @@ def refused(refusal: Refused, headers: Mapping[str, str] = {}) -> Response:
     return answer(problem_of(refusal), {**headers, **again})
 
 
+def failed(scope: Scope, error: Exception) -> Response:
+    """A defect as a response; its traceback is in the log."""
+    log.error("%s %s failed", scope["method"], sentence(scope["path"]), exc_info=error)
+    return answer(DEFECT)
+
+
 def install(app: FastAPI, *, heads: bool = False, forms: Mapping[str, str] = {}) -> None:
     """Lets an app answer everything that goes wrong with a problem, and explain each kind at `/problems/{code}`.
 
@@ -203,8 +210,7 @@ def install(app: FastAPI, *, heads: bool = False, forms: Mapping[str, str] = {})
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
-        log.error("%s %s failed", request.method, sentence(request.scope["path"]), exc_info=error)
-        return answer(DEFECT)
+        return failed(request.scope, error)
 
     app.add_api_route("/problems/{code}", _explained, include_in_schema=False, dependencies=[KNOWN_ONLY])
 

@@ -10,6 +10,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from services.api.app import create_app
+from services.api.web.fast_path import StandingsReplies
 from services.local import race
 from shared.runtime.settings import Settings
 from tests.integration.test_over_time import BASE
@@ -126,5 +127,39 @@ def test_the_thin_path_answers_the_present_and_the_past_by_itself(deployment: St
                 {"valid_at": "2025-07-29", "known_at": "2025-08-01"},
             ):
                 assert (await asked(api.app, f"{BASE}/standings", question, {}))[0] == 200
+
+    asyncio.run(ask())
+
+
+@pytest.mark.usefixtures("simulated_race")
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_defect_on_the_thin_path_is_told_as_one_of_the_app_behind_and_logged_once(
+    deployment: Standings, method: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise TypeError("a defect")
+
+    async def answer(app: ASGIApp, method: str) -> tuple[int, list[tuple[str, str]], bytes]:
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            answer = await client.request(method, f"{BASE}/standings")
+        return answer.status_code, sorted(answer.headers.items()), answer.content
+
+    async def ask() -> None:
+        api = create_app(Settings(redis_url=deployment.redis_url))
+        async with api.work():
+            await api.contests.at(race.CONTEST, 1, 1000)
+            monkeypatch.setattr(StandingsReplies, "written", broken)
+            behind = await answer(api.thin_path.app, "GET")
+            caplog.clear()
+            before = await answer(api.app, method)
+
+        assert before[:2] == behind[:2]
+        assert before[2] == (b"" if method == "HEAD" else behind[2])
+        assert before[0] == 500
+        assert dict(before[1])["content-type"] == "application/problem+json"
+        assert [record.getMessage() for record in caplog.records if record.exc_info] == [
+            f"GET {BASE}/standings failed"
+        ]
 
     asyncio.run(ask())

@@ -13,10 +13,12 @@ from services.api.answers.questions import StandingsQuestion
 from services.api.answers.turns import Turns
 from services.api.engine.index import Index
 from services.api.web import replies
+from services.api.web.cors import AnyOrigin
 from services.api.web.replies import Headers, Mementos, Reply, Wants, Written
 from shared.domain.errors import Refused
 from shared.domain.events import Version
 from shared.domain.times import format_instant
+from shared.http.problems import failed
 from shared.runtime.kept import Kept
 
 # Of what the API may hold.
@@ -113,7 +115,12 @@ class ThinPath:
             if scope["method"] == "HEAD":
                 scope = {**scope, "method": "GET", "head": True}
                 send = _without_body(send)
-            reply = await self._answer(scope)
+            try:
+                reply = await self._answer(scope)
+            except Exception as error:
+                # No handler of the app behind sees it.
+                await AnyOrigin(failed(scope, error))(scope, receive, send)
+                return
             if reply is not None:
                 await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
                 await send({"type": "http.response.body", "body": reply.body})

@@ -1,7 +1,6 @@
 """One attempt: signed, to an address that was checked, within its time, and wherever it points not followed."""
 
 import asyncio
-import email.utils
 import logging
 import time
 from contextlib import suppress
@@ -15,6 +14,7 @@ from services.webhooks.hooks import Hook
 from services.webhooks.lookups import Addresses, NotPublic
 from shared.domain.errors import Invalid
 from shared.domain.times import Clock, datetime_of
+from shared.http.dates import read_date
 
 log = logging.getLogger("standings")
 
@@ -159,5 +159,5 @@ class Sender:
         if said.isascii() and said.isdigit():
             return float(said)
         with suppress(ValueError, TypeError):
-            return (email.utils.parsedate_to_datetime(said) - datetime_of(self._clock())).total_seconds()
+            return (read_date(said) - datetime_of(self._clock())).total_seconds()
         return None

@@ -3,7 +3,7 @@
 import gzip
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple
@@ -15,6 +15,7 @@ from services.api.web import acceptance
 from services.api.web.cors import ANY_ORIGIN, EXPOSED
 from shared.domain.errors import Invalid
 from shared.domain.times import Instant, format_instant, instant
+from shared.http.dates import read_date
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -172,11 +173,11 @@ def accepted_instant(accept_datetime: bytes) -> Instant:
     """The instant that Accept-Datetime means: the end of its second. Raises `Invalid`."""
     text = accept_datetime.decode("latin-1")
     try:
-        moment = parsedate_to_datetime(text)
+        moment = read_date(text)
         if moment.tzinfo is None:
             raise ValueError
         return Instant(instant(moment) + 999_999)
-    except (ValueError, TypeError, OverflowError, IndexError):
+    except ValueError:
         raise Invalid(
             "Accept-Datetime",
             text[:100],

@@ -37,6 +37,8 @@ _MARKS = re.compile(r"[~?%/]")
 _DOCUMENTED = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
 )
+# What was taken beside it, in plain characters: ISO 8601 with any of these between day and time.
+_TAKEN_ONCE = re.compile(r"[0-9W-]+[Tt ][0-9:.,]+(?:Z|[+-][0-9:.]+)")
 _NEITHER = "neither a day, a month or a year nor an RFC 3339 instant"
 
 # EDTF leaves open how far from what is written a qualified date may lie. Here it is off by a week at most where a
@@ -138,6 +140,16 @@ def as_documented(text: str, field: str) -> None:
     _instant(text, field)
     if not _DOCUMENTED.fullmatch(text):
         raise UnreadableTime(field, text, "not written as an RFC 3339 instant with at most six decimals")
+
+
+def as_cited(text: str, field: str) -> None:
+    """Raises `UnreadableTime`, naming `field`, unless `text` is a time that an address may cite.
+
+    It may also be in a form that was documented once. Nothing else may stand between day and time: each such address
+    would be answered, and kept, for itself.
+    """
+    if _dated(text, field) is None and not _TAKEN_ONCE.fullmatch(text):
+        raise UnreadableTime(field, text, _NEITHER)
 
 
 def is_certain(text: str) -> bool:

@@ -101,16 +101,20 @@ def test_a_question_about_a_time_in_another_form_is_refused_and_a_citation_of_it
         assert deployment.api.get(cited.links["latest-version"]["url"]).json() == again.json()
 
 
-def test_a_citation_of_a_time_with_a_line_end_in_it_is_answered(deployment: Standings, odd: str) -> None:
-    path = f"/v1/contests/{odd}/standings/2/fivethirtyeight-2020@1/2019-04-22%0a13:06:00Z"
+@pytest.mark.parametrize(
+    "between", ["%ff", "%00", "%0a", "%C2%A0", "%E2%80%AE", "X", "%7F", "_", "%20%20", "T%0a", "%EF%BC%B4"]
+)
+def test_a_citation_with_anything_else_between_day_and_time_is_refused(
+    deployment: Standings, odd: str, between: str
+) -> None:
+    path = f"/v1/contests/{odd}/standings"
+    cited = f"{path}/2/fivethirtyeight-2020@1/2019-04-22{between}13:06:00%2B00:00"
 
-    answer = deployment.api.get(path)
+    for asked in (cited, f"{cited}/corrections", f"{path}?valid_at=2019-04-22{between}13:06:00%2B00:00"):
+        refused = deployment.api.get(asked)
 
-    assert answer.status_code == 200
-    corrections = answer.links["latest-version"]["url"]
-    assert corrections == f"{path.replace('%0a', '%0A')}/corrections"
-    cited = deployment.api.get(corrections).json()["cited"]
-    assert deployment.api.get(cited).content == answer.content
+        assert (refused.status_code, refused.json()["field"]) == (422, "valid_at"), refused.text
+        assert "immutable" not in refused.headers.get("cache-control", "")
 
 
 def test_the_parameter_in_which_a_plus_came_as_a_space_is_still_understood(

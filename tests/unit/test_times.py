@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from shared.domain.errors import UnreadableTime
 from shared.domain.times import (
+    as_cited,
     as_documented,
     bounds_of,
     day_in,
@@ -322,6 +323,8 @@ ODD = [
     ("2019-04-22T13:05:00+01:00:30", at(2019, 4, 22, 12, 4, 30)),
 ]
 
+CITED_ONCE = [text for text, _ in ODD if text.isascii()]
+
 
 @pytest.mark.parametrize(("text", "means"), ODD)
 def test_an_instant_in_another_form_is_refused_at_the_door_and_reads_as_ever_where_it_is_stored(
@@ -358,3 +361,28 @@ def test_an_instant_without_an_offset_is_told_what_it_lacks() -> None:
 @given(st.integers(at(2, 1, 1), at(9998, 1, 1)))
 def test_what_answers_give_as_an_instant_may_be_asked_with(moment: int) -> None:
     as_documented(format_instant(moment), "valid_at")
+
+
+@pytest.mark.parametrize(
+    "text", ["2019", "2019-04", "2019-04-22", "2019-04-22T13:05:00.5-04:00", *CITED_ONCE]
+)
+def test_a_time_may_be_cited_in_the_documented_forms_and_in_those_of_earlier_releases(text: str) -> None:
+    as_cited(text, "valid_at")
+
+
+@pytest.mark.parametrize(
+    "between", ["\ufffd", "\0", "\n", "\u202e", "\xa0", "X", "_", "-", "+", "T ", "\uff34"]
+)
+def test_a_time_is_not_cited_with_anything_else_between_day_and_time(between: str) -> None:
+    with pytest.raises(UnreadableTime) as refused:
+        as_cited(f"2019-04-22{between}13:05:00+00:00", "valid_at")
+    assert refused.value.field == "valid_at"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2019-04-22T13:05:00Z\n", "2019-04-22\n", "\u0662019-04-22T13:05:00Z", "2019-04-22T13:05:00\u0661Z", ""],
+)
+def test_a_time_is_cited_in_plain_characters_and_whole(text: str) -> None:
+    with pytest.raises(UnreadableTime):
+        as_cited(text, "valid_at")

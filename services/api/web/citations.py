@@ -16,7 +16,7 @@ from shared.domain.contest import Contest
 from shared.domain.errors import NotFound, UnknownVersion
 from shared.domain.events import Version
 from shared.domain.policies import Policy
-from shared.domain.times import Instant, end_of, format_instant
+from shared.domain.times import Instant, as_cited, end_of, format_instant
 
 
 class OtherPolicyVersion(NotFound):
@@ -100,6 +100,7 @@ class Citations:
         contest = index.contest(version)
         board = self.answers.board(index, contest, PolicyQuestion(policy=name), chosen)
         # Also in a form that is no longer documented: what was cited once is answered for ever.
+        as_cited(valid_at, "valid_at")
         return contest, board, end_of(valid_at, contest.timezone, "valid_at")
 
     def _since(self, index: Index, board: Board, version: Version, policy: str, valid_at: str) -> Headers:

@@ -45,6 +45,8 @@ OTHERS: tuple[dict[str, Any], ...] = (
     {"format": "json"},
     {"min_version": "3"},
     {"nonsense": "1"},
+    {"candidate": ["ada-quillfeather", "hugo-wetherby"]},
+    {"nonsense": ["1", "1"]},
 )
 HEADERS: tuple[dict[str, str], ...] = (
     {},

@@ -79,3 +79,48 @@ def test_many_unknown_parameters_are_told_as_one_problem() -> None:
 
 def test_a_prober_may_add_what_it_likes() -> None:
     assert _answers("api", ["/healthz"], "prober=1")["/healthz"].status_code == 200
+
+
+REPEATED = [
+    ("api", "GET", "/v1/contests/c/standings?candidate=a&candidate=b", "candidate"),
+    ("api", "GET", "/v1/contests/c/standings?version=1&version=1", "version"),
+    ("api", "GET", "/v1/contests/c/standings/1/headcount@1/2019-04-22?raw=true&raw=false", "raw"),
+    ("api", "GET", "/v1/contests/c/changes?candidate=a&limit=1&candidate=b", "candidate"),
+    ("api", "GET", "/v1/changes?policy=a&policy=b", "policy"),
+    ("api", "GET", "/v1/contests?limit=1&%6cimit=2", "limit"),
+    ("ingest", "POST", "/v1/contests/c/batch?on_refusal=abort&on_refusal=go_on", "on_refusal"),
+    ("ingest", "GET", "/v1/dead-letters?limit=1&limit=2", "limit"),
+    ("webhooks", "GET", f"/v1/webhooks/{PARTS['webhook']}/dead-letters?limit=1&limit=2", "limit"),
+]
+
+
+@pytest.mark.parametrize(("service", "method", "address", "field"), REPEATED)
+def test_a_parameter_that_is_given_twice_is_refused(
+    service: str, method: str, address: str, field: str
+) -> None:
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(SERVICES[service](Settings()).app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return await client.request(method, address)
+
+    answer = asyncio.run(ask())
+    problem = answer.json()
+
+    assert (answer.status_code, problem["field"]) == (422, field), answer.text
+    assert problem["detail"] == f"{field} is given 2 times"
+    assert problem["way_out"] == "give it once; several ids are one value, separated by commas"
+
+
+def test_a_parameter_that_is_unknown_is_told_as_such_also_where_it_is_given_twice() -> None:
+    problem = _answers("api", ["/v1/policies"], "rwa=true&rwa=true")["/v1/policies"].json()
+
+    assert (problem["field"], problem["way_out"]) == ("rwa", "leave this field out: it is not known here")
+
+
+def test_of_many_repeated_parameters_the_first_is_told() -> None:
+    query = "&".join(f"limit={number}" for number in range(1000))
+
+    problem = _answers("api", ["/v1/contests"], query)["/v1/contests"].json()
+
+    assert (problem["field"], problem["detail"]) == ("limit", "limit is given 1000 times")
+    assert problem["value"].startswith("0,1,2,")

@@ -155,7 +155,7 @@ class ThinPath:
             if question.min_version > index.version or question.format not in (None, "json"):
                 return None
             written, at = self.standings.written(index, question, wants)
-        except (ValidationError, Refused, UnicodeDecodeError):
+        except (ValidationError, Refused, UnicodeDecodeError, _Repeated):
             return None  # and the route says what is wrong
         present = _is_present(index, question, at)
         if present or at.pinned:
@@ -172,12 +172,21 @@ class ThinPath:
         )
 
 
+class _Repeated(Exception):
+    """A parameter is given more than once."""
+
+
 def _parameters(query: bytes) -> dict[str, str]:
-    """A query string's parameters, the last of each name."""
+    """A query string's parameters. Raises `_Repeated`."""
     text = query.decode("ascii")
     if "%" not in text and "+" not in text and "=" in text:
-        return dict([part.partition("=")[::2] for part in text.split("&") if part])
-    return dict(parse_qsl(text, keep_blank_values=True, errors="strict"))
+        pairs = [part.partition("=")[::2] for part in text.split("&") if part]
+    else:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict")
+    parameters = dict(pairs)
+    if len(parameters) < len(pairs):
+        raise _Repeated
+    return parameters
 
 
 def _is_present(index: Index, question: StandingsQuestion, at: Moment) -> bool:

@@ -27,6 +27,7 @@ from services.api.web import acceptance, examples
 from services.api.web.routes.parameters import REFUSALS, ContestId
 from shared.domain.errors import Gone, Invalid
 from shared.domain.events import Version
+from shared.http.parameters import KNOWN_ONLY
 
 _EVENTS = {"text/event-stream": examples.TEXT}
 # One JSON answer ends with what goes beyond so many bytes, and when so many changes were looked at.
@@ -41,7 +42,13 @@ LastEventId = Annotated[
 
 def change_routes(subscriptions: Subscriptions, lifetime_seconds: float, seats: Seats) -> APIRouter:
     """Every route of subscriptions; each subscriber has a seat, and server-sent events end after their lifetime."""
-    router = APIRouter(prefix="/v1", responses=REFUSALS, default_response_class=Response, tags=["changes"])
+    router = APIRouter(
+        prefix="/v1",
+        responses=REFUSALS,
+        default_response_class=Response,
+        tags=["changes"],
+        dependencies=[KNOWN_ONLY],
+    )
 
     async def answer(
         request: Request, feed: Feed, question: AllChangesQuestion, more: dict[str, Any]

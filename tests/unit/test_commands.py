@@ -50,7 +50,7 @@ def test_what_follows_is_declared_and_a_command_that_is_repeated_is_answered_as_
 
         assert [type(new.event) for new in appended[before:]] == list(one.follows())
         assert isinstance(again, Taken)
-        assert (again.id, again.events, again.endorsement) == (taken.id, taken.events, taken.endorsement)
+        assert (again.id, again.events, again.repeated) == (taken.id, taken.events, True)
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

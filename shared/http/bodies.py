@@ -76,6 +76,26 @@ def again(body: bytes, receive: Receive) -> Receive:
     return once
 
 
+def closing(message: Message) -> Message:
+    """The message of an answer, which says that the connection ends behind it.
+
+    Whether the server goes on reading after an answer that came before the end of the request's body depends on how
+    much of the body had come by then: a client could not tell whether its next request is read.
+    """
+    if message["type"] != "http.response.start":
+        return message
+    return {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+
+
+def never_read(send: Send) -> Send:
+    """Answers a request whose body is not read: `send`, and the answer says that the connection ends."""
+
+    async def send_closing(message: Message) -> None:
+        await send(closing(message))
+
+    return send_closing
+
+
 class Stream:
     """A request whose body an app reads as it comes: what it receives by, and what it answers by.
 
@@ -110,12 +130,9 @@ class Stream:
         return message
 
     async def send(self, message: Message) -> None:
-        """Answers. Where the rest of the body is not read, the answer says that the connection ends."""
-        if self._send is None:
-            return
-        if self._refuse is not None and message["type"] == "http.response.start":
-            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
-        await self._send(message)
+        """Answers. An answer that begins before the body was read to its end says that the connection ends."""
+        if self._send is not None:
+            await self._send(message if self._ended else closing(message))
 
     def close(self) -> None:
         """Lets go of the connection: the server closes one whose body was not read when nothing holds it any more, and

@@ -6,8 +6,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.domain.errors import Refused
-from shared.http.bodies import COMMAND, MOST_HELD_BYTES, Body, Disconnected, Stream, again, whole
-from shared.http.hosts import Hosts
+from shared.http.bodies import COMMAND, MOST_HELD_BYTES, Body, Disconnected, Stream, again, never_read, whole
+from shared.http.hosts import Headers, Hosts
 from shared.http.problems import refused
 from shared.http.refusals import BodyTooLarge, WrongMediaType
 from shared.http.room import Room
@@ -15,10 +15,14 @@ from shared.runtime.settings import Settings
 
 # What changes nothing by its method, and is read without a body.
 QUESTIONS = frozenset(("GET", "HEAD", "OPTIONS"))
+_CLOSE = {"Connection": "close"}
 
 
 class Door:
-    """An ASGI app in front of another: questions go straight through; `body_of` says what a command's route takes."""
+    """An ASGI app in front of another: questions go through; `body_of` says what a command's route takes.
+
+    An answer that does not say `Connection: close` came after the whole body was read.
+    """
 
     def __init__(
         self, app: ASGIApp, settings: Settings, body_of: Callable[[Scope], Body] = lambda _: COMMAND
@@ -31,26 +35,27 @@ class Door:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         # Not a coroutine itself: a question costs one call more, and no more.
-        if scope["type"] != "http" or scope["method"] in QUESTIONS:
+        if scope["type"] != "http":
             return self.app(scope, receive, send)
+        if scope["method"] in QUESTIONS:
+            return self.app(scope, receive, never_read(send) if _has_body(scope["headers"]) else send)
         return self._command(scope, receive, send)
 
     async def _command(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._hosts.refuse_foreign(scope["headers"])
-            headers = dict(scope["headers"])
-            if not _has_body(headers):
+            if not _has_body(scope["headers"]):
                 await self.app(scope, receive, send)
                 return
             body = self._body_of(scope)
-            _refuse_unfit(headers, body)
+            _refuse_unfit(dict(scope["headers"]), body)
             await (self._streamed if body.streamed else self._whole)(body, scope, receive, send)
         except Refused as refusal:
             # The rest of a body may be on its way still: the connection is of no more use.
-            await refused(refusal, {"Connection": "close"})(scope, receive, send)
+            await refused(refusal, _CLOSE)(scope, receive, send)
         except Disconnected:
             # Of what was to come, not all came; who has closed only its own side can read this.
-            await Response(status_code=400)(scope, receive, send)
+            await Response(status_code=400, headers=_CLOSE)(scope, receive, send)
 
     async def _whole(self, body: Body, scope: Scope, receive: Receive, send: Send) -> None:
         assert body.most_bytes is not None  # noqa: S101 - what has no end cannot be held
@@ -66,8 +71,9 @@ class Door:
             stream.close()
 
 
-def _has_body(headers: dict[bytes, bytes]) -> bool:
-    return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
+def _has_body(headers: Headers) -> bool:
+    told = dict(headers)
+    return b"transfer-encoding" in told or told.get(b"content-length", b"0") != b"0"
 
 
 def _refuse_unfit(headers: dict[bytes, bytes], body: Body) -> None:

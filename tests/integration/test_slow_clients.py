@@ -1,9 +1,11 @@
 """Clients that are slow, silent, too large or do not read: they are shown out, and all others are served."""
 
 import asyncio
+import re
 import select
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -164,6 +166,55 @@ def test_programs_read_that_their_body_is_too_large(impatient: Standings) -> Non
         answer = impatient.ingest.post(OPEN, content=content, headers={"Content-Type": "application/json"})
 
         assert (answer.status_code, answer.json()["most"]) == (413, 1 << 20)
+
+
+def answered(own: socket.socket) -> bytes:
+    """The next answer that a connection brings, with its body; empty where the service closed it instead."""
+    said = b""
+    while b"\r\n\r\n" not in said:
+        part = own.recv(65_536)
+        if not part:
+            return said
+        said += part
+    head, _, body = said.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)content-length: (\d+)", head)
+    assert length is not None, head
+    while len(body) < int(length[1]):
+        part = own.recv(65_536)
+        assert part, "the service closed the connection within an answer"
+        body += part
+    return head + b"\r\n\r\n" + body
+
+
+HEALTHY = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (command(BATCH + "?x=1", AS_LINES, "Content-Length: 16"), 422),
+        (command(BATCH + "?x=1&on_refusal=abort", AS_LINES, "Content-Length: 16"), 422),
+        (command("/v1/contests/Not-an-id/batch", AS_LINES, "Content-Length: 16"), 422),
+        (command("/v1/contests/race/batch", AS_JSON, "Content-Length: 16"), 415),
+        (command(BATCH, AS_LINES, "Content-Length: 16"), 200),
+        (HEALTHY.removesuffix(b"\r\n") + b"Content-Length: 16\r\n\r\n", 200),
+    ],
+)
+def test_an_answer_says_whether_its_connection_goes_on(
+    impatient: Standings, head: bytes, status: int
+) -> None:
+    for attempt in range(120):
+        with connection(impatient.ingest) as own:
+            own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            own.sendall(head)
+            time.sleep(attempt % 7 / 1000)
+            own.sendall(b"{}\n" + b" " * 12 + b"\n")
+            answer = answered(own)
+            assert int(answer.split()[1]) == status
+            if b"connection: close" in answer.lower():
+                continue
+            own.sendall(HEALTHY)
+            assert answered(own).startswith(b"HTTP/1.1 200"), f"try {attempt}: closed without a word"
 
 
 def test_a_batch_is_taken_as_lines_only(impatient: Standings) -> None:

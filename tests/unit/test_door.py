@@ -371,6 +371,40 @@ def refusing(receive_from: Receive, most: int | None, seconds: float) -> Answer:
     return asyncio.run(ask(door, "POST", "/", headers, receive_from))
 
 
+@pytest.mark.parametrize(
+    ("messages", "says"), [(0, b"close"), (1, b"close"), (2, None)], ids=["unread", "half", "to its end"]
+)
+def test_an_answer_that_begins_before_the_end_of_a_body_ends_the_connection(
+    messages: int, says: bytes | None
+) -> None:
+    async def app(_: Scope, receive: Receive, send: Send) -> None:
+        for _message in range(messages):
+            await receive()
+        await send({"type": "http.response.start", "status": 422, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    door = Door(app, Settings(), lambda _: LINES)
+    headers = [("host", "localhost"), ("content-type", NDJSON), ("content-length", "2")]
+    answer = asyncio.run(ask(door, "POST", "/", headers, incoming(b"{", b"}")))
+
+    assert (answer.status, answer.headers.get(b"connection")) == (422, says)
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        (("content-length", "2"), b"close"),
+        (("transfer-encoding", "chunked"), b"close"),
+        (("content-length", "0"), None),
+        (("accept", "*/*"), None),
+    ],
+)
+def test_a_question_with_a_body_ends_the_connection(header: tuple[str, str], says: bytes | None) -> None:
+    answer = asyncio.run(ask(Door(Taker(), Settings()), "GET", "/", [header], incoming(b"{}")))
+
+    assert (answer.status, answer.headers.get(b"connection")) == (200, says)
+
+
 def test_a_body_that_turns_out_too_large_ends_what_reads_it() -> None:
     answer = refusing(incoming(b"x" * 60, b"x" * 41, ends=False), 100, 5)
 

@@ -42,6 +42,8 @@ from shared.http.bodies import COMMAND, Body
 from shared.http.openapi import JSON, json_of, lines_of
 from shared.http.parameters import KNOWN_ONLY
 from shared.http.problem_schema import problems_of
+from shared.http.problems import refused
+from shared.http.refusals import BodyCutShort
 from shared.http.room import Room
 from shared.storage.backlog import Backlog, all_unfolded
 
@@ -168,7 +170,7 @@ def routes(desk: Desk, inbox: Inbox, backlog: Backlog) -> APIRouter:  # noqa: C9
                 return await batch.take_whole(desk, contest, request.stream(), bodies)
             return await batch.take_each(desk, contest, request.stream(), answers)
         except ClientDisconnect:
-            return Response(status_code=400)  # that nobody reads: what was sent to its end is taken
+            return refused(BodyCutShort())  # who has closed only its own side reads it
 
     one_at_a_time = asyncio.Lock()
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from starlette.types import Message, Receive, Send
 
 from shared.domain.errors import Refused
-from shared.http.refusals import BodyTooLarge, BodyTooSlow
+from shared.http.refusals import BodyCutShort, BodyTooLarge, BodyTooSlow
 from shared.http.room import Share
 
 # All that is held of bodies that are not whole yet; what a service reads as it comes is not held.
@@ -30,14 +30,10 @@ _GONE: Message = {"type": "http.disconnect"}
 COMMAND = Body("application/json", 1 << 20)
 
 
-class Disconnected(Exception):
-    """The client left before its body had come."""
-
-
 async def whole(receive: Receive, share: Share, most: int, seconds: float) -> bytes:
     """A body of at most so many bytes, come in so many seconds; it counts in the share.
 
-    Raises `BodyTooLarge`, `BodyTooSlow`, `TooManyBodies` and `Disconnected`.
+    Raises `BodyTooLarge`, `BodyTooSlow`, `TooManyBodies` and `BodyCutShort`.
     """
     # Not a list of the parts: one of two bytes takes twenty times as much, and who sends says how many there are.
     content = bytearray()
@@ -56,9 +52,9 @@ async def whole(receive: Receive, share: Share, most: int, seconds: float) -> by
 
 
 def _part(message: Message) -> tuple[bytes, bool]:
-    """The bytes that came, and whether more follow."""
+    """The bytes that came, and whether more follow. Raises `BodyCutShort`."""
     if message["type"] != "http.request":
-        raise Disconnected
+        raise BodyCutShort
     return message.get("body", b""), message.get("more_body", False)
 
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.domain.errors import Refused
-from shared.http.bodies import COMMAND, MOST_HELD_BYTES, Body, Disconnected, Stream, again, never_read, whole
+from shared.http.bodies import COMMAND, MOST_HELD_BYTES, Body, Stream, again, never_read, whole
 from shared.http.hosts import Headers, Hosts
 from shared.http.problems import refused
 from shared.http.refusals import BodyTooLarge, WrongMediaType
@@ -15,7 +14,6 @@ from shared.runtime.settings import Settings
 
 # What changes nothing by its method, and is read without a body.
 QUESTIONS = frozenset(("GET", "HEAD", "OPTIONS"))
-_CLOSE = {"Connection": "close"}
 
 
 class Door:
@@ -52,10 +50,7 @@ class Door:
             await (self._streamed if body.streamed else self._whole)(body, scope, receive, send)
         except Refused as refusal:
             # The rest of a body may be on its way still: the connection is of no more use.
-            await refused(refusal, _CLOSE)(scope, receive, send)
-        except Disconnected:
-            # Of what was to come, not all came; who has closed only its own side can read this.
-            await Response(status_code=400, headers=_CLOSE)(scope, receive, send)
+            await refused(refusal, {"Connection": "close"})(scope, receive, send)
 
     async def _whole(self, body: Body, scope: Scope, receive: Receive, send: Send) -> None:
         assert body.most_bytes is not None  # noqa: S101 - what has no end cannot be held

@@ -69,7 +69,11 @@ class Described(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document."""
         if self.openapi_schema is None:
+            # Here, since the routes' modules need this one.
+            from shared.http.command_answers import describe_command_answers
+
             document = super().openapi()
+            describe_command_answers(document)
             _, told = models_json_schema(
                 [(model, "serialization") for model in self._models()], ref_template=_COMPONENT
             )

@@ -46,6 +46,7 @@ _STATUS: tuple[tuple[type[Refused], int], ...] = (
     (errors.Gone, 410),
     (errors.Conflict, 409),
     (errors.Invalid, 422),
+    (refusals.BodyCutShort, 400),
     (refusals.BodyTooLarge, 413),
     (refusals.BodyTooSlow, 408),
     (refusals.WrongMediaType, 415),
@@ -57,7 +58,12 @@ _STATUS: tuple[tuple[type[Refused], int], ...] = (
 
 def status_of(refusal: Refused) -> int:
     """The HTTP status of a refusal."""
-    return next(status for kind, status in _STATUS if isinstance(refusal, kind))
+    return status_of_kind(type(refusal))
+
+
+def status_of_kind(refusal: type[Refused]) -> int:
+    """The HTTP status of every refusal of a kind."""
+    return next(status for kind, status in _STATUS if issubclass(refusal, kind))
 
 
 def problem_of(refusal: Refused) -> dict[str, Any]:

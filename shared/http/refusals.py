@@ -1,6 +1,6 @@
 """What HTTP itself is refused for, before a service looks at what was asked, and for how much is asked at a time."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from shared.domain.errors import Refused
 from shared.values.text import MOST_OF_A_VALUE
@@ -42,6 +42,21 @@ class BodyTooSlow(Refused):
             size,
             f"{size} bytes of the body came, and the rest did not in {seconds:g} seconds",
             "send the body at once, or smaller bodies where the connection is slow",
+        )
+
+
+class BodyCutShort(Refused):
+    """The client left, or closed its side, before its body had come to its end."""
+
+    code = "body-cut-short"
+    title = "Body cut short"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "body",
+            None,
+            "the body did not come to its end; of a batch, what had come may be taken",
+            "send all of it; a command with an id of its own can be repeated safely",
         )
 
 
@@ -111,3 +126,15 @@ class ForeignOrigin(Refused):
             "gives commands",
             "send commands from a program, or from a page of this host; a proxy in between passes Host on as it came",
         )
+
+
+# What a command may be refused for by what stands before its route, whatever the route does.
+BEFORE_EVERY_COMMAND: Final[tuple[type[Refused], ...]] = (
+    BodyCutShort,
+    ForeignOrigin,
+    BodyTooSlow,
+    BodyTooLarge,
+    WrongMediaType,
+    Misdirected,
+    TooManyBodies,
+)

@@ -1,21 +1,27 @@
 """The OpenAPI documents as wholes: their heads, the ids of their operations, and what they refer to."""
 
+import asyncio
 import re
 from typing import Any
 
 import orjson
 import pytest
 from fastapi import FastAPI
+from starlette.types import Receive
 
 from services.api.answers import views
 from services.api.live.catalog import ListedContest
 from shared.domain.contest import Contest
+from shared.domain.errors import Refused
 from shared.domain.events import Version
 from shared.domain.times import Instant
+from shared.http import refusals
 from shared.http.openapi import Described, reference
+from shared.http.problems import status_of_kind
 from shared.projection.parking import Parked
 from shared.runtime.settings import Settings
 from tests.documents import check_value
+from tests.unit.test_door import ask, incoming
 from tests.unit.test_parameters import SERVICES
 
 # By these names the functions of generated clients are called: they stay.
@@ -52,6 +58,51 @@ def test_a_document_says_whose_it_is_and_what_its_operations_are_called(service:
     tags = {one["name"]: one["description"] for one in document["tags"]}
     assert tags.keys() == {tag for one in operations(document) for tag in one["tags"]}
     assert all(tags.values())
+
+
+OWN = [("host", "localhost"), ("content-type", "application/json"), ("content-length", "2")]
+REFUSED_BEFORE_THE_ROUTE: dict[str, tuple[int, list[tuple[str, str]], Receive]] = {
+    "a foreign host": (421, [("host", "evil.example"), *OWN[1:]], incoming(b"{}")),
+    "a foreign page": (403, [*OWN, ("origin", "https://evil.example")], incoming(b"{}")),
+    "another type": (415, [OWN[0], ("content-type", "text/plain"), OWN[2]], incoming(b"{}")),
+    "too large": (413, [*OWN[:2], ("content-length", str(1 << 30))], incoming(b"{}")),
+    "too slow": (408, OWN, incoming(b"{", ends=False)),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED_BEFORE_THE_ROUTE)
+@pytest.mark.parametrize("service", ["ingest", "webhooks"])
+def test_whatever_a_command_is_refused_for_before_its_route_is_described(service: str, why: str) -> None:
+    status, headers, body = REFUSED_BEFORE_THE_ROUTE[why]
+    door = SERVICES[service](Settings(body_seconds=0.01)).app
+    commands = [
+        (path, method, operation)
+        for path, methods in described(service).openapi()["paths"].items()
+        for method, operation in methods.items()
+        if method not in ("get", "head") and not path.endswith("/batch")
+    ]
+
+    for path, method, operation in commands:
+        answer = asyncio.run(ask(door, method.upper(), path, headers, body))
+
+        assert answer.status == status, path
+        assert "application/problem+json" in operation["responses"][str(status)]["content"], path
+
+
+@pytest.mark.parametrize("service", ["ingest", "webhooks"])
+def test_every_refusal_before_a_route_is_told_of_every_command(service: str) -> None:
+    kinds = [kind for kind in vars(refusals).values() if isinstance(kind, type) and issubclass(kind, Refused)]
+    worded = {kind for kind in kinds if "__init__" in vars(kind)} - {Refused}
+    assert set(refusals.BEFORE_EVERY_COMMAND) == worded
+
+    for methods in described(service).openapi()["paths"].values():
+        for method, operation in methods.items():
+            told = {status: answer["description"] for status, answer in operation["responses"].items()}
+            statuses = {str(status_of_kind(kind)) for kind in worded}
+            assert (statuses <= told.keys()) is (method != "get"), operation["operationId"]
+            if method != "get":
+                assert "The bodies that are on their way" in told["503"]
+                assert "storage does not answer" in told["503"]
 
 
 @pytest.mark.parametrize("service", SERVICES)

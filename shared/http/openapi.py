@@ -63,6 +63,8 @@ class Described(FastAPI):
             license_info=_LICENSE,
             openapi_tags=[{"name": name, "description": says} for name, says in tags.items()],
             generate_unique_id_function=_name,
+            # A redirect would lead to whatever host the client names, and lose the body of a command.
+            redirect_slashes=False,
         )
         self._models = models
 

@@ -22,7 +22,7 @@ from shared.values.text import MOST_OF_A_VALUE, plain, sentence, shown, unfit_in
 
 log = logging.getLogger("standings")
 
-_METHOD_NOT_ALLOWED = 405
+_NOT_FOUND, _METHOD_NOT_ALLOWED = 404, 405
 PROBLEM = "application/problem+json"
 DEFECT: dict[str, Any] = {
     "type": "about:blank",
@@ -203,9 +203,11 @@ def install(app: FastAPI, *, heads: bool = False, forms: Mapping[str, str] = {})
             _let_go(error)
             return answer(problem_of(_unread(error.__cause__)))
         members = {"type": "about:blank", "title": error.detail, "status": error.status_code}
-        detail = sentence(f"{request.method} {request.scope['path']}: {error.detail}")
+        members["detail"] = sentence(f"{request.method} {request.scope['path']}: {error.detail}")
+        if error.status_code == _NOT_FOUND:
+            members["way_out"] = _way_to_a_path(request.scope["path"])
         allow = allowed(request, heads=heads) if error.status_code == _METHOD_NOT_ALLOWED else {}
-        return answer({**members, "detail": detail}, allow)
+        return answer(members, allow)
 
     async def unavailable(_: Request, error: Exception) -> Response:
         log.error("the storage failed: %s", sentence(str(error)))
@@ -233,6 +235,13 @@ async def _explained(code: str) -> dict[str, str]:
         title, meaning = meanings()[code]
         return {"type": f"/problems/{code}", "title": title, "meaning": meaning}
     raise errors.NotFound("code", code, f"there is no problem {code!r}", "see the type of a problem")
+
+
+def _way_to_a_path(path: str) -> str:
+    """What to ask for instead of a path that there is none of."""
+    return (
+        "leave out the slash at the end" if path.endswith("/") else "see /docs for the paths that there are"
+    )
 
 
 def _unread(cause: Exception) -> errors.Invalid:

@@ -252,6 +252,34 @@ def test_questions_go_straight_through(method: str) -> None:
     assert seen == [method, receive]
 
 
+@pytest.mark.parametrize(
+    ("name", "method", "path"),
+    [
+        ("api", "GET", "/v1/contests/"),
+        ("api", "GET", "/v1/policies/headcount/"),
+        ("api", "GET", "/healthz/"),
+        ("ingest", "GET", "/v1/unfolded/"),
+        ("ingest", "POST", "/v1/contests/"),
+        ("webhooks", "GET", "/v1/webhooks/"),
+        ("webhooks", "DELETE", "/v1/webhooks/wh_0123456789abcdef01234567/"),
+    ],
+)
+def test_a_slash_at_the_end_is_refused_and_leads_nowhere(name: str, method: str, path: str) -> None:
+    headers = [("host", "evil.example" if method == "GET" else "localhost")]
+
+    answer = asyncio.run(ask(service(name)[0], method, path, headers, incoming(b"")))
+
+    assert (answer.status, answer.problem["way_out"]) == (404, "leave out the slash at the end")
+    assert b"location" not in answer.headers
+    assert "evil.example" not in answer.body.decode()
+
+
+def test_a_path_that_there_is_none_of_is_told_where_paths_are() -> None:
+    answer = asyncio.run(ask(service("api")[0], "GET", "/v2/contests", OWN["an address"], incoming(b"")))
+
+    assert (answer.status, answer.problem["way_out"]) == (404, "see /docs for the paths that there are")
+
+
 @pytest.mark.parametrize("length", [None, 1 << 20])
 def test_a_body_of_a_mebibyte_is_taken(length: int | None) -> None:
     answer, taker = sent(b"x" * 1000, b"x" * ((1 << 20) - 1000), length=length)

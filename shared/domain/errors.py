@@ -341,6 +341,21 @@ class KnownTimeNotTaken(Conflict):
         )
 
 
+class KnownTimeTooEarly(Invalid):
+    """`known_at` lies before the earliest time that a contest can know of."""
+
+    code = "known-time-too-early"
+    title = "Known time too early"
+
+    def __init__(self, value: str, earliest: str) -> None:
+        super().__init__(
+            "known_at",
+            value,
+            f"known_at={value} lies before {earliest}, and known time begins there",
+            f"give {earliest} or later; facts may be dated before it",
+        )
+
+
 class KnownTimeGoesBack(Conflict):
     """`known_at` lies before what the contest knows already."""
 

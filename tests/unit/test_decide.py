@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.ingest.decision.commands import Command
-from services.ingest.decision.decide import decide, endorsement_id
+from services.ingest.decision.decide import decide, endorsement_id, known_time
 from services.ingest.decision.rules import MOST_CANDIDATES
 from shared.domain import errors
 from shared.domain.book import Book, NotLoaded
@@ -679,6 +679,27 @@ def test_known_time_that_goes_back_is_refused() -> None:
     refusal = refused(imported("2020-06-02"), when=announcement(known_at="2020-06-01"))
 
     assert_refused(refusal, errors.KnownTimeGoesBack, "known_at", "2020-06-01")
+
+
+@pytest.mark.parametrize("text", ["1969-12-31", "1969-12-31T23:59:59.999999Z", "1900-01-01"])
+def test_known_time_before_1970_is_refused_as_such(text: str) -> None:
+    for book in (Book(), History(imported()).book):
+        when = imported(text) if book.contest is None else announcement(known_at=text)
+
+        with pytest.raises(errors.KnownTimeTooEarly) as refusal:
+            decide(when, book, Instant(NOW), "id")
+
+        assert_refused(refusal.value, errors.KnownTimeTooEarly, "known_at", text)
+        assert "1970-01-01T00:00:00.000000Z or later" in refusal.value.way_out
+        assert "contest's last" not in refusal.value.detail
+
+
+def test_known_time_begins_with_1970() -> None:
+    first = "1970-01-01T00:00:00Z"
+    when = opening(clock="imported", known_at=first, opened_at="1960", candidates=[])
+
+    assert known_time(when, Book(), Instant(NOW)) == 0
+    assert len(decide(when, Book(), Instant(NOW), "id")) == 1
 
 
 def test_known_time_after_now_is_refused() -> None:

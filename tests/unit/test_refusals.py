@@ -45,6 +45,7 @@ def decisions() -> list[Refused]:
         errors.NothingToCorrect("e-1"),
         errors.KnownTimeNotTaken(None, "imported"),
         errors.KnownTimeNotTaken(KNOWN, "server"),
+        errors.KnownTimeTooEarly("1969-12-31", "1970-01-01T00:00:00.000000Z"),
         errors.KnownTimeGoesBack(SINCE, KNOWN),
         errors.WrongVersion(4, 6),
         errors.EventIdReused("id-1", 7),

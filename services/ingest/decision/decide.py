@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import NamedTuple, TypedDict, assert_never
+from typing import Final, NamedTuple, TypedDict, assert_never
 
 from services.ingest.decision.commands import (
     Announce,
@@ -42,6 +42,9 @@ from shared.domain.events import (
     Struck,
 )
 from shared.domain.times import Instant, format_instant, is_certain, is_time_zone, start_of
+
+# Logs order what they hold by the microseconds from here on.
+EARLIEST_KNOWN: Final = Instant(0)
 
 
 class DecisionTime(NamedTuple):
@@ -104,7 +107,7 @@ def _decide_endorsement(
 def known_time(command: Command, book: Book, now: Instant) -> Instant:
     """When the log learns of this: now, or what an imported contest's command says.
 
-    Raises `KnownTimeNotTaken`, `KnownTimeGoesBack`, `UnreadableTime` and `InTheFuture`.
+    Raises `KnownTimeNotTaken`, `KnownTimeTooEarly`, `KnownTimeGoesBack`, `UnreadableTime` and `InTheFuture`.
     """
     clock = command.clock if isinstance(command, Open) else book.opened().clock
     zone = command.timezone if isinstance(command, Open) else book.opened().timezone
@@ -120,6 +123,8 @@ def known_time(command: Command, book: Book, now: Instant) -> Instant:
             "when something became known is one day or instant, and certain",
             "write a day (2019-04-22) or an RFC 3339 instant (2019-04-22T13:05:00-04:00)",
         )
+    if known_at < EARLIEST_KNOWN:
+        raise errors.KnownTimeTooEarly(command.known_at, format_instant(EARLIEST_KNOWN))
     if known_at < book.known_at:
         raise errors.KnownTimeGoesBack(command.known_at, format_instant(book.known_at))
     if known_at > now:

@@ -248,6 +248,23 @@ class AlreadyEndorsed(Conflict):
         )
 
 
+class AnotherEndorser(Conflict):
+    """An endorsement goes over to another candidate, and not to another endorser."""
+
+    code = "another-endorser"
+    title = "Another endorser"
+
+    def __init__(self, endorser: str, endorsement: str, actual: str) -> None:
+        super().__init__(
+            "endorser.id",
+            endorser,
+            f"endorsement {endorsement!r} is of {actual!r}, and not of {endorser!r}",
+            f"leave the endorser out, or give it with id {actual!r}; an endorsement of somebody else is retracted, and "
+            "another one announced",
+            endorser=actual,
+        )
+
+
 class AlreadyRetracted(Conflict):
     """The endorsement was retracted before."""
 

@@ -163,17 +163,25 @@ def test_switching_retracts_and_announces_with_the_facts_of_before() -> None:
 
 
 def test_switching_may_tell_what_changed() -> None:
-    when = switch(endorser=UNION, category="labor-union", members=0)
+    endorser = {"id": "jane", "name": "Jane's Union", "kind": "organization"}
+    when = switch(endorser=endorser, category="labor-union", members=0)
 
     assert decided(announcement(members=7), when=when)[1:] == from_paper(
         announced(
             "new",
-            endorser=Endorser("union", "Union", "organization"),
+            endorser=Endorser("jane", "Jane's Union", "organization"),
             candidate="bob",
             category="labor-union",
             announced_at="2020-06-10",
         )
     )
+
+
+def test_switching_to_another_endorser_is_refused() -> None:
+    refusal = refused(opening(), announcement(), when=switch(endorser=UNION))
+
+    assert_refused(refusal, errors.AnotherEndorser, "endorser.id", "union")
+    assert "'jane'" in refusal.way_out
 
 
 @pytest.mark.parametrize(

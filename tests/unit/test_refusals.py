@@ -38,6 +38,7 @@ def decisions() -> list[Refused]:
         errors.EndorsementIdTaken("e-1"),
         errors.AlreadyEndorsed("jane", "ann", "e-1", SINCE, None),
         errors.AlreadyEndorsed("jane", "ann", "e-1", SINCE, UNTIL),
+        errors.AnotherEndorser("union", "e-1", "jane"),
         errors.AlreadyRetracted("e-1", UNTIL),
         errors.AlreadyStruck("e-1"),
         errors.EndsBeforeItBegins("retracted_at", SINCE, UNTIL),

@@ -120,6 +120,17 @@ def test_an_id_that_stood_for_something_else_is_refused_by_its_version(
     assert (answer.value, answer.more["version"]) == expected
 
 
+def test_a_switch_to_another_endorser_that_was_taken_once_is_answered_as_before() -> None:
+    other = {"id": "union", "name": "Union"}
+    repeated = sheet(command("switch", id="s", endorsement="e", candidate="bob", endorser=other))
+    known = {"s": (5, repeated.digest), "s/2": (6, repeated.digest)}
+
+    answer = as_before(repeated, known)
+
+    assert isinstance(answer, Taken)
+    assert answer.version == 6
+
+
 def test_a_command_that_is_repeated_is_answered_by_what_is_known() -> None:
     one = sheet(opening(id="open"))
     known = {id_: (version, one.digest) for version, id_ in enumerate(one.event_ids, start=7)}

@@ -263,6 +263,9 @@ def _switch(
     command: Switch, book: Book, contest: Contest, moment: DecisionTime, event_id: str
 ) -> list[Event]:
     before = active(command.endorsement, book, contest.id)
+    endorser = command.endorser.facts() if command.endorser else before.endorser
+    if endorser.id != before.endorser.id:
+        raise errors.AnotherEndorser(endorser.id, before.id, before.endorser.id)
     if command.candidate == before.candidate:
         raise errors.AlreadyEndorsed(
             before.endorser.id, before.candidate, before.id, before.announced_at, None
@@ -270,7 +273,6 @@ def _switch(
     switched_at = moment.time(command.switched_at, "switched_at")
     in_order("switched_at", switched_at, before.announced_at, moment.zone)
     provenance = _provenance(command)
-    endorser = command.endorser.facts() if command.endorser else before.endorser
     announced = Announced(
         endorsement=command.new_endorsement or endorsement_id(endorser.id, command.candidate, event_id),
         endorser=endorser,

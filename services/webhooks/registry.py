@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import httpx
 import orjson
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from services.webhooks.addresses import new_target
 from services.webhooks.attempt import Message, Outcome, Sender
@@ -59,13 +59,13 @@ class Change(Said):
     url: Line | None = Field(default=None, max_length=2000)
     description: Lines | None = Field(default=None, max_length=500)
     wanted: Asked | None = None
-    paused: bool | None = None
+    paused: StrictBool | None = None
 
 
 class Rotation(Said):
     """For how many hours messages are signed with the old key too."""
 
-    keep_old_hours: float = Field(default=24, ge=0, le=24 * 30, allow_inf_nan=False)
+    keep_old_hours: float = Field(default=24, ge=0, le=24 * 30, allow_inf_nan=False, strict=True)
 
 
 class Registry:

@@ -1,6 +1,7 @@
 """Bodies of requests, bounded in bytes and in time while they are read."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from functools import partial
@@ -8,7 +9,7 @@ from typing import NamedTuple
 
 from starlette.types import Message, Receive, Send
 
-from shared.domain.errors import Refused
+from shared.domain.errors import Invalid, Refused
 from shared.http.refusals import BodyCutShort, BodyTooLarge, BodyTooSlow
 from shared.http.room import Share
 
@@ -56,6 +57,15 @@ def _part(message: Message) -> tuple[bytes, bool]:
     if message["type"] != "http.request":
         raise BodyCutShort
     return message.get("body", b""), message.get("more_body", False)
+
+
+def refuse_other_encodings(content: bytes) -> None:
+    """JSON is UTF-8 (RFC 8259, 8.1); Python's reader takes UTF-16 and UTF-32 as well. Raises `Invalid`."""
+    encoding = json.detect_encoding(content)
+    if not encoding.startswith("utf-8"):
+        raise Invalid(
+            "body", None, f"body: not JSON that is read here: it is written in {encoding}", "send it in UTF-8"
+        )
 
 
 def again(body: bytes, receive: Receive) -> Receive:

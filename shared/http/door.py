@@ -5,7 +5,16 @@ from collections.abc import Awaitable, Callable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.domain.errors import Refused
-from shared.http.bodies import COMMAND, MOST_HELD_BYTES, Body, Stream, again, never_read, whole
+from shared.http.bodies import (
+    COMMAND,
+    MOST_HELD_BYTES,
+    Body,
+    Stream,
+    again,
+    never_read,
+    refuse_other_encodings,
+    whole,
+)
 from shared.http.hosts import Headers, Hosts
 from shared.http.problems import refused
 from shared.http.refusals import BodyTooLarge, WrongMediaType
@@ -56,6 +65,7 @@ class Door:
         assert body.most_bytes is not None  # noqa: S101 - what has no end cannot be held
         with self._bodies.share() as share:
             content = await whole(receive, share, body.most_bytes, self._seconds)
+            refuse_other_encodings(content)
             await self.app(scope, again(content, receive), send)
 
     async def _streamed(self, body: Body, scope: Scope, receive: Receive, send: Send) -> None:

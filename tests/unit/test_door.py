@@ -197,6 +197,21 @@ def test_no_body_of_a_type_that_any_page_may_send_is_taken(name: str) -> None:
             assert wanted in answer.problem["way_out"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("name", ["ingest", "webhooks"])
+def test_json_is_read_in_utf_8_only(name: str, encoding: str) -> None:
+    door, commands = service(name)
+    body = '{"keep_old_hours": 1}'.encode(encoding)
+    headers = [("host", "localhost"), ("content-type", "application/json"), ("content-length", "1")]
+    for method, path in commands:
+        if path.endswith("/batch"):
+            continue
+        answer = asyncio.run(ask(door, method, path, headers, incoming(body)))
+
+        assert (answer.status, answer.problem["field"]) == (422, "body"), f"{method} {path}"
+        assert "UTF-8" in answer.problem["way_out"]
+
+
 @pytest.mark.parametrize("headers", OWN.values(), ids=list(OWN))
 def test_programs_and_own_pages_give_commands(headers: list[tuple[str, str]]) -> None:
     assert asyncio.run(ask(Door(Taker(), Settings()), "POST", "/", headers, incoming(b""))).status == 200

@@ -21,7 +21,8 @@ from shared.runtime.startup import RefusesToStart
 log = logging.getLogger("standings")
 _LAST_ANSWERS_SECONDS = 10
 _WAITING_CONNECTIONS = 1024
-# What is buffered of a connection: the head of a request has to fit.
+# What is buffered of a connection when hyper reads once more: a head of so many bytes fits always, one of twice as
+# many never.
 _BUFFER_BYTES = 64 << 10
 # What the system takes of an answer that it cannot send yet; it took 4 MB for each client that did not read.
 _UNSENT_BYTES = 128 << 10

@@ -111,6 +111,8 @@ class Each:
                 return await (self._summary("refusals", following.number) if following else self._summary())
             chunk = await self._chunk()
             if not chunk:
+                if not self._counts["lines"]:
+                    await self._desk.refuse_unknown(self._contest)
                 return await self._summary()
             answers = await self._taken(chunk)
         except ClientDisconnect:
@@ -161,6 +163,8 @@ async def take_whole(desk: Desk, contest: str, body: AsyncIterator[bytes], room:
 
 
 async def _taken_whole(desk: Desk, contest: str, lines: list[NumberedLine]) -> Response:
+    if not lines:
+        await desk.refuse_unknown(contest)
     read = [_command(line.text, contest) for line in lines]
     commands = [command for command in read if not isinstance(command, Refused)]
     wrong = [(i, command) for i, command in enumerate(read) if isinstance(command, Refused)]

@@ -28,7 +28,7 @@ from services.ingest.decision.submission import (
     surely_needs,
 )
 from shared.domain.book import Book, NotLoaded, first_needs
-from shared.domain.errors import Refused, UnreadableEvent
+from shared.domain.errors import Refused, UnknownContest, UnreadableEvent
 from shared.domain.events import Recorded
 from shared.domain.times import Clock
 from shared.http.unavailable import FallenBehind
@@ -93,6 +93,11 @@ class Desk:
             finally:
                 self.books.count(contest, kept)
         return await self._recalled(contest, outcomes)
+
+    async def refuse_unknown(self, contest: str) -> None:
+        """Raises `UnknownContest` unless the contest was opened."""
+        if not await self.log.version(contest):
+            raise UnknownContest(contest)
 
     async def _recalled(self, contest: str, outcomes: list[Outcome]) -> list[Outcome]:
         """The outcomes, those of repeated commands with what only the log remembers: they read as the first time."""

@@ -38,7 +38,7 @@ from services.ingest.decision.submission import Taken
 from services.ingest.desk import Desk
 from services.ingest.inbox import Inbox
 from shared.domain.times import format_instant
-from shared.http.bodies import COMMAND, Body
+from shared.http.bodies import COMMAND, Body, refuse_other_type
 from shared.http.openapi import JSON, json_of, lines_of
 from shared.http.parameters import KNOWN_ONLY
 from shared.http.problem_schema import problems_of
@@ -165,6 +165,8 @@ def routes(desk: Desk, inbox: Inbox, backlog: Backlog) -> APIRouter:  # noqa: C9
         on_refusal: Annotated[Literal["continue", "abort"], Query()] = "continue",
     ) -> Response:
         """Takes many commands, one JSON object a line."""
+        # The door has looked at the type of what has a body; a batch has to say it also where it is empty.
+        refuse_other_type(dict(request.scope["headers"]).get(b"content-type"), batch.NDJSON)
         try:
             if on_refusal == "abort":
                 return await batch.take_whole(desk, contest, request.stream(), bodies)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from starlette.types import Message, Receive, Send
 
 from shared.domain.errors import Invalid, Refused
-from shared.http.refusals import BodyCutShort, BodyTooLarge, BodyTooSlow
+from shared.http.refusals import BodyCutShort, BodyTooLarge, BodyTooSlow, WrongMediaType
 from shared.http.room import Share
 
 # All that is held of bodies that are not whole yet; what a service reads as it comes is not held.
@@ -57,6 +57,12 @@ def _part(message: Message) -> tuple[bytes, bool]:
     if message["type"] != "http.request":
         raise BodyCutShort
     return message.get("body", b""), message.get("more_body", False)
+
+
+def refuse_other_type(given: bytes | None, wanted: str) -> None:
+    """Raises `WrongMediaType` unless the `Content-Type` that was given names the wanted media type."""
+    if given is None or given.partition(b";")[0].strip().lower().decode("latin-1") != wanted:
+        raise WrongMediaType(None if given is None else given.decode("latin-1"), wanted)
 
 
 def refuse_other_encodings(content: bytes) -> None:

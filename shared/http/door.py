@@ -13,11 +13,12 @@ from shared.http.bodies import (
     again,
     never_read,
     refuse_other_encodings,
+    refuse_other_type,
     whole,
 )
 from shared.http.hosts import Headers, Hosts
 from shared.http.problems import refused
-from shared.http.refusals import BodyTooLarge, WrongMediaType
+from shared.http.refusals import BodyTooLarge
 from shared.http.room import Room
 from shared.runtime.settings import Settings
 
@@ -83,9 +84,7 @@ def _has_body(headers: Headers) -> bool:
 
 def _refuse_unfit(headers: dict[bytes, bytes], body: Body) -> None:
     """Raises `WrongMediaType`, and `BodyTooLarge` by what the body says of itself."""
-    given = headers.get(b"content-type")
-    if given is None or given.partition(b";")[0].strip().lower().decode("latin-1") != body.media_type:
-        raise WrongMediaType(None if given is None else given.decode("latin-1"), body.media_type)
+    refuse_other_type(headers.get(b"content-type"), body.media_type)
     length = int(headers.get(b"content-length", b"0"))  # digits, or the server had refused it
     if body.most_bytes is not None and length > body.most_bytes:
         raise BodyTooLarge(length, body.most_bytes)

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import orjson
+import pytest
 
 from tests.running import NDJSON, Standings, service
 
@@ -17,6 +18,38 @@ def announced(deployment: Standings, contest: str, endorser: str = "jane", **sai
         "announced_at": "2026-01-10",
     }
     return deployment.told(f"/v1/contests/{contest}/endorsements", **{**facts, **said})
+
+
+@pytest.mark.parametrize("body", [b"", b"\n \r\n\n"], ids=["none", "blank lines"])
+@pytest.mark.parametrize("on_refusal", ["continue", "abort"])
+def test_a_batch_without_a_line_is_answered_as_any_other(
+    deployment: Standings, contest: str, on_refusal: str, body: bytes
+) -> None:
+    asked = f"batch?on_refusal={on_refusal}"
+
+    untyped = deployment.ingest.post(f"/v1/contests/{contest}/{asked}", content=body)
+    unknown = deployment.ingest.post(f"/v1/contests/no-such/{asked}", content=body, headers=NDJSON)
+    empty = deployment.ingest.post(f"/v1/contests/{contest}/{asked}", content=body, headers=NDJSON)
+
+    assert (untyped.status_code, untyped.json()["type"]) == (415, "/problems/wrong-media-type")
+    assert (unknown.status_code, unknown.json()["type"]) == (404, "/problems/unknown-contest")
+    summary = {"lines": 0, "taken": 0, "refused": 0, "events": 0, "version": 0}
+    assert (empty.status_code, empty.json()) == (200, {"summary": summary})
+
+
+def test_a_batch_tells_of_each_line_why_it_is_not_taken_also_where_there_is_no_contest(
+    deployment: Standings,
+) -> None:
+    misspelt = b'{"command":"open","title":"A race","timezone":"Mars","recorded_by":"t"}\n'
+    path = "/v1/contests/no-such/batch"
+
+    answer = deployment.ingest.post(path, content=misspelt + b"7\n", headers=NDJSON)
+
+    lines = [orjson.loads(line) for line in answer.content.splitlines()]
+    assert (answer.status_code, [line["problem"]["field"] for line in lines[:-1]]) == (
+        200,
+        ["timezone", "line"],
+    )
 
 
 def test_what_was_just_written_is_read_by_waiting_for_its_version(

@@ -31,6 +31,9 @@ class FakeDesk:
         self._fails_after = fails_after
         self._error = error or exceptions.ConnectionError("gone")
 
+    async def refuse_unknown(self, contest: str) -> None:
+        assert contest == "c"
+
     async def take_all(self, contest: str, commands: list[Command], whole: bool = False) -> list[Outcome]:
         if self.taken + len(commands) > self._fails_after:
             raise self._error

@@ -1,6 +1,5 @@
 """Where changes come from: the API, as for any other subscriber."""
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
@@ -51,9 +50,7 @@ class ChangeSource:
 
     async def versions(self) -> dict[str, int]:
         """How far the log of every contest has come."""
-        contests = await self._events.contests()
-        versions = await asyncio.gather(*[self._events.version(contest) for contest in contests])
-        return dict(zip(contests, versions, strict=True))
+        return await self._events.versions(await self._events.contests())
 
     async def after(
         self, contest: str, sent: Sent, wanted: Wanted, most: int = _AT_ONCE, wait_ms: int = 0

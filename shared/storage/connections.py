@@ -1,5 +1,6 @@
 """Connecting to a deployment's Redis: one server, a Cluster, or the primary that Sentinels name."""
 
+import asyncio
 from typing import Any, cast
 
 import hiredis
@@ -8,7 +9,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import ExponentialBackoff
 
 from shared.runtime.address import address_of
@@ -23,7 +24,10 @@ _REDIRECTIONS = 5
 
 
 def connect(settings: Settings) -> Redis:
-    """A client of the deployment's Redis. Connects when first used; commands are retried while it comes back."""
+    """A client of the deployment's Redis. Connects when first used; commands are retried while it comes back.
+
+    While all connections are in use, commands wait for one; those to a Cluster fail.
+    """
     address = address_of(settings.redis_url)
     options: dict[str, Any] = {
         "retry": Retry(ExponentialBackoff(cap=1, base=0.05), retries=3),
@@ -43,13 +47,29 @@ def connect(settings: Settings) -> Redis:
         )
     options["retry_on_error"] = [exceptions.ConnectionError, exceptions.TimeoutError]
     if address.kind == "sentinel":
-        client = cast(Redis, cast(Any, Sentinel)(address.nodes, **options).master_for(address.primary))
+        sentinel = cast(Any, Sentinel)(address.nodes, **options)
+        client = cast(Redis, sentinel.master_for(address.primary, connection_pool_class=_WaitingSentinelPool))
     else:
-        # Requests wait for a connection when all are in use.
         client = Redis.from_pool(BlockingConnectionPool.from_url(address.url, **options))
     pool = client.connection_pool
     pool.connection_class = _ours(pool.connection_class)
     return client
+
+
+class _WaitingSentinelPool(SentinelConnectionPool, BlockingConnectionPool):
+    """The connections to the primary that Sentinels name; who needs one while all are in use waits for it.
+
+    Those that connect at one moment ask the Sentinels once for all of them: a Sentinel's client has only so many
+    connections, and loses a Sentinel where several ask by it at once.
+    """
+
+    _asked: asyncio.Future[tuple[str, int]] | None = None
+
+    async def get_master_address(self) -> tuple[str, int]:
+        """Where the primary is."""
+        if self._asked is None or self._asked.done():
+            self._asked = asyncio.ensure_future(cast(Any, super()).get_master_address())
+        return await asyncio.shield(self._asked)
 
 
 class _Ours(AbstractConnection):

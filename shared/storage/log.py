@@ -18,9 +18,10 @@ from shared.storage.codec import decode_entry, encode_event, type_of
 from shared.storage.connections import together
 from shared.storage.history import NOTHING, digest_of, history_after
 from shared.storage.redis_keys import ContestKeys, PartitionKeys, partition_of
-from shared.storage.streams import Entry, entries_after, last_version, version_of
+from shared.storage.streams import Entry, entries_after, last_of, last_version, version_of
 
 _CHUNK = 1000
+_CONTESTS_AT_ONCE = 100
 
 
 class NewEvent(NamedTuple):
@@ -172,6 +173,17 @@ class Log:
     async def version(self, contest: str) -> int:
         """The last event's version, 0 if there is none."""
         return await last_version(self.redis, self.keys(contest).log)
+
+    async def versions(self, contests: Sequence[str]) -> dict[str, int]:
+        """The last event's version of each of these contests, 0 if there is none; a hundred are asked for at once."""
+        versions: dict[str, int] = {}
+        for first in range(0, len(contests), _CONTESTS_AT_ONCE):
+            asked = contests[first : first + _CONTESTS_AT_ONCE]
+            async with self.redis.pipeline(transaction=False) as pipe:
+                for contest in asked:
+                    pipe.xrevrange(self.keys(contest).log, count=1)
+                versions |= zip(asked, map(last_of, await pipe.execute()), strict=True)
+        return versions
 
     async def read(self, contest: str, after: int, count: int | None = None) -> list[Recorded]:
         """The events after a version, in order. Raises `UnreadableEvent`."""

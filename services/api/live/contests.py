@@ -44,6 +44,8 @@ _POLL_MS = 1000
 _LOOK_AROUND_SECONDS = 1.0
 # Changes of one stream; one may have 100 KB and more, where a contest has hundreds of candidates.
 _READ_AT_ONCE = 100
+# Each asks by a connection of its own, of which others need some too.
+_STREAMS_AT_ONCE = 32
 # So often what was overtaken while it was read is read again.
 _TRIES = 3
 
@@ -189,8 +191,14 @@ class Contests:
     async def _notice_replaced(self, streams: Sequence[str], last: dict[str, str]) -> None:
         """Finds streams that no longer have what was read last: a server was emptied, or lost its latest changes."""
         redis = self.events.redis
-        are_replaced = await asyncio.gather(*(is_replaced(redis, stream, last[stream]) for stream in streams))
-        if replaced := [stream for stream, is_so in zip(streams, are_replaced, strict=True) if is_so]:
+        replaced: list[str] = []
+        for first in range(0, len(streams), _STREAMS_AT_ONCE):
+            some = streams[first : first + _STREAMS_AT_ONCE]
+            are_replaced = await asyncio.gather(
+                *(is_replaced(redis, stream, last[stream]) for stream in some)
+            )
+            replaced += [stream for stream, is_so in zip(some, are_replaced, strict=True) if is_so]
+        if replaced:
             log.warning("changes streams were lost or replaced, and are read anew: %s", ", ".join(replaced))
             last |= {stream: await last_id(redis, stream) for stream in replaced}
             self.hub.begin_anew({stream: last[stream] for stream in replaced})

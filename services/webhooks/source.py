@@ -66,7 +66,9 @@ class ChangeSource:
         told = zip(places, page["changes"], strict=True)
         changes = [_told(contest, place, change, sent.reset) for place, change in told]
         reset = page.get("reset")
-        return ChangePage(changes, page["next"], None if reset is None else _told_reset(contest, reset))
+        return ChangePage(
+            changes, page["next"], None if reset is None else _told_reset(contest, reset, sent.reset)
+        )
 
     async def moved(self) -> AsyncIterator[tuple[str, int]]:
         """Contest and version of each change, from now on. When this fails, some may have been passed over."""
@@ -84,17 +86,20 @@ class ChangeSource:
 
 
 def _told(contest: str, place: str, change: dict[str, object], reset: str) -> Told:
-    """After a reset versions begin anew, and a receiver is not to take them for those that it had."""
-    name = str(change["id"])
-    return Told(contest, place, _message(f"{reset}/{name}" if reset else name, change))
+    return Told(contest, place, _message(change, reset))
 
 
-def _told_reset(contest: str, event: dict[str, Any]) -> tuple[str, Told]:
-    name = str(event["id"])
-    return name.rpartition("/")[2], Told(contest, "0", _message(name, event))
+def _told_reset(contest: str, event: dict[str, Any], reset: str) -> tuple[str, Told]:
+    message = _message(event, reset)
+    return message.id, Told(contest, "0", message)
 
 
-def _message(name: str, event: dict[str, object]) -> Message:
+def _message(event: dict[str, object], reset: str) -> Message:
+    """After a reset versions begin anew, and what was lost may come back and be lost again.
+
+    So the id is of the event and of the reset before it: a receiver is not to take it for what it had.
+    """
+    name = f"{reset}/{event['id']}" if reset else str(event["id"])
     # Standard Webhooks signs `id.timestamp.body`: an id has no dot, and a contest's may have one.
     digest = hashlib.sha256(name.encode()).hexdigest()[:32]
     return Message(f"msg_{digest}", orjson.dumps(event, default=exact))

@@ -58,17 +58,15 @@ def cloud_event(contest: str, zone: str, effect: Effect) -> bytes:
     )
 
 
-def reset_event(contest: str, version: int, history: str, lost: str = "") -> bytes:
+def reset_event(contest: str, version: int, history: str, lost: str) -> bytes:
     """The CloudEvent that tells a subscriber that a contest has another history, up to this version by now.
 
-    `lost` names what was told before, where one event is for everybody: two losses are never one event.
+    `lost` is the place that was told before: the losses of two places are never one event.
     """
     return orjson.dumps(
         {
             "specversion": "1.0",
-            "id": f"{contest}/reset/{lost}/{version}-{history}"
-            if lost
-            else f"{contest}/reset/{version}-{history}",
+            "id": f"{contest}/reset/{lost}/{version}-{history}",
             "source": f"/v1/contests/{contest}",
             "type": CONTEST_RESET,
             "datacontenttype": "application/json",

@@ -233,6 +233,14 @@ def test_a_place_that_the_log_does_not_reach_is_of_another_history(running: Stan
     assert "reset" not in running.ask(path, after=version + 5), "who gives a bare version waits for it"
 
 
+def test_who_lost_different_places_is_told_by_different_events(running: Standings) -> None:
+    version = open_race(running, "p1")
+    path, history = "/v1/contests/race/changes", running.ask("/v1/contests/race")["history"]
+    for lost in (f"1-{'a' * 16}", f"1-{'b' * 16}", f"{version + 5}-{'a' * 16}"):
+        reset = running.ask(path, after=lost)["reset"]
+        assert reset["id"] == f"race/reset/{lost}/{version}-{history}"
+
+
 def test_a_lost_tail_is_told_to_subscribers_and_never_mixed(running: Standings) -> None:
     """As after a failover: the log ends earlier, the projection too, and other events follow."""
     version = open_race(running, "p1", "p2", "p3")

@@ -155,4 +155,6 @@ def test_server_sent_changes_are_as_the_document_says(deployment: Standings, bus
     change: Any = {"$ref": "#/components/schemas/Change"}
     check_value(document, change, orjson.loads(data.removeprefix("data: ")))
     reset: Any = {"$ref": "#/components/schemas/ResetEvent"}
-    check_value(document, reset, orjson.loads(reset_event("race", 3, "1f2e3d4c5b6a7988")))
+    check_value(
+        document, reset, orjson.loads(reset_event("race", 3, "1f2e3d4c5b6a7988", "7-8f9e0d1c2b3a4958"))
+    )

@@ -115,9 +115,11 @@ def _told_reset(fields: Mapping[bytes, bytes], cursor: str) -> Change:
     return Change(fields[b"contest"].decode(), version, event, cursor, history=history, is_reset=True)
 
 
-def reset_of(contest: str, version: Version, history: str) -> Change:
-    """A reset of whoever has another history of the contest than it has by now."""
-    return Change(contest, version, reset_event(contest, version, history), history=history, is_reset=True)
+def reset_of(contest: str, version: Version, history: str, lost: str) -> Change:
+    """A reset of whoever was told of the contest up to `lost`, a place of another history than it has by now."""
+    return Change(
+        contest, version, reset_event(contest, version, history, lost), history=history, is_reset=True
+    )
 
 
 class Channel:

@@ -141,7 +141,7 @@ class ContestFeed:
         except (UnknownContest, NotThereYet):
             return await self._reset_if_lost(Version(0), NOTHING)
         if self._seen.is_other(index):
-            return [reset_of(self._contest, index.version, index.history)]
+            return [self._reset(index.version, index.history)]
         if self._seen.version > index.version:
             return await self._reset_if_lost(index.version, index.history)
         try:
@@ -164,7 +164,10 @@ class ContestFeed:
             or await self._contests.events.version(self._contest) >= self._seen.version
         ):
             return []
-        return [reset_of(self._contest, version, history)]
+        return [self._reset(version, history)]
+
+    def _reset(self, version: Version, history: str) -> Change:
+        return reset_of(self._contest, version, history, lost=str(self._seen))
 
     def id_of(self, change: Change) -> str:
         """The id of a server-sent event: the version with its history, and of a reset what comes before the first."""

@@ -178,18 +178,16 @@ class Deliveries:
             for told in page.changes:
                 await self._send(lane, hook, told)
             if page.reset is not None:
-                await self._begin_anew(lane, hook, contest, *page.reset)
+                # The changes of the other history follow from version 1 on.
+                log.warning(
+                    "webhook %s, contest %s: its log has another history, and begins anew", hook, contest
+                )
+                await self._send(lane, hook, page.reset)
                 continue
-            if page.upto == sent.place:
+            if page.step.upto == sent:
                 return
             # Also behind what the filters left out.
-            _still(await self._store.done(hook, contest, page.upto))
-
-    async def _begin_anew(self, lane: "_Lane", hook: str, contest: str, reset: str, told: Told) -> None:
-        """Tells that the contest has another history by now, whose changes follow from version 1 on."""
-        log.warning("webhook %s, contest %s: its log has another history, and begins anew", hook, contest)
-        await self._send(lane, hook, told)
-        _still(await self._store.reset(hook, contest, reset))
+            _still(await self._store.done(hook, page.step))
 
     async def _page(self, hook: Hook, contest: str, sent: Sent, wait_ms: int) -> ChangePage:
         """What the webhook wants behind a place. Raises `_Stop` if the API takes its filters for wrong."""
@@ -202,7 +200,10 @@ class Deliveries:
             await self._disable(hook, why[:_MOST_WHY])
 
     async def _send(self, lane: "_Lane", hook_id: str, told: Told) -> None:
-        """Sends a change until it is taken or given up. Raises `_Stop` if the webhook is to have nothing more."""
+        """Sends a change or a reset until it is taken or given up.
+
+        Raises `_Stop` if the webhook is to have nothing more.
+        """
         tried = await self._store.retry_of(hook_id, told.contest)
         attempts = tried.attempts if tried and tried.version == told.version else 0
         if tried and attempts:
@@ -212,32 +213,34 @@ class Deliveries:
             outcome = await self.attempt(hook, told, attempts + 1)
             attempts += 1
             if outcome.accepted:
-                _still(await self._store.done(hook_id, told.contest, told.place))
+                _still(await self._store.done(hook_id, told.step))
                 return
             if outcome.status == _GONE:
                 await self._disable(hook, "its receiver answered 410 Gone")
             if attempts > len(self._retry_seconds):
-                if await self._store.letters(hook_id) >= MOST_LETTERS:
-                    await self._disable(hook, _FULL)
-                log.warning(
-                    "webhook %s: gave up %s/%d: %s", hook_id, told.contest, told.version, outcome.said
-                )
-                letter = DeadLetter(
-                    contest=told.contest,
-                    version=told.version,
-                    history=told.place.partition("-")[2],
-                    attempts=attempts,
-                    at=self._seconds(),
-                    said=outcome.said,
-                )
-                _still(await self._store.give_up(hook_id, letter))
+                await self._give_up(hook, told, attempts, outcome)
                 return
             wait = self._wait(attempts, outcome)
             retry = Retry(
                 version=told.version, attempts=attempts, at=self._seconds() + wait, said=outcome.said
             )
-            _still(await self._store.later(hook_id, told.contest, retry))
+            _still(await self._store.later(hook_id, told.step, retry))
             await asyncio.sleep(wait)
+
+    async def _give_up(self, hook: Hook, told: Told, attempts: int, outcome: Outcome) -> None:
+        """Lays it in the dead letters. Raises `_Stop` if there are too many of them."""
+        if await self._store.letters(hook.id) >= MOST_LETTERS:
+            await self._disable(hook, _FULL)
+        log.warning("webhook %s: gave up %s/%d: %s", hook.id, told.contest, told.version, outcome.said)
+        letter = DeadLetter(
+            contest=told.contest,
+            version=told.version,
+            history=told.step.upto.place.partition("-")[2],
+            attempts=attempts,
+            at=self._seconds(),
+            said=outcome.said,
+        )
+        _still(await self._store.give_up(hook.id, told.step, letter))
 
     def _seconds(self) -> float:
         """The present, as retries are stored."""

@@ -22,6 +22,7 @@ from shared.values.text import MOST_OF_A_VALUE, Line, Lines
 from standings.client import StandingsError
 
 VERIFICATION = "standings.webhook.verification"
+_IN_ITS_TURN = "is sent in its turn, and then every change from version 1 on"
 
 
 class NotVerified(Conflict):
@@ -173,12 +174,15 @@ class Registry:
         return await self.store.change(hook_id, to, afresh=True)
 
     async def redeliver(self, hook_id: str, contest: str, version: int) -> Outcome:
-        """Sends a dead letter once more and takes it out.
+        """Sends a dead letter once more and takes it out; a reset is sent in its turn, with all that comes behind it.
 
         Raises `NotDelivered`, after which it stays, and `NotFound`.
         """
         hook = await self.store.hook(hook_id)
         letter = await self.store.dead_letter(hook_id, contest, version)
+        if letter.is_reset:
+            await self.store.begin_anew(hook_id, contest)
+            return Outcome(None, _IN_ITS_TURN, 0)
         told = await self._one(hook_id, letter)
         outcome = await self._deliveries.attempt(hook, told, letter.attempts + 1)
         if not outcome.accepted:
@@ -203,7 +207,7 @@ class Registry:
         if not page.changes or page.changes[0].version != version:
             why = f"the API has no version {version} of {contest}"
             raise NotDelivered("letter", f"{contest}/{version}", why, way_out)
-        if letter.history and page.changes[0].place != letter.place:
+        if letter.history and page.changes[0].step.upto.place != letter.place:
             why = f"the log of {contest} has another history by now, and {letter.place} is not in it"
             raise NotDelivered("letter", letter.place, why, "drop the letter")
         return page.changes[0]

@@ -23,7 +23,8 @@ FORMS = {
 }
 HookId = Annotated[str, Path(pattern=_HOOK, examples=["wh_0123456789abcdef01234567"])]
 ContestId = Annotated[Slug, Path()]
-Version = Annotated[int, Path(ge=1, le=2**53)]
+# A reset has version 0.
+Version = Annotated[int, Path(ge=0, le=2**53)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 After = Annotated[str | None, Query(pattern=_PLACE)]
 TAGS = {
@@ -117,7 +118,7 @@ def routes(registry: Registry) -> APIRouter:  # noqa: C901 - a list of routes, n
         responses=_answered("Redelivered"),
     )
     async def redeliver_dead_letter(webhook: HookId, contest: ContestId, version: Version) -> Response:
-        """Sends a dead letter now; taken, it is no dead letter any more."""
+        """Sends a dead letter now; taken, it is no dead letter any more. A reset (version 0) is sent in its turn."""
         outcome = await registry.redeliver(webhook, contest, version)
         return _json(
             {"contest": contest, "version": version, "outcome": outcome.said, "took_ms": outcome.took_ms}

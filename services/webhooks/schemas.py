@@ -10,6 +10,7 @@ from shared.changes.filters import StoredFilters
 from shared.http.problem_schema import Problem
 
 Outcome = Annotated[str, Field(description="what the receiver did, in a few words")]
+DeliveredVersion = Annotated[int, Field(description="0 of a reset")]
 
 
 class WantedChanges(StoredFilters):
@@ -59,7 +60,7 @@ class WaitingDelivery(BaseModel):
     """A delivery that failed so often, and when it is tried again."""
 
     contest: str
-    version: int
+    version: DeliveredVersion
     attempts: int
     next_at: datetime
     outcome: Outcome
@@ -76,7 +77,7 @@ class DeliveryAttempt(BaseModel):
 
     at: datetime
     contest: str
-    version: int
+    version: DeliveredVersion
     number: int
     outcome: Outcome
     status: int | None
@@ -93,7 +94,7 @@ class GivenUp(BaseModel):
     """A delivery that was given up after the last try."""
 
     contest: str
-    version: int
+    version: DeliveredVersion
     attempts: int
     given_up_at: datetime
     outcome: Outcome
@@ -110,7 +111,7 @@ class Redelivered(BaseModel):
     """A dead letter that was taken, and is none any more."""
 
     contest: str
-    version: int
+    version: DeliveredVersion
     outcome: Outcome
     took_ms: int
 

@@ -9,7 +9,7 @@ import orjson
 
 from services.webhooks.attempt import Message
 from services.webhooks.hooks import Wanted
-from services.webhooks.records import Sent, version_in
+from services.webhooks.records import RESET_VERSION, Sent, Step
 from shared.storage.codec import exact
 from shared.storage.log import Log
 from standings.client import AsyncClient, Reset
@@ -18,27 +18,28 @@ _AT_ONCE = 100
 
 
 class Told(NamedTuple):
-    """A change as it is sent."""
+    """A change or a reset as it is sent, and what it takes its webhook up to."""
 
-    contest: str
-    place: str
+    step: Step
     message: Message
 
     @property
+    def contest(self) -> str:
+        """The contest."""
+        return self.step.contest
+
+    @property
     def version(self) -> int:
-        """The version."""
-        return version_in(self.place)
+        """The version, 0 of a reset."""
+        return self.step.upto.version
 
 
 class ChangePage(NamedTuple):
-    """Changes that are wanted, and the place behind which to ask for more.
-
-    After the changes may come a reset: what tells it from others, and what is sent of it.
-    """
+    """Changes that are wanted, what all that was looked at takes the webhook up to, and perhaps a reset behind them."""
 
     changes: list[Told]
-    upto: str
-    reset: tuple[str, Told] | None = None
+    step: Step
+    reset: Told | None = None
 
 
 class ChangeSource:
@@ -67,7 +68,9 @@ class ChangeSource:
         changes = [_told(contest, place, change, sent.reset) for place, change in told]
         reset = page.get("reset")
         return ChangePage(
-            changes, page["next"], None if reset is None else _told_reset(contest, reset, sent.reset)
+            changes,
+            Step(contest, sent.reset, Sent(page["next"], sent.reset)),
+            None if reset is None else _told_reset(contest, reset, sent.reset),
         )
 
     async def moved(self) -> AsyncIterator[tuple[str, int]]:
@@ -86,12 +89,12 @@ class ChangeSource:
 
 
 def _told(contest: str, place: str, change: dict[str, object], reset: str) -> Told:
-    return Told(contest, place, _message(change, reset))
+    return Told(Step(contest, reset, Sent(place, reset)), _message(change, reset))
 
 
-def _told_reset(contest: str, event: dict[str, Any], reset: str) -> tuple[str, Told]:
+def _told_reset(contest: str, event: dict[str, Any], reset: str) -> Told:
     message = _message(event, reset)
-    return message.id, Told(contest, "0", message)
+    return Told(Step(contest, reset, Sent(str(RESET_VERSION), message.id)), message)
 
 
 def _message(event: dict[str, object], reset: str) -> Message:

@@ -1,5 +1,6 @@
 """Webhooks and how far each got, in Redis."""
 
+import secrets
 from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any, Literal, cast
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from services.webhooks.hooks import Hook
-from services.webhooks.records import Attempt, DeadLetter, Retry, Sent, version_in
+from services.webhooks.records import RESET_VERSION, Attempt, DeadLetter, Retry, Sent, Step, version_in
 from shared.domain.errors import Conflict, NotFound
 from shared.storage.redis_keys import WebhookKeys
 from shared.storage.streams import order_of
@@ -21,6 +22,8 @@ MOST_HOOKS = 1000
 _FULL = -1
 MOST_LETTERS = 1000
 _RETRIES_SHOWN = 1000
+# The API answers this place with a reset, whatever the log has.
+_OF_NO_HISTORY = f"0-{0:016x}"
 
 
 class Changed(Conflict):
@@ -166,21 +169,27 @@ class Store:
         retry = await self.redis.hget(WebhookKeys.retries(hook), contest)
         return None if retry is None else Retry.model_validate_json(retry)
 
-    async def done(self, hook: str, contest: str, place: str) -> bool:
-        """Goes on behind a version. False: this process does not deliver any more."""
-        return await self._note(hook, contest, place, "done", "")
+    async def done(self, hook: str, step: Step) -> bool:
+        """Goes on behind a step. False: this process does not deliver any more, or the webhook begins anew."""
+        return await self._note(hook, step, "done", "")
 
-    async def reset(self, hook: str, contest: str, reset: str) -> bool:
-        """Begins anew before version 1 of another history. False as `done`."""
-        return await self._note(hook, contest, "0", "reset", reset)
+    async def give_up(self, hook: str, step: Step, letter: DeadLetter) -> bool:
+        """Lays a delivery in the dead letters and goes on behind it, in one go. False as `done`."""
+        return await self._note(hook, step, "dead", letter.model_dump_json())
 
-    async def give_up(self, hook: str, letter: DeadLetter) -> bool:
-        """Lays a delivery in the dead letters and goes on behind it, in one step. False as `done`."""
-        return await self._note(hook, letter.contest, letter.place, "dead", letter.model_dump_json())
-
-    async def later(self, hook: str, contest: str, retry: Retry) -> bool:
+    async def later(self, hook: str, step: Step, retry: Retry) -> bool:
         """Notes when a delivery is tried again. False as `done`."""
-        return await self._note(hook, contest, str(retry.version), "retry", retry.model_dump_json())
+        return await self._note(hook, step, "retry", retry.model_dump_json())
+
+    async def begin_anew(self, hook: str, contest: str) -> None:
+        """Takes a reset out of the dead letters, and lets the process that delivers tell it, and all behind it."""
+        sent = f"{_OF_NO_HISTORY} again_{secrets.token_hex(16)}"
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hset(WebhookKeys.sent(hook), contest, sent)
+            pipe.hdel(WebhookKeys.retries(hook), contest)
+            pipe.hdel(WebhookKeys.dead(hook), f"{contest}/{RESET_VERSION}")
+            pipe.incr(WebhookKeys.revision)
+            await pipe.execute()
 
     async def note_attempt(self, hook: str, attempt: Attempt) -> None:
         """Keeps how an attempt went; the latest thousand are kept."""
@@ -237,14 +246,12 @@ class Store:
                 "webhook", hook, f"webhook {hook!r} was changed at this moment", "read it and try again"
             )
 
-    async def _note(
-        self, hook: str, contest: str, place: str, what: Literal["done", "dead", "retry", "reset"], json: str
-    ) -> bool:
+    async def _note(self, hook: str, step: Step, what: Literal["done", "dead", "retry"], json: str) -> bool:
         of_hook = [key(hook) for key in (WebhookKeys.sent, WebhookKeys.retries, WebhookKeys.dead)]
         return bool(
             await self._settle(
                 keys=[WebhookKeys.lead, WebhookKeys.hooks, *of_hook],
-                args=[self._process, hook, contest, place, what, json],
+                args=[self._process, hook, step.contest, step.behind, *step.upto, what, json],
             )
         )
 

@@ -10,7 +10,7 @@ from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
 from services.webhooks.hooks import Hook, Wanted
-from services.webhooks.records import DeadLetter, Retry, Sent
+from services.webhooks.records import DeadLetter, Retry, Sent, Step
 from services.webhooks.store import MOST_HOOKS, Changed, Store, TooManyHooks
 from shared.domain.errors import NotFound
 from shared.runtime.settings import Settings
@@ -43,6 +43,16 @@ def letter(version: int, history: str = "") -> DeadLetter:
     return DeadLetter(contest="race", version=version, history=history, attempts=9, at=7.0, said="no answer")
 
 
+def step(place: str, behind: str = "") -> Step:
+    """Up to a change, told behind a reset."""
+    return Step("race", behind, Sent(place, behind))
+
+
+def reset(mark: str, behind: str = "") -> Step:
+    """Up to a reset, told behind another."""
+    return Step("race", behind, Sent("0", mark))
+
+
 def led(url: str, work: Callable[[Store], Awaitable[T]]) -> T:
     """What comes of it in a process that leads, where one webhook is registered."""
 
@@ -70,9 +80,9 @@ async def stands(store: Store) -> tuple[Sent, dict[str, Retry], list[DeadLetter]
 
 def test_a_delivery_that_came_to_its_end_is_gone_on_behind(any_redis_url: str) -> None:
     async def work(store: Store) -> None:
-        assert await store.later("wh_one", "race", retry(1))
+        assert await store.later("wh_one", step("1"), retry(1))
         assert await stands(store) == (Sent("0", ""), {"race": retry(1)}, [])
-        assert await store.done("wh_one", "race", "1-a1")
+        assert await store.done("wh_one", step("1-a1"))
         assert await stands(store) == (Sent("1-a1", ""), {}, [])
 
     led(any_redis_url, work)
@@ -80,8 +90,8 @@ def test_a_delivery_that_came_to_its_end_is_gone_on_behind(any_redis_url: str) -
 
 def test_a_delivery_that_is_given_up_is_a_dead_letter_and_gone_on_behind(any_redis_url: str) -> None:
     async def work(store: Store) -> None:
-        await store.later("wh_one", "race", retry(12))
-        assert await store.give_up("wh_one", letter(12, "a9"))
+        await store.later("wh_one", step("12"), retry(12))
+        assert await store.give_up("wh_one", step("12-a9"), letter(12, "a9"))
         assert await stands(store) == (Sent("12-a9", ""), {}, [letter(12, "a9")])
         assert await store.dead_letter("wh_one", "race", 12) == letter(12, "a9")
 
@@ -90,11 +100,11 @@ def test_a_delivery_that_is_given_up_is_a_dead_letter_and_gone_on_behind(any_red
 
 def test_nothing_is_taken_back_by_a_late_note(any_redis_url: str) -> None:
     async def work(store: Store) -> None:
-        await store.done("wh_one", "race", "5-a5")
-        assert await store.later("wh_one", "race", retry(5))
-        assert await store.give_up("wh_one", letter(4, "a4"))
-        assert await store.give_up("wh_one", letter(5, "a5"))
-        assert await store.done("wh_one", "race", "4-a4")
+        await store.done("wh_one", step("5-a5"))
+        assert await store.later("wh_one", step("5"), retry(5))
+        assert await store.give_up("wh_one", step("4-a4"), letter(4, "a4"))
+        assert await store.give_up("wh_one", step("5-a5"), letter(5, "a5"))
+        assert await store.done("wh_one", step("4-a4"))
         assert await stands(store) == (Sent("5-a5", ""), {}, [])
 
     led(any_redis_url, work)
@@ -104,10 +114,10 @@ def test_the_history_of_a_version_that_was_done_is_noted_later_and_only_by_what_
     any_redis_url: str,
 ) -> None:
     async def work(store: Store) -> None:
-        await store.done("wh_one", "race", "5")
-        await store.give_up("wh_one", letter(5, "b5"))
+        await store.done("wh_one", step("5"))
+        await store.give_up("wh_one", step("5-b5"), letter(5, "b5"))
         assert (await stands(store))[0] == Sent("5", "")
-        await store.done("wh_one", "race", "5-a5")
+        await store.done("wh_one", step("5-a5"))
         assert (await stands(store))[0] == Sent("5-a5", "")
 
     led(any_redis_url, work)
@@ -115,15 +125,61 @@ def test_the_history_of_a_version_that_was_done_is_noted_later_and_only_by_what_
 
 def test_a_reset_begins_anew_and_is_remembered_by_what_follows(any_redis_url: str) -> None:
     async def work(store: Store) -> None:
-        await store.done("wh_one", "race", "5-a5")
-        await store.later("wh_one", "race", retry(6))
-        assert await store.reset("wh_one", "race", "3-b3")
-        assert await stands(store) == (Sent("0", "3-b3"), {}, [])
-        await store.later("wh_one", "race", retry(1))
-        await store.done("wh_one", "race", "1-b1")
-        assert await stands(store) == (Sent("1-b1", "3-b3"), {}, [])
-        await store.done("wh_one", "race", "1-b1")
-        assert (await stands(store))[0] == Sent("1-b1", "3-b3")
+        await store.done("wh_one", step("5-a5"))
+        await store.later("wh_one", step("6"), retry(6))
+        assert await store.done("wh_one", reset("r1"))
+        assert await stands(store) == (Sent("0", "r1"), {}, [])
+        await store.later("wh_one", step("1", "r1"), retry(1))
+        await store.done("wh_one", step("1-b1", "r1"))
+        assert await stands(store) == (Sent("1-b1", "r1"), {}, [])
+        await store.done("wh_one", step("1-c1", "r1"))
+        assert (await stands(store))[0] == Sent("1-c1", "r1")
+        assert await store.done("wh_one", reset("r2", "r1"))
+        assert (await stands(store))[0] == Sent("0", "r2")
+
+    led(any_redis_url, work)
+
+
+def test_a_reset_that_fails_is_tried_again_and_given_up_into_a_dead_letter_behind_which_all_begins_anew(
+    any_redis_url: str,
+) -> None:
+    async def work(store: Store) -> None:
+        await store.done("wh_one", step("5-a5"))
+        assert await store.later("wh_one", reset("r1"), retry(0))
+        assert await stands(store) == (Sent("5-a5", ""), {"race": retry(0)}, [])
+        assert await store.give_up("wh_one", reset("r1"), letter(0))
+        assert await stands(store) == (Sent("0", "r1"), {}, [letter(0)])
+
+    led(any_redis_url, work)
+
+
+def test_what_was_told_behind_another_reset_is_not_noted(any_redis_url: str) -> None:
+    async def work(store: Store) -> None:
+        await store.done("wh_one", step("5-a5"))
+        await store.done("wh_one", reset("r1"))
+        await store.done("wh_one", step("2-b2", "r1"))
+        for late in (step("6-a6"), step("6-a6", "r"), reset("r1"), reset("r0")):
+            assert not await store.done("wh_one", late)
+            assert not await store.later("wh_one", late, retry(6))
+            assert not await store.give_up("wh_one", late, letter(6))
+        assert await stands(store) == (Sent("2-b2", "r1"), {}, [])
+
+    led(any_redis_url, work)
+
+
+def test_a_reset_that_was_given_up_is_told_again_with_all_that_comes_behind_it(any_redis_url: str) -> None:
+    async def work(store: Store) -> None:
+        await store.give_up("wh_one", reset("r1"), letter(0))
+        await store.give_up("wh_one", step("7", "r1"), letter(7))
+        await store.later("wh_one", step("8", "r1"), retry(8))
+        revision = await store.revision()
+        await store.begin_anew("wh_one", "race")
+        sent, retries, letters = await stands(store)
+        assert (sent.place, retries, letters) == ("0-0000000000000000", {}, [letter(7)])
+        assert sent.reset not in ("", "r1"), "what is on its way is not noted"
+        assert await store.revision() == revision + 1, "whoever delivers looks"
+        assert await store.done("wh_one", reset("r2", sent.reset))
+        assert (await stands(store))[0] == Sent("0", "r2")
 
     led(any_redis_url, work)
 
@@ -133,15 +189,15 @@ def test_a_process_that_leads_no_more_and_one_whose_webhook_is_gone_note_nothing
     any_redis_url: str, away: str
 ) -> None:
     async def work(store: Store) -> None:
-        await store.done("wh_one", "race", "5")
+        await store.done("wh_one", step("5"))
         if away == "lead":
             await store.redis.set(WebhookKeys.lead, "another")
         else:
             await cast(Any, store.redis.hdel(WebhookKeys.hooks, "wh_one"))
-        assert not await store.done("wh_one", "race", "6")
-        assert not await store.later("wh_one", "race", retry(6))
-        assert not await store.give_up("wh_one", letter(6))
-        assert not await store.reset("wh_one", "race", "3-b3")
+        assert not await store.done("wh_one", step("6"))
+        assert not await store.later("wh_one", step("6"), retry(6))
+        assert not await store.give_up("wh_one", step("6"), letter(6))
+        assert not await store.done("wh_one", reset("r1"))
         assert await stands(store) == (Sent("5", ""), {}, [])
 
     led(any_redis_url, work)
@@ -169,7 +225,7 @@ def test_so_many_webhooks_there_may_be_and_no_more(any_redis_url: str) -> None:
 def test_a_webhook_that_was_changed_meanwhile_stays_as_it_is(any_redis_url: str) -> None:
     async def work(store: Store) -> None:
         revision = await store.revision()
-        await store.later("wh_one", "race", retry(1))
+        await store.later("wh_one", step("1"), retry(1))
 
         def meanwhile(read: Hook) -> Hook:
             with SyncRedis.from_url(any_redis_url) as another:
@@ -190,7 +246,7 @@ def test_a_change_is_counted_and_forgets_what_was_tried_again_only_where_that_is
 ) -> None:
     async def work(store: Store) -> None:
         revision = await store.revision()
-        await store.later("wh_one", "race", retry(1))
+        await store.later("wh_one", step("1"), retry(1))
         await store.change("wh_one", lambda one: one.model_copy(update={"description": "new"}))
         assert (await store.hook("wh_one")).description == "new"
         assert await store.retries("wh_one") == {"race": retry(1)}
@@ -203,9 +259,9 @@ def test_a_change_is_counted_and_forgets_what_was_tried_again_only_where_that_is
 
 def test_what_belongs_to_a_webhook_goes_with_it(any_redis_url: str) -> None:
     async def work(store: Store) -> None:
-        await store.done("wh_one", "race", "5")
-        await store.later("wh_one", "race", retry(6))
-        await store.give_up("wh_one", letter(6))
+        await store.done("wh_one", step("5"))
+        await store.later("wh_one", step("6"), retry(6))
+        await store.give_up("wh_one", step("6"), letter(6))
         await store.remove("wh_one")
         with pytest.raises(NotFound):
             await store.hook("wh_one")

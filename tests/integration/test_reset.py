@@ -14,7 +14,7 @@ from services.cli.doctor import examine
 from services.local.embedded import embedded_valkey
 from shared.storage.redis_keys import keys_of
 from standings.client import Change, Client, LocalCopy, Reset
-from tests.receivers import receiver
+from tests.receivers import Got, echo, receiver
 from tests.running import Standings, service, standings
 from tests.servers import eventually
 
@@ -418,3 +418,59 @@ def test_webhooks_begin_anew_with_the_new_history(running: Standings) -> None:
         assert reset.json["type"] == "standings.contest.reset"
         assert [one.json["data"]["version"] for one in fresh] == list(range(1, version + 2))
         assert len({one.headers["webhook-id"] for one in there.changes}) == len(there.changes)
+
+
+def refusing_resets(got: Got) -> tuple[int, dict[str, str], bytes]:
+    """Takes changes, and no resets."""
+    return (503, {}, b"") if got.json.get("type") == "standings.contest.reset" else echo(got)
+
+
+def test_a_reset_that_a_receiver_does_not_take_is_tried_again_given_up_and_can_be_told_again(
+    running: Standings,
+) -> None:
+    version = open_race(running)
+    settings = {
+        "api_url": str(running.api.base_url),
+        "webhooks_development": "true",
+        "webhook_retry_seconds": "[3, 0.1]",
+    }
+    with receiver() as there:
+        with (
+            service("webhooks", running.redis_url, **settings) as webhooks,
+            httpx.Client(base_url=webhooks.url, timeout=30) as client,
+        ):
+            hook = client.post("/v1/webhooks", json={"url": there.url, "wanted": {"contests": ["race"]}})
+            path = f"/v1/webhooks/{hook.json()['webhook']}"
+            assert client.post(f"{path}/verification").status_code == 200
+            endorsed(running, "p1")
+            eventually(lambda: len(there.changes) == 1)
+            there.behave = refusing_resets
+            forget_the_race(running)
+            open_race(running, "q1", "q2", candidate="bob")
+            eventually(lambda: client.get(path).json()["retries"] != [])
+            [retry] = client.get(path).json()["retries"]
+            assert (retry["contest"], retry["version"], retry["attempts"]) == ("race", 0, 1)
+            assert len(there.changes) == 2
+        with (
+            service("webhooks", running.redis_url, **settings) as webhooks,
+            httpx.Client(base_url=webhooks.url, timeout=30) as client,
+        ):
+            latest = version + 2
+            eventually(lambda: len(there.changes) == 1 + 3 + latest)
+            attempts = client.get(f"{path}/attempts").json()["attempts"]
+            assert [each["number"] for each in attempts if each["version"] == 0] == [3, 2, 1]
+            [letter] = client.get(f"{path}/dead-letters").json()["dead_letters"]
+            assert (letter["version"], letter["attempts"], letter["outcome"]) == (0, 3, "answered 503")
+
+            there.behave = echo
+            before = list(there.changes)
+            again = client.post(f"{path}/dead-letters/race/0/redelivery")
+            assert (again.status_code, "in its turn" in again.json()["outcome"]) == (200, True), again.text
+            eventually(lambda: len(there.changes) == len(before) + 1 + latest)
+
+            reset, *fresh = there.changes[len(before) :]
+            assert reset.json["type"] == "standings.contest.reset"
+            assert [got.json["data"]["version"] for got in fresh] == list(range(1, latest + 1))
+            ids = {got.headers["webhook-id"] for got in before}
+            assert not ids & {got.headers["webhook-id"] for got in (reset, *fresh)}
+            assert client.get(f"{path}/dead-letters").json()["dead_letters"] == []

@@ -7,7 +7,7 @@ import httpx
 import orjson
 
 from services.webhooks.hooks import Wanted
-from services.webhooks.records import Sent
+from services.webhooks.records import Sent, Step
 from services.webhooks.source import ChangePage, ChangeSource
 
 CHANGE = {"id": "race/1", "data": {"contest": "race", "version": 1}}
@@ -31,10 +31,9 @@ def reset_mark(sent: Sent) -> str:
     """What tells the reset from others that a webhook is told of behind a place."""
     reset = page(sent, reset=RESET).reset
     assert reset is not None
-    mark, told = reset
-    assert told.message.id == mark
-    assert orjson.loads(told.message.body) == RESET
-    return mark
+    assert orjson.loads(reset.message.body) == RESET
+    assert reset.step == Step("race", sent.reset, Sent("0", reset.message.id))
+    return reset.message.id
 
 
 def test_a_reset_that_is_told_again_before_it_was_noted_is_the_same_message() -> None:

@@ -108,7 +108,10 @@ class Registry:
         return hook
 
     async def change(self, hook: str, asked: Change) -> Hook:
-        """Changes a webhook; another address has to be verified again. Raises `Invalid`, `NotFound` and `Changed`."""
+        """Changes a webhook; another address has to be verified again.
+
+        A pause neither begins nor ends for one that has to be verified. Raises `Invalid`, `NotFound` and `Changed`.
+        """
         if asked.url is not None and asked.url != (await self.store.hook(hook)).url:
             await self._refuse_url(asked.url)
 
@@ -118,7 +121,7 @@ class Registry:
             new = was.model_copy(update={**said, "changed_at": datetime_of(self._clock())})
             if new.url != was.url:
                 return new.model_copy(update={"state": "unverified", "why": ""})
-            if asked.paused is not None and was.state != "unverified":
+            if asked.paused is not None and was.state in ("active", "paused"):
                 return new.model_copy(update={"state": "paused" if asked.paused else "active", "why": ""})
             return new
 

@@ -288,6 +288,26 @@ def test_a_receiver_that_is_gone_for_good_is_not_asked_again_until_it_is_verifie
         eventually(lambda: there.versions() == [4, 4, 5])
 
 
+def test_a_webhook_that_is_disabled_stays_so_whatever_is_said_of_a_pause(
+    deployment: Standings, contest: str, webhooks: httpx.Client
+) -> None:
+    with receiver() as there:
+        hook = verified(webhooks, there.url, contests=[contest])
+        path = f"/v1/webhooks/{hook['webhook']}"
+        there.behave = failing(1, (410, {}, b""))
+        announced(deployment, contest, 1)
+        eventually(lambda: webhooks.get(path).json()["state"] == "disabled")
+
+        for paused in (False, True, False):
+            answer = webhooks.patch(path, json={"paused": paused, "description": "as before"}).json()
+            assert (answer["state"], "410" in answer["why"]) == ("disabled", True)
+        assert answer["description"] == "as before"
+
+        assert there.versions() == [4]
+        assert webhooks.post(f"{path}/verification").json()["state"] == "active"
+        eventually(lambda: there.versions() == [4, 4])
+
+
 def test_a_paused_webhook_waits_and_misses_nothing(
     deployment: Standings, contest: str, webhooks: httpx.Client
 ) -> None:

@@ -154,10 +154,12 @@ class Sender:
             await answer.aclose()
 
     def _retry_after(self, answer: httpx.Response) -> float | None:
-        """Seconds to wait as the receiver says, by number or date (RFC 9110, 10.2.3)."""
+        """Seconds to wait as a receiver says that did not take it, by number or date (RFC 9110, 10.2.3)."""
+        if answer.is_success:
+            return None
         said = answer.headers.get("retry-after", "")
         if said.isascii() and said.isdigit():
             return float(said)
-        with suppress(ValueError, TypeError):
+        with suppress(ValueError, TypeError, OverflowError):
             return (read_date(said) - datetime_of(self._clock())).total_seconds()
         return None

@@ -154,6 +154,30 @@ def test_when_to_come_again(header: str, seconds: float | None) -> None:
     assert retry_after == seconds if seconds is None or seconds < 1e9 else (retry_after or 0) > seconds
 
 
+@pytest.mark.parametrize("status", [200, 503])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Thu, 01 Jan 2026 00:00:00 +99999999999999999",
+        "Thu, 01 Jan 2026 00:00:00 -0000",
+        "Thu, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "9" * 400,
+    ],
+)
+def test_an_absurd_time_to_come_again_changes_nothing_of_what_was_answered(status: int, header: str) -> None:
+    with receiver() as there:
+        there.behave = lambda _: (status, {"Retry-After": header}, b"")
+        outcome = send(there.url)
+
+    assert (outcome.status, outcome.said) == (status, f"answered {status}")
+
+
+def test_a_receiver_that_takes_a_message_is_not_asked_when_to_come_again() -> None:
+    with receiver() as there:
+        there.behave = lambda _: (200, {"Retry-After": "120"}, b"")
+        assert send(there.url).retry_after is None
+
+
 @pytest.mark.parametrize(
     ("opening", "piece", "every_seconds", "said"),
     [

@@ -1,7 +1,7 @@
 """Registering webhooks, proving whose they are, and sending dead letters again."""
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx
 import orjson
@@ -88,11 +88,15 @@ class Registry:
         self._addresses = addresses
         self._clock = clock
 
+    def now(self) -> datetime:
+        """The present, by which secrets are in use."""
+        return datetime_of(self._clock())
+
     async def register(self, asked: Registration) -> Hook:
         """A new webhook, unverified; it will have what comes after this. Raises `Invalid` and `TooManyHooks`."""
         await self.store.refuse_full()
         await self._refuse_url(asked.url)
-        now = datetime_of(self._clock())
+        now = self.now()
         hook = Hook(
             id=new_id(),
             url=asked.url,
@@ -118,7 +122,7 @@ class Registry:
         def to(was: Hook) -> Hook:
             given = {"url": asked.url, "description": asked.description, "wanted": asked.wanted}
             said = {name: value for name, value in given.items() if value is not None}
-            new = was.model_copy(update={**said, "changed_at": datetime_of(self._clock())})
+            new = was.model_copy(update={**said, "changed_at": self.now()})
             if new.url != was.url:
                 return new.model_copy(update={"state": "unverified", "why": ""})
             if asked.paused is not None and was.state in ("active", "paused"):
@@ -132,7 +136,7 @@ class Registry:
 
         Raises `TooManySecrets`, `NotFound` and `Changed`.
         """
-        now, secret = datetime_of(self._clock()), new_secret()
+        now, secret = self.now(), new_secret()
         until = now + timedelta(hours=asked.keep_old_hours)
 
         def to(was: Hook) -> Hook:
@@ -170,9 +174,7 @@ class Registry:
         def to(was: Hook) -> Hook:
             if was.url != hook.url:
                 return was
-            return was.model_copy(
-                update={"state": "active", "why": "", "changed_at": datetime_of(self._clock())}
-            )
+            return was.model_copy(update={"state": "active", "why": "", "changed_at": self.now()})
 
         return await self.store.change(hook_id, to, afresh=True)
 

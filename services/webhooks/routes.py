@@ -48,17 +48,20 @@ def routes(registry: Registry) -> APIRouter:  # noqa: C901 - a list of routes, n
     )
     store = registry.store
 
+    def shown(hook: Hook) -> dict[str, Any]:
+        return view(hook, registry.now())
+
     @router.post("", status_code=201, responses=_answered("WebhookWithSecret", 201))
     async def register_webhook(asked: Registration) -> Response:
         """Registers a webhook. Its secret is in this answer only; it begins when it is verified."""
         hook = await registry.register(asked)
-        return _json({**view(hook), "secret": hook.secrets[0].value}, 201)
+        return _json({**shown(hook), "secret": hook.secrets[0].value}, 201)
 
     @router.get("", responses=_answered("Webhooks"))
     async def all_webhooks() -> Response:
         """All webhooks, and those that cannot be read."""
         hooks, unreadable = await store.every()
-        return _json({"webhooks": [*map(view, hooks.values()), *map(_unread, unreadable)]})
+        return _json({"webhooks": [*map(shown, hooks.values()), *map(_unread, unreadable)]})
 
     @router.get("/{webhook}", responses=_answered("WebhookWithRetries"))
     async def one_webhook(webhook: HookId) -> Response:
@@ -66,13 +69,13 @@ def routes(registry: Registry) -> APIRouter:  # noqa: C901 - a list of routes, n
         hook = await store.hook(webhook)
         retries = await store.retries(webhook)
         return _json(
-            {**view(hook), "retries": [_retry(contest, retry) for contest, retry in sorted(retries.items())]}
+            {**shown(hook), "retries": [_retry(contest, retry) for contest, retry in sorted(retries.items())]}
         )
 
     @router.patch("/{webhook}", responses=_answered("Webhook"))
     async def change_webhook(webhook: HookId, asked: Change) -> Response:
         """Changes a webhook, pauses it or lets it go on. What waits to be tried again is tried at once."""
-        return _json(view(await registry.change(webhook, asked)))
+        return _json(shown(await registry.change(webhook, asked)))
 
     @router.delete("/{webhook}", status_code=204)
     async def remove_webhook(webhook: HookId) -> None:
@@ -82,13 +85,13 @@ def routes(registry: Registry) -> APIRouter:  # noqa: C901 - a list of routes, n
     @router.post("/{webhook}/verification", responses=_answered("Webhook"))
     async def verify_webhook(webhook: HookId) -> Response:
         """Sends the receiver a challenge to answer with; the webhook is active if it does."""
-        return _json(view(await registry.verify(webhook)))
+        return _json(shown(await registry.verify(webhook)))
 
     @router.post("/{webhook}/secret-rotation", responses=_answered("WebhookWithSecret"))
     async def rotate_secret(webhook: HookId, asked: Rotation) -> Response:
         """Gives a new secret, in this answer only; messages are signed with the old one too for a while."""
         hook, secret = await registry.rotate(webhook, asked)
-        return _json({**view(hook), "secret": secret})
+        return _json({**shown(hook), "secret": secret})
 
     @router.get("/{webhook}/attempts", responses=_answered("DeliveryAttempts"))
     async def delivery_attempts(webhook: HookId, limit: Limit = 100) -> Response:
@@ -140,10 +143,10 @@ def _json(value: dict[str, Any], status: int = 200) -> Response:
     return Response(orjson.dumps(value), status, media_type=JSON)
 
 
-def view(hook: Hook) -> dict[str, Any]:
-    """A webhook without its secrets."""
+def view(hook: Hook, now: datetime) -> dict[str, Any]:
+    """A webhook without its secrets, and how many of them sign now."""
     shown = hook.model_dump(mode="json", exclude={"secrets"})
-    return {"webhook": shown.pop("id"), **shown, "secrets": len(hook.secrets)}
+    return {"webhook": shown.pop("id"), **shown, "secrets": len(hook.keys(now))}
 
 
 def _unread(error: Unreadable) -> dict[str, Any]:

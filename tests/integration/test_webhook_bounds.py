@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -115,6 +115,29 @@ def test_so_many_old_secrets_are_kept_and_all_of_them_can_be_ended(redis_url: st
     for wrong in (float("nan"), float("inf"), -1, 721):
         answer = posted(lax, rotation, keep_old_hours=wrong)
         assert (answer.status_code, answer.json()["field"]) == (422, "keep_old_hours")
+
+
+def test_the_secrets_of_a_webhook_are_those_that_messages_are_signed_with(
+    redis_url: str, lax: httpx.Client
+) -> None:
+    now = datetime.now(UTC)
+    ended = [Secret(value=new_secret(), until=now - timedelta(seconds=n)) for n in range(3)]
+    kept = [Secret(value=new_secret(), until=now + timedelta(hours=1)) for _ in range(30)]
+    newest = Secret(value=new_secret())
+    hooks = [
+        (stored(URL, "active", newest, *ended), 1),
+        (stored(URL, "active", newest, *ended, kept[0]), 2),
+        (stored(URL, "active", newest, *kept), 20),
+    ]
+    with Redis.from_url(redis_url) as redis:
+        for hook, _ in hooks:
+            redis.hset(WebhookKeys.hooks, hook.id, hook.model_dump_json())
+
+    shown = {each["webhook"]: each["secrets"] for each in lax.get("/v1/webhooks").json()["webhooks"]}
+
+    for hook, number in hooks:
+        assert shown[hook.id] == number
+        assert lax.get(f"/v1/webhooks/{hook.id}").json()["secrets"] == number
 
 
 def test_a_webhook_with_very_many_secrets_signs_with_the_newest() -> None:

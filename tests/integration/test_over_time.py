@@ -193,6 +193,39 @@ def test_what_is_cited_stays_the_same_to_the_byte_and_tells_its_corrections(depl
     assert (other.status_code, other.json()["type"]) == (404, "/problems/other-policy-version")
 
 
+def test_a_bound_and_a_withdrawal_that_were_learned_later_are_revisions_and_corrections(
+    deployment: Standings,
+) -> None:
+    candidates = [{"candidate": name, "name": name, "entered_at": "2019-01-01"} for name in ("ann", "bob")]
+    opening = {"contest": "bounds", "title": "Bounds", "timezone": "UTC", "opened_at": "2019-01-01"}
+    deployment.told("/v1/contests", **opening, candidates=candidates)
+    path = "/v1/contests/bounds"
+    endorser = {"id": "jane", "name": "Jane"}
+    said = {"endorser": endorser, "candidate": "ann", "category": "governor", "announced_at": "2019-04"}
+    announced = deployment.told(f"{path}/endorsements", **said)
+    version = announced["version"]
+
+    def asked(then: int, now: int) -> tuple[bool, int | None]:
+        standings = deployment.ask(f"{path}/standings", valid_at="2019-04-15", version=then, min_version=now)
+        cited = f"{path}/standings/{then}/fivethirtyeight-2020@1/2019-04-15"
+        correction = deployment.ask(f"{cited}/corrections")
+        since = deployment.api.get(cited).headers.get("standings-corrected-at")
+        assert since == correction["corrected_at"]
+        return standings["revised"], correction["corrected_by_version"]
+
+    assert asked(version, version) == (False, None)
+    correction = f"{path}/endorsements/{announced['endorsement']}/correction"
+    corrected = deployment.told(correction, announced_at="2019-04-01")["version"]
+    assert asked(version, corrected) == (True, corrected)
+    withdrew = deployment.told(f"{path}/candidates/ann/withdrawal", withdrew_at="2019-04-10")["version"]
+    assert asked(corrected, withdrew) == (True, withdrew)
+    told = deployment.ask(f"{path}/standings/{version}/fivethirtyeight-2020@1/2019-04-15/corrections")
+    ann = next(line for line in told["standings"] if line["candidate"] == "ann")
+    assert (ann["low"], ann["withdrew_at"]) == (8, "2019-04-10")
+    later = deployment.told(f"{path}/candidates/bob/withdrawal", withdrew_at="2019-05-10")["version"]
+    assert asked(withdrew, later) == (False, None)
+
+
 @pytest.mark.parametrize(
     ("asked", "pinned"),
     [

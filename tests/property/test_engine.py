@@ -348,7 +348,7 @@ def test_a_moment_changed_where_a_later_version_moved_a_sum_of_it(
 ) -> None:
     index, known = filled(log)
     version = min(version, index.version)
-    then = index.at(Instant(valid_at), Version(version)).counted
+    then = index.at(Instant(valid_at), Version(version))
     later: dict[tuple[str, str], tuple[int, int]] = {}
     for one in known:
         if one.version > version and one.posting.valid_at <= valid_at:
@@ -366,7 +366,7 @@ def test_a_moment_changes_where_a_cell_counts_that_was_not_there_when_it_was_ask
 ) -> None:
     monkeypatch.setattr(sums, "RUN", 1)  # as where many postings follow
     index, _ = filled([(1, [Posting(Instant(5), "ann", "mayor", 1, 0)])])
-    then = index.at(Instant(10), Version(2)).counted
+    then = index.at(Instant(10), Version(2))
     posting = Posting(Instant(valid_at), "bob", "union", 1, 0)
     index.append(LedgerEntry(Version(3), Instant(9), ((posting, (1, 0)),), None, None, _history(3)))
 

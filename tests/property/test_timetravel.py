@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.api.engine import runs, sums
+from services.api.engine import attribution, runs, sums
 from services.api.engine.boards import Board
 from services.api.engine.index import Index, LedgerEntry
 from services.api.engine.states import Filter
@@ -17,6 +17,7 @@ from services.api.engine.sums import SumRow, Sums
 from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Recorded, Version
+from shared.domain.policies import Policy
 from shared.domain.policy_texts import made_up
 from shared.domain.times import Instant, end_of
 from shared.storage.codec import encode_state
@@ -206,6 +207,33 @@ def test_the_bounds_hold_a_score_between_them_and_meet_where_every_date_is_certa
         assert line["low"] <= line["score"] <= line["high"]
         if certain and all(_is_a_day(one) for one in events):
             assert line["low"] == line["high"]
+
+
+def _told(index: Index, policy: Policy, valid_at: Instant, version: int, now: int) -> list[Any]:
+    """What version `now` tells of a valid time in the lines that `version` has: its scores, bounds and withdrawals."""
+    candidates = index.contest(Version(version)).candidates
+    board = Board(index.contest(Version(now)), index, policy)
+    _, lines = board.table(index.at(valid_at, Version(now)), valid_at, frozenset(candidates))
+    told = ("candidate", "score", "low", "high", "withdrew_at")
+    return sorted([line[name] for name in told] for line in lines)
+
+
+@given(histories(), days, st.data(), st.sampled_from(POLICIES))
+@small
+def test_a_correction_is_the_first_version_that_changes_a_line(
+    events: list[Recorded], day: str, data: st.DataObject, policy: Policy
+) -> None:
+    index, valid_at = indexed(events), end_of(day, ZONE)
+    version = data.draw(st.integers(1, len(events)))
+    board = Board(index.contest(Version(version)), index, policy)
+    told = [_told(index, policy, valid_at, version, now) for now in range(version, len(events) + 1)]
+
+    changed = [at for at in range(1, len(told)) if told[at] != told[at - 1]]
+    first = version + changed[0] if changed else None
+
+    assert attribution.corrected_by(index, board, valid_at, Version(version)) == first
+    if told[-1] != told[0]:
+        assert index.changed_since(valid_at, Version(version), index.at(valid_at, Version(version)))
 
 
 def _is_a_day(one: Recorded) -> bool:

@@ -81,7 +81,7 @@ class Answers:
                 "policy": views.policy_named(policy),
                 "points": points,
                 "available": board.available,
-                "revised": index.changed_since(at.valid_at.instant, at.version, counted.counted),
+                "revised": index.changed_since(at.valid_at.instant, at.version, counted),
                 "foresees": at.foresees,
                 "standings": lines,
             },

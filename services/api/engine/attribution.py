@@ -3,10 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.api.engine.boards import Board
 from services.api.engine.columns import Ints
-from services.api.engine.index import IndexView
+from services.api.engine.index import Index, IndexView
+from services.api.engine.sums import SumRows
 from shared.domain.events import Version
 from shared.domain.times import Instant
 
@@ -37,32 +39,65 @@ def between(
         (rows.versions <= moment.version) & (rows.valid_ats <= moment.valid_at) for moment in (before, after)
     )
     rows_between = (was != becomes).nonzero()[0]
-    return _first(seen, board, rows_between, np.where(becomes[rows_between], 1, -1), limit)
+    signs = np.where(becomes[rows_between], 1, -1)
+    return _first(rows, _worth(board.places(seen.width), seen.width), rows_between, signs, limit)
 
 
 def about(seen: IndexView, board: Board, valid_at: Instant, after: int, limit: int) -> list[VersionEffect]:
     """The first `limit` versions after one that changed a score of a valid time."""
-    rows = seen.rows
-    begin = rows.upto(Version(after))
-    rows_about = begin + (rows.valid_ats[begin:] <= valid_at).nonzero()[0]
-    return _first(seen, board, rows_about, np.ones(len(rows_about), np.int64), limit)
+    return _about(seen.rows, _worth(board.places(seen.width), seen.width), valid_at, after, limit)
 
 
-def _first(seen: IndexView, board: Board, numbers: Ints, signs: Ints, limit: int) -> list[VersionEffect]:
-    """Their effects, version by version, until there are `limit`."""
-    places = board.places(seen.width)
-    counts = np.zeros(seen.width, np.bool_)
+def corrected_by(index: Index, board: Board, valid_at: Instant, version: Version) -> Version | None:
+    """The first version after one that changed a line of a valid time: a score, a bound of it or a withdrawal."""
+    seen = index.seen()
+    first = index.withdrawn_since(valid_at, version)
+    effects = about(seen, board, valid_at, version, 1)
+    if effects:
+        first = effects[0].version if first is None else min(first, effects[0].version)
+    places = board.places(seen.width).items()
+    # A negative weight moves the other bound: what it moves is told apart from what others move.
+    apart = {channel: (2 * candidate + (weight < 0), weight) for channel, (candidate, weight) in places}
+    for rows in (seen.doubt, seen.possible):
+        effects = _about(rows, _worth(apart, seen.width), valid_at, version, 1, first)
+        first = effects[0].version if effects else first
+    return first
+
+
+class _Worth(NamedTuple):
+    """What postings are worth by channel, and which channels are worth anything."""
+
+    places: Places
+    counts: NDArray[np.bool_]
+
+
+def _worth(places: Places, width: int) -> _Worth:
+    counts = np.zeros(width, np.bool_)
     counts[[channel for channel, (_, weight) in places.items() if weight]] = True
-    signs = signs[counts[seen.rows.channels[numbers]]]
-    numbers = numbers[counts[seen.rows.channels[numbers]]]
-    versions = seen.rows.versions[numbers]
+    return _Worth(places, counts)
+
+
+def _about(
+    rows: SumRows, worth: _Worth, valid_at: Instant, after: int, limit: int, before: Version | None = None
+) -> list[VersionEffect]:
+    begin = rows.upto(Version(after))
+    end = rows.size if before is None else rows.upto(Version(before - 1))
+    rows_about = begin + (rows.valid_ats[begin:end] <= valid_at).nonzero()[0]
+    return _first(rows, worth, rows_about, np.ones(len(rows_about), np.int64), limit)
+
+
+def _first(rows: SumRows, worth: _Worth, numbers: Ints, signs: Ints, limit: int) -> list[VersionEffect]:
+    """Their effects, version by version, until there are `limit`."""
+    counted = worth.counts[rows.channels[numbers]]
+    signs, numbers = signs[counted], numbers[counted]
+    versions = rows.versions[numbers]
     effects: list[VersionEffect] = []
     begin = 0
     while begin < len(numbers) and len(effects) < limit:
         # Up to the end of a version: its postings may cancel each other.
         last = versions[min(begin + max(4 * limit, _AT_LEAST), len(numbers)) - 1]
         end = int(versions.searchsorted(last, "right"))
-        effects += _effects(seen, places, numbers[begin:end], signs[begin:end])
+        effects += _effects(rows, worth.places, numbers[begin:end], signs[begin:end])
         begin = end
     return effects[:limit]
 
@@ -71,8 +106,7 @@ def _first(seen: IndexView, board: Board, numbers: Ints, signs: Ints, limit: int
 _AT_LEAST = 100
 
 
-def _effects(seen: IndexView, places: Places, numbers: Ints, signs: Ints) -> list[VersionEffect]:
-    rows = seen.rows
+def _effects(rows: SumRows, places: Places, numbers: Ints, signs: Ints) -> list[VersionEffect]:
     effects: dict[int, dict[int, int]] = {}
     for version, channel, weight, sign in zip(
         rows.versions[numbers].tolist(),

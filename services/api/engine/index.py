@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, NamedTuple
 
+import numpy as np
 import orjson
 
 from services.api.engine.columns import Columns, Ints
@@ -36,12 +37,23 @@ class LedgerEntry:
 class IndexView(NamedTuple):
     """A contest's postings as they are now, for another thread to read while the index goes on.
 
-    `known_ats` are those of versions 1, 2, 3 …; `width` is the number of channels.
+    `known_ats` are those of versions 1, 2, 3 …; `width` is the number of channels. `doubt` and `possible` are the
+    postings of what uncertain dates leave open.
     """
 
     rows: SumRows
     known_ats: Ints
     width: int
+    doubt: SumRows
+    possible: SumRows
+
+
+class Withdrawal(NamedTuple):
+    """That a candidate withdrew, and the version that told it."""
+
+    version: Version
+    candidate: str
+    withdrew_at: Instant
 
 
 class Counted(NamedTuple):
@@ -53,10 +65,11 @@ class Counted(NamedTuple):
 
 
 _serial = count(1)
+_NO_SUMS: Ints = np.zeros(0, np.int64)
 # What Python's objects take, nearly: of an index without anything, a contest's version, each of its candidates, the
-# totals of a cell, and what an endorsement of uncertain date leaves open.
+# totals of a cell, what an endorsement of uncertain date leaves open, and a withdrawal.
 _EMPTY_BYTES, _CONTEST_BYTES, _CANDIDATE_BYTES = 12_000, 1000, 100
-_TOTALS_BYTES, _OPEN_BYTES = 200, 500
+_TOTALS_BYTES, _OPEN_BYTES, _WITHDRAWAL_BYTES = 200, 500, 300
 
 
 class Index:
@@ -79,6 +92,8 @@ class Index:
         self._histories = Columns(1)
         self._contests: list[tuple[Version, Contest]] = []
         self._contests_bytes = 0
+        self._withdrawals: list[Withdrawal] = []
+        self._withdrawn: set[str] = set()
         self._totals: dict[Cell, Totals] = {}
         # What uncertain dates leave open, and for each endorsement with one what it put there.
         self._doubt, self._possible = Sums(), Sums()
@@ -126,9 +141,27 @@ class Index:
             self._sums(self._possible, valid_at, version) if self._possible.width else None,
         )
 
-    def changed_since(self, valid_at: Instant, version: Version, then: Ints) -> bool:
-        """Whether later versions changed what `version` told of a valid time: `then`."""
-        return version < self.version and self.sums.differs(valid_at, version, then)
+    def changed_since(self, valid_at: Instant, version: Version, then: Counted) -> bool:
+        """Whether later versions changed what `version` told of a valid time: `then`, and who had withdrawn."""
+        if version >= self.version:
+            return False
+        return (
+            self.sums.differs(valid_at, version, then.counted)
+            or _differs(self._doubt, valid_at, version, then.doubt)
+            or _differs(self._possible, valid_at, version, then.possible)
+            or self.withdrawn_since(valid_at, version) is not None
+        )
+
+    def withdrawn_since(self, valid_at: Instant, version: Version) -> Version | None:
+        """The first version after one that told that a candidate of then had withdrawn by a valid time, if any did."""
+        later = bisect_right(self._withdrawals, version, key=_first)
+        if later == len(self._withdrawals):
+            return None
+        candidates = self.contest(version).candidates
+        for withdrawal in self._withdrawals[later:]:
+            if withdrawal.withdrew_at <= valid_at and withdrawal.candidate in candidates:
+                return withdrawal.version
+        return None
 
     def contest(self, version: Version) -> Contest:
         """The contest and its candidates as of a version. `version` is at least 1."""
@@ -136,7 +169,9 @@ class Index:
 
     def seen(self) -> IndexView:
         """The postings as they are now."""
-        return IndexView(self.sums.rows, self._known_ats.settle()[0], self.sums.width)
+        width = max(self.sums.width, self._doubt.width, self._possible.width)
+        known_ats = self._known_ats.settle()[0]
+        return IndexView(self.sums.rows, known_ats, width, self._doubt.rows, self._possible.rows)
 
     @property
     def due(self) -> bool:
@@ -159,7 +194,8 @@ class Index:
         sums = self.sums.nbytes + self._doubt.nbytes + self._possible.nbytes
         arrays = sums + self.states.nbytes + self._known_ats.nbytes + self._histories.nbytes
         cells = self.cells.nbytes + _TOTALS_BYTES * len(self._totals)
-        return arrays + cells + _OPEN_BYTES * len(self._open) + self._contests_bytes + _EMPTY_BYTES
+        others = _OPEN_BYTES * len(self._open) + _WITHDRAWAL_BYTES * len(self._withdrawals)
+        return arrays + cells + others + self._contests_bytes + _EMPTY_BYTES
 
     def _sums(self, sums: Sums, valid_at: Instant, version: Version) -> Ints:
         if version >= self.version:
@@ -195,9 +231,12 @@ class Index:
         opened_at = start_of(contest.opened_at, contest.timezone, "opened_at")
         self.earliest_valid_at = min(self.earliest_valid_at, opened_at)
         for candidate in contest.candidates.values():
-            if candidate.withdrew_at is not None:
+            # A candidate withdraws once, and for good.
+            if candidate.withdrew_at is not None and candidate.id not in self._withdrawn:
                 withdrew_at = start_of(candidate.withdrew_at, contest.timezone, "withdrew_at")
                 self.latest_valid_at = max(self.latest_valid_at, withdrew_at)
+                self._withdrawals.append(Withdrawal(version, candidate.id, withdrew_at))
+                self._withdrawn.add(candidate.id)
 
     def _take_endorsement(self, entry: LedgerEntry, stored: bytes) -> None:
         said: dict[str, Any] = orjson.loads(stored)
@@ -232,5 +271,10 @@ def _signed(history: str) -> int:
     return int.from_bytes(bytes.fromhex(history), "big", signed=True)
 
 
-def _first(pair: tuple[Version, object]) -> Version:
+def _first(pair: tuple[Version, object] | Withdrawal) -> Version:
     return pair[0]
+
+
+def _differs(sums: Sums, valid_at: Instant, version: Version, then: Ints | None) -> bool:
+    """Whether versions after this one changed the sums of a valid time; None stands for none."""
+    return bool(sums.width) and sums.differs(valid_at, version, _NO_SUMS if then is None else then)

@@ -72,8 +72,11 @@ class Citations:
         seen.refuse_other("version", index)
         version = seen.version
         contest, board, instant = self._cited(index, version, policy, valid_at)
-        corrected_by = _corrected_by(index, board, instant, version)
-        now = board.table(index.at(instant, index.version), instant)[1]
+        corrected_by = attribution.corrected_by(index, board, instant, version)
+        board_now = self.answers.board(
+            index, index.contest(index.version), PolicyQuestion(policy=board.policy.id), board.policy
+        )
+        now = board_now.table(index.at(instant, index.version), instant)[1]
         return Document(
             {
                 "contest": contest.id,
@@ -105,7 +108,7 @@ class Citations:
 
     def _since(self, index: Index, board: Board, version: Version, policy: str, valid_at: str) -> Headers:
         instant = end_of(valid_at, board.contest.timezone, "valid_at")
-        corrected_by = _corrected_by(index, board, instant, version)
+        corrected_by = attribution.corrected_by(index, board, instant, version)
         asked = _in_address(policy, valid_at)
         path = f"/v1/contests/{index.contest_id}/standings"
         # The canonical address also says of which history the version is.
@@ -121,8 +124,3 @@ class Citations:
 
 def _in_address(policy: str, valid_at: str) -> str:
     return quote(f"{policy}/{valid_at}", safe="/@:+")
-
-
-def _corrected_by(index: Index, board: Board, valid_at: Instant, version: Version) -> Version | None:
-    effects = attribution.about(index.seen(), board, valid_at, version, 1)
-    return effects[0].version if effects else None

@@ -1,5 +1,6 @@
 """Questions about the past, asked of running services."""
 
+import re
 from typing import Any
 
 import httpx
@@ -273,6 +274,31 @@ def test_memento_negotiates_the_known_time(deployment: Standings, simulated_race
     assert shown("Fri, 01 Jan 2100 00:00:00 GMT").json()["version"] == simulated_race
     refused = deployment.api.get(f"{BASE}/standings", headers={"Accept-Datetime": "yesterday"})
     assert (refused.status_code, refused.json()["field"]) == (422, "Accept-Datetime")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"policy": "headcount"},
+        {"valid_at": "2025-08-14"},
+        {"valid_at": "2025-08-14T12:00:00+02:00", "category": "mayor,senator"},
+        {"valid_at": "-1d", "candidate": "cora-nightingale-vex"},
+        {"valid_at": "now"},
+        {"weights": "governor:10,labor-union/member:0.001", "format": "csv", "raw": "true"},
+        {"format": "json", "min_version": "3"},
+    ],
+)
+def test_the_own_address_of_a_memento_gives_the_same_answer(
+    deployment: Standings, simulated_race: int, asked: dict[str, str]
+) -> None:
+    negotiated = get(deployment, "/standings", {"Accept-Datetime": "Tue, 29 Jul 2025 20:35:00 GMT"}, **asked)
+
+    own = deployment.api.get(negotiated.headers["content-location"])
+
+    assert (own.status_code, own.content) == (200, negotiated.content)
+    assert own.headers["content-type"] == negotiated.headers["content-type"]
+    last = re.findall(r'<([^>]*)>; rel="last memento"', negotiated.headers["link"])
+    assert deployment.api.get(last[0]).status_code == 200
 
 
 def test_the_time_map_lists_a_memento_for_every_day_on_which_something_was_learned(

@@ -87,7 +87,7 @@ def moment(
     valid = Time(valid_at, until(valid_at, zone, now, f"{prefix}valid_at"))
     if valid_at is not None and valid.instant < index.earliest_valid_at:
         raise BeforeTheContest(f"{prefix}valid_at", valid_at, format_instant(index.earliest_valid_at))
-    pinned = known_is_pinned and not _moves(valid_at) and valid.instant < now
+    pinned = known_is_pinned and not moves(valid_at) and valid.instant < now
     return Moment(valid, known, stands, pinned)
 
 
@@ -105,6 +105,11 @@ def since(asked: str | None, zone: str, now: Instant, field: str) -> Instant:
     Raises `UnreadableTime`.
     """
     return _read(asked, zone, now, field, start_of)
+
+
+def moves(asked: str | None) -> bool:
+    """Whether a time moves with the clock."""
+    return asked is None or asked == "now" or asked.startswith("-")
 
 
 def _known(
@@ -127,12 +132,7 @@ def _known(
     stands = index.version_at(instant)
     if stands == 0:
         raise BeforeTheContest(field, known_at, format_instant(index.known_at(Version(1))))
-    return Time(known_at, instant), stands, ends < now and not _moves(known_at)
-
-
-def _moves(asked: str | None) -> bool:
-    """Whether a time moves with the clock."""
-    return asked is None or asked == "now" or asked.startswith("-")
+    return Time(known_at, instant), stands, ends < now and not moves(known_at)
 
 
 def _read(

@@ -1,14 +1,14 @@
 """Standings over HTTP: one way to answer, for FastAPI's route and for the thin path in front of it."""
 
 from typing import NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.api.answers.answers import Answers
 from services.api.answers.documents import Document
-from services.api.answers.moments import Moment, moment
+from services.api.answers.moments import Moment, moment, moves, until
 from services.api.answers.questions import StandingsQuestion
 from services.api.answers.turns import Turns
 from services.api.engine.index import Index
@@ -17,7 +17,7 @@ from services.api.web.cors import AnyOrigin
 from services.api.web.replies import Headers, Mementos, Reply, Wants, Written
 from shared.domain.errors import Refused
 from shared.domain.events import Version
-from shared.domain.times import format_instant
+from shared.domain.times import Instant, format_instant
 from shared.http.problems import failed
 from shared.runtime.kept import Kept
 
@@ -43,14 +43,16 @@ class StandingsReplies:
     def written(self, index: Index, question: StandingsQuestion, wants: Wants) -> tuple[Written, Moment]:
         """The standings in the format that is wanted, at the moment that is asked for. Raises `Refused`."""
         form = replies.form_of(question.format, wants.accept)
-        at, location = self._moment(index, question, wants)
+        at, chosen = self._moment(index, question, wants)
         document = self.answers.standings_at(index, question, at)
-        headers = self._headers(index, at, location)
-        cache = replies.cache_of(at.pinned and location is None)
+        headers = self._headers(index, question, at, chosen)
+        cache = replies.cache_of(at.pinned and chosen is None)
         return replies.written(document, form, cache, headers, _identity(index, question, at, document)), at
 
-    def _moment(self, index: Index, question: StandingsQuestion, wants: Wants) -> tuple[Moment, str | None]:
-        """The moment, and its own address where Accept-Datetime chose it."""
+    def _moment(
+        self, index: Index, question: StandingsQuestion, wants: Wants
+    ) -> tuple[Moment, Instant | None]:
+        """The moment, and the known time where Accept-Datetime chose it."""
         now = self.answers.clock()
         times = question.valid_at, question.known_at, question.version
         if not wants.accept_datetime or question.known_at is not None or question.version is not None:
@@ -58,13 +60,31 @@ class StandingsReplies:
         # What was known then, of then: the first there is where nothing was known yet (RFC 7089, 4.5.3).
         chosen = max(replies.accepted_instant(wants.accept_datetime), index.known_at(Version(1)))
         chosen = min(chosen, now)
-        text = format_instant(chosen)
-        location = _mementos(index).address(chosen)
-        return moment(index, question.valid_at or text, text, None, now), location
+        known_at = format_instant(chosen)
+        valid_at = known_at if question.valid_at is None else question.valid_at
+        if moves(valid_at):  # and its own address must not
+            zone = index.contest(index.version).timezone
+            valid_at = format_instant(until(valid_at, zone, now, "valid_at"))
+        return moment(index, valid_at, known_at, None, now), chosen
 
-    def _headers(self, index: Index, at: Moment, location: str | None) -> Headers:
+    def _headers(
+        self, index: Index, question: StandingsQuestion, at: Moment, chosen: Instant | None
+    ) -> Headers:
         past = at.known_at.asked is not None or at.version < index.version
-        return _mementos(index).headers(index.known_at(at.version) if past else None, location)
+        valid_at = None if question.valid_at is None else at.valid_at.asked
+        asked = "" if chosen is None else _asked(question)
+        mementos = _mementos(index)._replace(valid_at=valid_at, asked=asked)
+        return mementos.headers(index.known_at(at.version) if past else None, chosen)
+
+
+# What standings depend on beside their times.
+_BESIDE_TIMES = {"policy", "weights", "candidate", "category", "format"}
+
+
+def _asked(question: StandingsQuestion) -> str:
+    """What a question asks for beside its times, as in an address."""
+    said = question.model_dump(include=_BESIDE_TIMES, exclude_unset=True, exclude_none=True)
+    return urlencode({**said, "raw": "true"} if question.raw else said)
 
 
 def _identity(index: Index, question: StandingsQuestion, at: Moment, document: Document) -> object:

@@ -187,14 +187,20 @@ def accepted_instant(accept_datetime: bytes) -> Instant:
 
 
 class Mementos(NamedTuple):
-    """The addresses of a contest's standings by known time (RFC 7089)."""
+    """The addresses of a contest's standings by known time (RFC 7089).
+
+    They are of a `valid_at` if it is given, else of the known time itself. `asked` is what else was asked for, as in an
+    address.
+    """
 
     contest: str
     first: int
     last: int
+    valid_at: str | None = None
+    asked: str = ""
 
-    def headers(self, memento_at: Instant | None, location: str | None = None) -> Headers:
-        """`Link`, and for a memento `Memento-Datetime`; `location` is its own address where it was negotiated."""
+    def headers(self, memento_at: Instant | None, chosen: Instant | None = None) -> Headers:
+        """`Link`, for a memento `Memento-Datetime`, and its own address where its known time was negotiated."""
         base = f"/v1/contests/{self.contest}"
         links = [
             f'<{base}/standings>; rel="original timegate"',
@@ -203,9 +209,9 @@ class Mementos(NamedTuple):
         headers: Headers = []
         if memento_at is not None:
             headers.append((b"memento-datetime", http_date(memento_at)))
-        if location is not None:
+        if chosen is not None:
             links += [self.link(self.first, "first memento"), self.link(self.last, "last memento")]
-            headers.append((b"content-location", location.encode()))
+            headers.append((b"content-location", self.address(chosen).encode()))
         return [(b"link", ", ".join(links).encode()), *headers]
 
     def link(self, known_at: int, relation: str) -> str:
@@ -214,6 +220,8 @@ class Mementos(NamedTuple):
         return f'<{self.address(known_at)}>; rel="{relation}"; datetime="{date}"'
 
     def address(self, known_at: int) -> str:
-        """What was shown at an instant: what was known then, of then."""
+        """What was shown at an instant: what was known then."""
         at = quote(format_instant(known_at))
-        return f"/v1/contests/{self.contest}/standings?valid_at={at}&known_at={at}"
+        valid_at = at if self.valid_at is None else quote(self.valid_at)
+        asked = f"&{self.asked}" if self.asked else ""
+        return f"/v1/contests/{self.contest}/standings?valid_at={valid_at}&known_at={at}{asked}"

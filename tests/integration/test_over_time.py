@@ -129,6 +129,23 @@ def test_revision_risk_tells_what_was_published_and_what_it_became(
         assert (day["settled_at"] is not None) == bool(day["moved"]) or day["settled_at"]
 
 
+@pytest.mark.parametrize("path", ["timeline", "revision-risk"])
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"from": "2025-07-30", "to": "2025-07-20"}, "from"),
+        ({"from": "2999-01-01"}, "from"),
+        ({"to": "1999-01-01"}, "to"),
+    ],
+)
+def test_a_range_that_ends_before_it_begins_is_refused(
+    deployment: Standings, simulated_race: int, path: str, asked: dict[str, str], field: str
+) -> None:
+    answer = deployment.api.get(f"{BASE}/{path}", params=asked)
+
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+
+
 def test_pages_are_of_one_moment_whatever_is_recorded_between(deployment: Standings) -> None:
     deployment.told(
         "/v1/contests",

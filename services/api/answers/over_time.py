@@ -104,6 +104,7 @@ class OverTime:
         first = index.known_at(Version(1))
         begin = max(first, since(question.since, zone, now, "from")) if question.since else first
         end = min(now, until(question.until, zone, now, "to")) if question.until else now
+        _refuse_backwards(question, begin, end)
         asked = _Asked(index.seen(), board, _shown(question, board), zone, begin, end)
         moved = await asyncio.to_thread(_moved, asked, index.version)
         return Document(
@@ -129,9 +130,16 @@ def _range(
     latest = min(now, max(index.latest_valid_at, first)) if question.axis == "valid" else at.known_at.instant
     begin = max(first, since(question.since, zone, now, "from")) if question.since else first
     end = until(question.until, zone, now, "to") if question.until else latest
-    if begin > end:
-        raise Invalid("from", question.since, "from lies after to", "swap them")
+    _refuse_backwards(question, begin, end)
     return begin, end
+
+
+def _refuse_backwards(question: TimelineQuestion | RiskQuestion, begin: int, end: int) -> None:
+    """Returns if a range begins before it ends. Raises `Invalid`."""
+    if begin > end:
+        field, asked = ("to", question.until) if question.since is None else ("from", question.since)
+        what = f"from ({format_instant(begin)}) lies after to ({format_instant(end)})"
+        raise Invalid(field, asked, what, "swap them, or leave one of them out")
 
 
 def _shown(question: TimelineQuestion | RiskQuestion, board: Board) -> Ints:

@@ -136,18 +136,19 @@ def risk_summary(furthest: list[int | Decimal], settled_after: Iterable[float | 
     return {
         "days": len(furthest),
         "days_moved": sum(1 for distance in furthest if distance),
-        "furthest_move": {"median": _at(furthest, 0.5), "p90": _at(furthest, 0.9), "most": _at(furthest, 1)},
-        "settled_after_days": {
-            "median": _at(settled, 0.5),
-            "p90": _at(settled, 0.9),
-            "most": _at(settled, 1),
-        },
+        "furthest_move": _spread(furthest),
+        "settled_after_days": _spread(settled),
     }
 
 
-def _at(ordered: list[Any], share: float) -> Any:
-    """The value below or at which this share of the ordered values lies."""
-    return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else None
+def _spread(ordered: list[Any]) -> dict[str, Any]:
+    """The values that half of the ordered ones, nine in ten and all do not exceed."""
+    return {"median": _at(ordered, 50), "p90": _at(ordered, 90), "most": _at(ordered, 100)}
+
+
+def _at(ordered: list[Any], percent: int) -> Any:
+    """The least of the ordered values that so many per cent of them do not exceed."""
+    return ordered[-(-percent * len(ordered) // 100) - 1] if ordered else None
 
 
 def endorsement(state: Endorsement) -> dict[str, Any]:

@@ -80,3 +80,21 @@ def test_an_export_is_for_a_spreadsheet_unless_it_is_raw(
         shell("export", "formulas", "standings", "--output", str(file), *options)
         rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"), newline="")))
         assert [row["party"] for row in rows] == [party]
+
+
+def test_an_endorsements_history_is_as_of_the_contests_version(deployment: Standings, contest: str) -> None:
+    path = f"/v1/contests/{contest}/endorsements"
+    said: dict[str, Any] = {"candidate": "ann", "category": "mayor", "announced_at": "2026-01-01"}
+    first, last = (
+        deployment.told(path, endorser={"id": name, "name": name}, **said) for name in ("jane", "joan")
+    )
+    about = f"{path}/{first['endorsement']}"
+
+    told = deployment.ask(about, min_version=last["version"])
+    answer = deployment.api.get(about, headers={"Accept": "text/csv"})
+
+    assert (told["version"], told["as_of_version"]) == (first["version"], last["version"])
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [(row["version"], row["as_of_version"]) for row in rows] == [
+        (str(first["version"]), str(last["version"]))
+    ]

@@ -74,7 +74,7 @@ def _context(document: Document) -> Iterator[tuple[str, Any]]:
     if "contest" in value:
         yield "contest", value["contest"]
     if "version" in value:
-        yield "as_of_version", value["version"]
+        yield "as_of_version", value.get("as_of_version", value["version"])
     for name, time in document.times.items():
         yield name, time["instant"]
     if "policy" in value:

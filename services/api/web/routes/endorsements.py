@@ -42,7 +42,8 @@ def endorsement_routes(replier: Replier) -> APIRouter:
             state = (await contests.endorsements(index, versions[-1:]))[0]
             value = {
                 "contest": contest,
-                "version": index.version,
+                # `version` is the endorsement's.
+                "as_of_version": index.version,
                 "generation": index.generation,
                 **views.endorsement(state),
                 "history": records.events(contests, index, versions),

@@ -53,9 +53,13 @@ class LoggedEvent(BaseModel):
 
 
 class OneEndorsement(Endorsement):
-    """One endorsement as it reads now, and every event that made it so."""
+    """One endorsement as it reads now, and every event that made it so.
+
+    `version` is of its last event, `as_of_version` of the contest's.
+    """
 
     contest: str
+    as_of_version: Version
     generation: Generation
     history: list[LoggedEvent]
 

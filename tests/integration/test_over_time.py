@@ -177,6 +177,26 @@ def test_pages_are_of_one_moment_whatever_is_recorded_between(deployment: Standi
     assert refused.json()["field"] == "cursor"
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"known_at": DAY},
+        {"valid_at": DAY, "known_at": "2025-08-14T12:00:00+02:00"},
+        {"valid_at": "-1d", "version": "300"},
+    ],
+)
+def test_every_page_tells_the_times_of_the_first(
+    deployment: Standings, simulated_race: int, asked: dict[str, str]
+) -> None:
+    page = deployment.ask(f"{BASE}/endorsements", limit=2, **asked)
+    moment = page["valid_at"], page["known_at"], page["version"]
+
+    for _ in range(3):
+        page = deployment.ask(f"{BASE}/endorsements", limit=2, cursor=page["next"])
+        assert (page["valid_at"], page["known_at"], page["version"]) == moment
+
+
 def test_what_is_cited_stays_the_same_to_the_byte_and_tells_its_corrections(deployment: Standings) -> None:
     deployment.told(
         "/v1/contests",

@@ -9,8 +9,8 @@ from pydantic import Field, Strict, TypeAdapter
 
 from services.api.answers import records, views
 from services.api.answers.documents import Document
-from services.api.answers.moments import Moment, moment
-from services.api.answers.questions import EndorsementsQuestion, PolicyQuestion, StandingsQuestion
+from services.api.answers.moments import Moment, Time, moment
+from services.api.answers.questions import EndorsementsQuestion, PolicyQuestion, StandingsQuestion, TimeText
 from services.api.engine.boards import Board
 from services.api.engine.index import Counted, Index
 from services.api.engine.seen import Seen
@@ -21,7 +21,7 @@ from shared.domain.errors import Invalid, UnknownCandidate, UnknownCategory
 from shared.domain.events import Version
 from shared.domain.policies import Policy
 from shared.domain.policy_texts import made_up
-from shared.domain.times import Clock, format_instant
+from shared.domain.times import Clock, Instant, format_instant
 from shared.runtime.kept import Kept
 from shared.values.policies import Policies
 
@@ -124,13 +124,17 @@ class Answers:
         now = self.clock()
         if question.cursor is None:
             return moment(index, question.valid_at, question.known_at, question.version, now), 0
-        valid_at, version, after, filters, history = _read_cursor(question.cursor)
-        Seen(version, history).refuse_other("cursor", index)
-        if filters != _filters(question):
+        page = _read_cursor(question.cursor)
+        Seen(page.version, page.history).refuse_other("cursor", index)
+        if page.filters != _filters(question):
             raise Invalid(
                 "cursor", question.cursor, "this cursor is of another question", "ask as for the first page"
             )
-        return moment(index, format_instant(valid_at), None, version, now), after
+        at = moment(index, format_instant(page.valid_at), None, page.version, now)
+        if page.known_at is not None:
+            valid_at, known_at = Time(page.asked[0], page.valid_at), Time(page.asked[1], page.known_at)
+            at = at._replace(valid_at=valid_at, known_at=known_at)
+        return at, page.after
 
     def _cells(self, index: Index, contest: Contest, question: EndorsementsQuestion) -> frozenset[int] | None:
         candidates, categories = candidates_asked(question, contest), _names(question.category)
@@ -174,22 +178,29 @@ def _filters(question: EndorsementsQuestion) -> int:
 
 def _cursor(index: Index, at: Moment, after: int, question: EndorsementsQuestion) -> str:
     history = index.history_at(at.version)
-    said = orjson.dumps([at.valid_at.instant, at.version, after, _filters(question), history])
+    asked = at.valid_at.asked, at.known_at.asked
+    said = orjson.dumps(
+        [at.valid_at.instant, at.version, after, _filters(question), history, at.known_at.instant, asked]
+    )
     return urlsafe_b64encode(said).decode().rstrip("=")
 
 
+_Instant = Annotated[Instant, Strict()]
 _Version = Annotated[Version, Strict(), Field(ge=0, le=2**53)]
 
 
 class _Page(NamedTuple):
-    """The instant and the version that a page is of, the version that it begins after, a digest of the filters, and
-    the version's history, which an earlier release left out."""
+    """The instant and the version that a page is of, the version that it begins after, a digest of the filters, the
+    version's history, when it was known, and both times as they were asked. Earlier releases left out the last three.
+    """
 
-    valid_at: Annotated[int, Strict()]
+    valid_at: _Instant
     version: _Version
     after: _Version
     filters: Annotated[int, Strict()]
     history: Annotated[str, Field(pattern="^[0-9a-f]{0,16}$")] | None = None
+    known_at: _Instant | None = None
+    asked: tuple[TimeText, TimeText] = (None, None)
 
 
 _PAGE = TypeAdapter(_Page)
@@ -199,7 +210,8 @@ def _read_cursor(cursor: str) -> _Page:
     try:
         padded = cursor.encode() + b"=" * (-len(cursor) % 4)
         place = _PAGE.validate_json(urlsafe_b64decode(padded))
-        format_instant(place.valid_at)
+        for instant in (place.valid_at, place.known_at or 0):
+            format_instant(instant)
         return place
     except (ValueError, OverflowError):
         raise Invalid("cursor", cursor, "this is no cursor", "take `next` of the page before") from None

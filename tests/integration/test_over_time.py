@@ -57,6 +57,21 @@ def test_a_category_limits_what_counts_and_a_candidate_what_is_shown(
     assert [line["counts"] for line in limited["standings"]] == [counted]
 
 
+@pytest.mark.parametrize("path", ["standings", "timeline", "endorsements"])
+def test_names_may_have_spaces_between_them(deployment: Standings, simulated_race: int, path: str) -> None:
+    names = {"candidate": "cora-nightingale-vex,hugo-wetherby", "category": "mayor,senator"}
+    asked = {"valid_at": DAY, "known_at": "2025-08-01"}
+
+    close, apart = (
+        deployment.ask(
+            f"{BASE}/{path}", **asked, **{name: text.replace(",", comma) for name, text in names.items()}
+        )
+        for comma in (",", ", ")
+    )
+
+    assert apart == close
+
+
 @pytest.mark.parametrize("axis", ["valid", "known", "both"])
 @pytest.mark.parametrize("step", ["day", "week", "month", "change"])
 def test_every_point_of_a_timeline_is_what_the_standings_say(

@@ -162,7 +162,7 @@ def candidates_asked(
 
 
 def _names(text: str | None) -> frozenset[str] | None:
-    return None if text is None else frozenset(text.split(","))
+    return None if text is None else frozenset(name.strip() for name in text.split(","))
 
 
 def _refuse_unknown_categories(index: Index, categories: frozenset[str]) -> None:

@@ -28,7 +28,9 @@ def ends_of(step: Step, begin: int, end: int, zone: str, most: int) -> list[int]
         last = instant(midnight.astimezone(UTC)) - 1
         if last >= end:
             break
-        ends.append(last)
+        # A zone that moved over the date line has a day that did not exist, and ends with the one before it.
+        if not ends or last > ends[-1]:
+            ends.append(last)
     return [*ends, end]
 
 

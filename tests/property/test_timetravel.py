@@ -1,7 +1,9 @@
 """The engine, the index and the board agree with reading every event again, on made-up logs."""
 
+import asyncio
 import threading
-from typing import Any
+from itertools import product
+from typing import Any, cast
 
 import numpy as np
 import orjson
@@ -14,13 +16,17 @@ from services.api.engine.boards import Board
 from services.api.engine.index import Index, LedgerEntry
 from services.api.engine.states import Filter
 from services.api.engine.sums import SumRow, Sums
+from services.api.live.ledgers import Ledgers
 from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Recorded, Version
 from shared.domain.policies import Policy
 from shared.domain.policy_texts import made_up
+from shared.domain.postings import Posting
 from shared.domain.times import Instant, end_of
+from shared.projection.projections import Projections
 from shared.storage.codec import encode_state
+from shared.storage.log import Log
 from shared.values.policies import Policies
 from tests.builders import NOW, ZONE, Everything
 from tests.oracle import as_of, rank
@@ -133,6 +139,45 @@ def test_what_is_sealed_in_another_thread_is_answered_right_meanwhile() -> None:
     assert sums.at(Instant(500), Version(1000)).tolist() == naive.sums(
         sums.width, lambda v, _, t: v <= 1000 and t <= 500
     )
+
+
+def _grown(index: Index, versions: range) -> None:
+    """Appends versions that post one endorsement each."""
+    for version in versions:
+        posting = Posting(Instant(version), "ann", "mayor", 1, 0)
+        index.append(LedgerEntry(Version(version), Instant(version), ((posting, (version, 0)),), None, None))
+
+
+def test_a_seal_whose_caller_was_cancelled_is_not_done_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    index, begun, may_end = Index("a-race", 1), threading.Event(), threading.Event()
+    _grown(index, range(1, 10))
+
+    class SlowRun(runs.Run):
+        def __init__(self, *parts: Any) -> None:
+            begun.set()
+            may_end.wait()
+            super().__init__(*parts)
+
+    async def seal_twice() -> None:
+        ledgers = Ledgers(cast(Log, None), cast(Projections, None))
+        taken = [(b"9-0", {b"history": b""})]
+        first = asyncio.create_task(ledgers.take_in(index, taken))
+        await asyncio.to_thread(begun.wait)
+        first.cancel()
+        await asyncio.wait([first])
+        second = asyncio.create_task(ledgers.take_in(index, taken))
+        await asyncio.sleep(0.05)
+        may_end.set()
+        await second
+
+    monkeypatch.setattr(sums, "Run", SlowRun)
+    asyncio.run(seal_twice())  # which waits for its threads
+    _grown(index, range(10, 40))
+    index.settle()
+    index.seal()
+
+    for valid_at, version in product(range(40), repeat=2):
+        assert index.sums.at(Instant(valid_at), Version(version)).tolist() == [min(valid_at, version), 0]
 
 
 def indexed(events: list[Recorded]) -> Index:

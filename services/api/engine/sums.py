@@ -10,6 +10,7 @@ times, and one day seen as it was known on that day.
 """
 
 from collections.abc import Iterable
+from threading import Lock
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -131,7 +132,8 @@ class SumRows(NamedTuple):
 class Sums:
     """Sums of postings by channel at any valid time and version. Grows by appending; answers never replay.
 
-    Append and ask from one thread; `seal` may run in another.
+    Append and ask from one thread; `seal` may run in others, one at a time: who waits for one may be cancelled, and
+    asks for the next while it still runs.
     """
 
     def __init__(self) -> None:
@@ -140,6 +142,7 @@ class Sums:
         self._levels: list[list[Run]] = []
         self._latest, self._all_time, self._same_day = Slice(), Slice(), Slice()
         self._sealed = 0
+        self._sealing = Lock()
         self.width = 0
 
     def append(self, version: Version, known_at: Instant, rows: Iterable[SumRow]) -> None:
@@ -166,12 +169,13 @@ class Sums:
 
         Takes what was asked about since it was appended: only `rows` and the questions settle it.
         """
-        rows, width = self._rows, self.width
-        self._seal_levels(rows, width)
-        self._latest.seal(rows.valid_ats, rows, rows.size, width)
-        self._all_time.seal(rows.versions, rows, rows.size, width)
-        self._same_day.seal(rows.settled, rows, rows.size, width)
-        self._sealed = rows.size // RUN * RUN
+        with self._sealing:
+            rows, width = self._rows, self.width
+            self._seal_levels(rows, width)
+            self._latest.seal(rows.valid_ats, rows, rows.size, width)
+            self._all_time.seal(rows.versions, rows, rows.size, width)
+            self._same_day.seal(rows.settled, rows, rows.size, width)
+            self._sealed = rows.size // RUN * RUN
 
     def _seal_levels(self, rows: SumRows, width: int) -> None:
         level, length = 0, RUN

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any, Final, NamedTuple, cast
+from uuid import uuid4
 
 import orjson
 
@@ -31,6 +32,16 @@ _ALIVE_SECONDS = 30
 
 class BeingRebuilt(Exception):
     """Another process is rebuilding this contest."""
+
+
+class _Building(NamedTuple):
+    """A rebuild under way. Whoever has the `lease` under the key `building` builds the generation `after`."""
+
+    contest: str
+    before: int
+    after: int
+    keys: ContestKeys
+    lease: str
 
 
 class Rebuilt(NamedTuple):
@@ -79,8 +90,9 @@ class Rebuild:
         self.log = log
         self.projections = projections
         self.now = now
-        self._take_over = log.redis.register_script(
-            files("services.scorer").joinpath("take_over.lua").read_text()
+        self._take_over, self._give_up = (
+            log.redis.register_script(files("services.scorer").joinpath(f"{name}.lua").read_text())
+            for name in ("take_over", "give_up")
         )
 
     async def take_over(self, contest: str) -> Rebuilt:
@@ -88,48 +100,63 @@ class Rebuild:
 
         Raises `BeingRebuilt`, and `Unfoldable`: then everything stays as it was.
         """
-        async with self._building(contest) as built:
-            keys = self.log.keys(contest)
+        async with self._building(contest) as (building, built):
+            keys = building.keys
             shared = keys.partition
             names = [keys.generation, keys.ledger(built.before), keys.state(built.before)]
             names += [keys.ledger(built.after), keys.certificates, keys.building]
             names += [shared.parked, keys.log, shared.awake, shared.wake]
             certificate = orjson.dumps(built.certificate(self.now))
             arguments: list[Any] = [built.before, built.after, certificate, contest, KEPT_SECONDS]
-            arguments.append(format_instant(self.now))
-            while not await cast(Any, self._take_over(names, arguments)):
+            arguments += [format_instant(self.now), building.lease]
+            while not (taken_over := await cast(Any, self._take_over(names, arguments))):
                 await self._fold(contest, built.after)
+            if taken_over < 0:
+                raise BeingRebuilt(
+                    f"the rebuild of contest {contest!r} stood still, and another may have gone on: rebuild again"
+                )
             return built
 
     async def dry_run(self, contest: str) -> Rebuilt:
         """Builds the next generation, compares, and removes it. Raises as `take_over` does."""
-        async with self._building(contest) as built:
+        async with self._building(contest) as (_, built):
             return built
 
     @asynccontextmanager
-    async def _building(self, contest: str) -> AsyncIterator[Rebuilt]:
+    async def _building(self, contest: str) -> AsyncIterator[tuple[_Building, Rebuilt]]:
         """The next generation, folded to the log's end and compared; removed at the end unless it took over."""
-        before = await self.projections.generation(contest)
-        after, keys = before + 1, self.log.keys(contest)
-        if not await self.log.redis.set(keys.building, after, nx=True, ex=_ALIVE_SECONDS):
+        building = await self._begun(contest)
+        living = asyncio.create_task(self._stay_alive(building))
+        try:
+            await remove(self.log, contest, building.after)
+            await self._fold(contest, building.after)
+            yield building, await self._compared(contest, building.before, building.after)
+        finally:
+            await end(living)
+            await self._end(building)
+
+    async def _begun(self, contest: str) -> _Building:
+        """A rebuild with its lease. Raises `BeingRebuilt`."""
+        keys, lease = self.log.keys(contest), uuid4().hex
+        if not await self.log.redis.set(keys.building, lease, nx=True, ex=_ALIVE_SECONDS):
             raise BeingRebuilt(
                 f"contest {contest!r} is being rebuilt by another process, or was until just now"
             )
-        living = asyncio.create_task(self._stay_alive(keys))
-        try:
-            await remove(self.log, contest, after)
-            await self._fold(contest, after)
-            yield await self._compared(contest, before, after)
-        finally:
-            await end(living)
-            if await self.projections.generation(contest) != after:
-                await remove(self.log, contest, after)
-            await self.log.redis.unlink(keys.building)
+        # Behind the lease: from now on no other rebuild takes over.
+        before = await self.projections.generation(contest)
+        return _Building(contest, before, before + 1, keys, lease)
 
-    async def _stay_alive(self, keys: ContestKeys) -> None:
+    async def _stay_alive(self, building: _Building) -> None:
+        redis, key = self.log.redis, building.keys.building
         while True:
             await asyncio.sleep(_ALIVE_SECONDS / 3)
-            await self.log.redis.expire(keys.building, _ALIVE_SECONDS)
+            if await redis.get(key) == building.lease.encode():
+                await redis.expire(key, _ALIVE_SECONDS)
+
+    async def _end(self, building: _Building) -> None:
+        keys, after = building.keys, building.after
+        names = [keys.building, keys.generation, keys.ledger(after), keys.state(after)]
+        await cast(Any, self._give_up(names, [building.lease, after]))
 
     async def _fold(self, contest: str, generation: int) -> None:
         await Fold(self.log, self.projections, contest, generation, oldest_change=lambda: "").to_the_end()

@@ -2,8 +2,9 @@
 -- end, and keeps the certificate of what differs.
 -- KEYS  generation, old ledger, old state, new ledger, certificates, building, parked, log, awake, wake
 -- ARGV  old generation, new generation, certificate (JSON), contest, seconds for which the old one is kept for those who
---       still read it, when (an RFC 3339 time)
--- Result  1 if it took over, 0 if it must catch up first; an error if another generation answers meanwhile.
+--       still read it, when (an RFC 3339 time), the lease of the rebuild
+-- Result  1 if it took over, 0 if it must catch up first, -1 if the lease passed to another rebuild; an error if another
+--         generation answers meanwhile.
 -- What is there instead of the old ledger stands nowhere.
 local function stands(stream)
   local last = redis.pcall('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
@@ -12,6 +13,7 @@ end
 if (redis.call('GET', KEYS[1]) or '1') ~= ARGV[1] then
   return redis.error_reply('another generation took over: rebuild again')
 end
+if redis.call('GET', KEYS[6]) ~= ARGV[7] then return -1 end
 if stands(KEYS[4]) < math.min(stands(KEYS[2]), stands(KEYS[8])) then return 0 end
 -- First what could be refused: numbers begin anew where the generation's key was lost, and certificates stay.
 local number = math.max(stands(KEYS[5]), tonumber(ARGV[2]))

@@ -6,23 +6,24 @@ from typing import Any, cast
 import pytest
 from redis import Redis, ResponseError
 
-from services.scorer.rebuild import KEPT_SECONDS, Rebuild
+from services.scorer.rebuild import KEPT_SECONDS, BeingRebuilt, Rebuild
 from shared.storage.redis_keys import keys_of
 from tests.bench import Bench, on, raw
 from tests.builders import CONTEST, NOW, announcement, opening
 
 KEYS = keys_of(CONTEST, 1)
 SHARED = KEYS.partition
+LEASE = "mine"
 AT = "2026-01-01T00:00:00.000000Z"
 
 
-def taken_over(url: str, answering: int = 1) -> int:
+def taken_over(url: str, answering: int = 1, lease: str = LEASE) -> int:
     """What the script answers where generation 2 is to take over."""
     names = [KEYS.generation, KEYS.ledger(1), KEYS.state(1), KEYS.ledger(2), KEYS.certificates]
     names += [KEYS.building, SHARED.parked, KEYS.log, SHARED.awake, SHARED.wake]
     with Redis.from_url(url) as client:
         script = client.register_script(files("services.scorer").joinpath("take_over.lua").read_text())
-        return cast(int, script(names, [answering, 2, "{}", CONTEST, KEPT_SECONDS, AT]))
+        return cast(int, script(names, [answering, 2, "{}", CONTEST, KEPT_SECONDS, AT, lease]))
 
 
 def stands_at(url: str, log: int, old: int, new: int) -> None:
@@ -34,7 +35,7 @@ def stands_at(url: str, log: int, old: int, new: int) -> None:
         for generation in (1, 2):
             client.hset(KEYS.state(generation), "a", "b")
         client.hset(SHARED.parked, CONTEST, "{}")
-        client.set(KEYS.building, 2)
+        client.set(KEYS.building, LEASE)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +89,81 @@ def test_where_another_generation_took_over_meanwhile_nothing_is_done(any_redis_
     with Redis.from_url(any_redis_url) as client:
         assert client.get(KEYS.generation) == b"3"
         assert client.exists(KEYS.building, SHARED.parked) == 2
+
+
+def test_what_lost_its_lease_does_not_take_over(any_redis_url: str) -> None:
+    stands_at(any_redis_url, 7, 7, 7)
+
+    assert taken_over(any_redis_url, lease="another's") == -1
+
+    with Redis.from_url(any_redis_url, decode_responses=True) as client:
+        assert (client.get(KEYS.generation), client.get(KEYS.building)) == (None, LEASE)
+        assert client.exists(KEYS.certificates) == 0
+
+
+@pytest.mark.parametrize(
+    ("lease", "generation", "given_up", "left"),
+    [
+        (LEASE, None, 1, 0),
+        (LEASE, "1", 1, 0),
+        (LEASE, "2", 1, 2),
+        ("another's", None, 0, 3),
+        (None, None, 0, 2),
+    ],
+)
+def test_what_was_built_is_removed_by_whoever_has_the_lease_unless_it_answers(
+    any_redis_url: str, lease: str | None, generation: str | None, given_up: int, left: int
+) -> None:
+    built = KEYS.ledger(2), KEYS.state(2)
+    stands_at(any_redis_url, 7, 7, 7)
+    with Redis.from_url(any_redis_url) as client:
+        for key, value in ((KEYS.building, lease), (KEYS.generation, generation)):
+            client.delete(key) if value is None else client.set(key, value)
+        script = client.register_script(files("services.scorer").joinpath("give_up.lua").read_text())
+
+        assert script([KEYS.building, KEYS.generation, *built], [LEASE, 2]) == given_up
+
+        assert client.exists(KEYS.building, *built) == left
+        assert client.exists(KEYS.ledger(1), KEYS.state(1)) == 2
+
+
+def test_a_rebuild_that_stood_still_leaves_the_one_that_went_on_alone(any_redis_url: str) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.desk.take(opening())
+        await bench.folder.drain(CONTEST)
+        rebuild = Rebuild(bench.log, bench.projections, NOW)
+
+        async with rebuild._building(CONTEST):
+            await bench.log.redis.set(KEYS.building, "another's")
+
+        assert await bench.log.redis.get(KEYS.building) == b"another's"
+        assert await bench.projections.version(CONTEST, 2) == 4
+        await bench.log.redis.unlink(KEYS.building)
+        async with rebuild._building(CONTEST) as (building, _):
+            assert await bench.log.redis.get(KEYS.building) == building.lease.encode()
+        assert not await bench.log.redis.exists(KEYS.building, KEYS.ledger(2), KEYS.state(2))
+
+    on(any_redis_url, work)
+
+
+def test_a_rebuild_that_stood_still_says_that_another_went_on(
+    any_redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.desk.take(opening())
+        await bench.folder.drain(CONTEST)
+        rebuild = Rebuild(bench.log, bench.projections, NOW)
+        compared = rebuild._compared
+
+        async def meanwhile(*asked: Any) -> Any:
+            await bench.log.redis.set(KEYS.building, "another's")
+            return await compared(*asked)
+
+        monkeypatch.setattr(rebuild, "_compared", meanwhile)
+        with pytest.raises(BeingRebuilt, match="stood still"):
+            await rebuild.take_over(CONTEST)
+
+    on(any_redis_url, work)
 
 
 def test_what_happens_while_a_generation_is_built_is_folded_into_it(

@@ -1,4 +1,8 @@
-"""Changes made again from log and ledger: the same bytes as were published, however long ago."""
+"""Changes made again from log and ledger, however long ago.
+
+Scores are told under today's policies. So the bytes are those that were published as long as the deployment's policies
+are the same; where those changed, every change is told under the new ones, and they follow from each other.
+"""
 
 import asyncio
 from collections.abc import Sequence

@@ -28,7 +28,7 @@ _DESCRIPTION = """One entry for every version of every contest, written in the s
 one, and in order within a contest. Where a contest's log lost what was published, an entry without a version comes
 first: its event is a reset, and what you have of the contest is to be forgotten. Entries are plain fields. They stay
 for STANDINGS_CHANGES_KEPT_HOURS; older changes of a contest are at /v1/contests/{contest}/changes of the API, from its
-first version on, to the same bytes."""
+first version on: to the same bytes as long as the deployment's policies are the same, else under those of today."""
 _PARTITION = (
     "one of the deployment's partitions, in braces: a contest's is crc32(contest) mod STANDINGS_PARTITIONS"
 )

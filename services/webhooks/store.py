@@ -72,10 +72,6 @@ class Store:
         self._settle = redis.register_script(_lua("settle.lua"))
         self._replace = redis.register_script(_lua("replace.lua"))
 
-    async def hooks(self) -> dict[str, Hook]:
-        """All that are registered and can be read, the oldest first."""
-        return (await self.every())[0]
-
     async def every(self) -> tuple[dict[str, Hook], list[Unreadable]]:
         """All that are registered, the oldest first, and those that cannot be read."""
         bodies = cast(dict[bytes, bytes], await self.redis.hgetall(WebhookKeys.hooks))

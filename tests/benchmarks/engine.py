@@ -91,7 +91,6 @@ def compare(postings: int, report: Callable[[str], None]) -> tuple[list[Figures]
     figures = [
         _measured("engine: any moment", sums.at, many, sums.nbytes),
         _measured("engine: latest version, any valid time", lambda at, _: sums.latest(Instant(at)), many),
-        _measured("engine: each day as known then", lambda at, _: sums.as_known_then(at), many),
         _measured("a vectorised scan", sums.scanned, many[:300]),
     ]
     with ExitStack() as stack:

@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 
 from services.api.engine import attribution, runs, sums
 from services.api.engine.boards import Board
+from services.api.engine.columns import Ints
 from services.api.engine.index import Index, LedgerEntry
 from services.api.engine.states import Filter
+from services.api.engine.states import versions as versions_of
 from services.api.engine.sums import SumRow, Sums
 from services.api.live.ledgers import Ledgers
+from shared.domain.book import Cell, Totals
 from shared.domain.contest import Contest
 from shared.domain.endorsement import Endorsement
 from shared.domain.events import Recorded, Version
@@ -103,7 +106,6 @@ def test_every_question_to_the_engine_is_answered_as_by_adding_up(
     )
     assert sums.latest(Instant(at)).tolist() == naive.sums(width, lambda _, __, t: t <= at)
     assert sums.all_time(Version(version)).tolist() == naive.sums(width, lambda v, _, __: v <= version)
-    assert sums.as_known_then(at).tolist() == naive.sums(width, lambda _, k, t: k <= at and t <= at)
 
 
 @given(versions, st.integers(-1, 45), st.integers(0, 61))
@@ -180,6 +182,12 @@ def test_a_seal_whose_caller_was_cancelled_is_not_done_twice(monkeypatch: pytest
         assert index.sums.at(Instant(valid_at), Version(version)).tolist() == [min(valid_at, version), 0]
 
 
+def totals(index: Index, counted: Ints) -> dict[Cell, Totals]:
+    """The totals of every cell that is not empty."""
+    pairs = zip(index.cells.names, counted.reshape(-1, 2).tolist(), strict=False)
+    return {cell: (pair[0], pair[1]) for cell, pair in pairs if any(pair)}
+
+
 def indexed(events: list[Recorded]) -> Index:
     """The index of a contest with these events."""
     index = Index("a-race", 1)
@@ -210,7 +218,7 @@ def test_the_index_agrees_with_a_naive_reading_of_the_events(
     index, valid_at = indexed(events), end_of(day, ZONE)
     version = data.draw(st.integers(1, len(events)))
 
-    counted = index.cells.totals(index.at(valid_at, Version(version)).counted)
+    counted = totals(index, index.at(valid_at, Version(version)).counted)
 
     assert counted == reread(events, valid_at, version) == as_of(posted(events), valid_at, version)
 
@@ -299,12 +307,12 @@ def test_the_states_name_the_endorsements_in_force(
     known = [one for one in book.endorsements.values() if isinstance(one, Endorsement) and not one.struck]
     known.sort(key=lambda one: one.first_version)
 
-    every = index.states.versions(Version(version), valid_at, Filter(in_force=False), 0, 1000)
-    active = index.states.versions(Version(version), valid_at, Filter(), 0, 1000)
+    every = versions_of(index.states.table(), Version(version), valid_at, Filter(in_force=False), 0, 1000)
+    active = versions_of(index.states.table(), Version(version), valid_at, Filter(), 0, 1000)
     paged = [
         found
         for after in [0, *(f for f, _ in active[:-1])]
-        for found in index.states.versions(Version(version), valid_at, Filter(), after, 1)
+        for found in versions_of(index.states.table(), Version(version), valid_at, Filter(), after, 1)
     ]
 
     assert every == [(one.first_version, one.version) for one in known]

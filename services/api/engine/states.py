@@ -62,12 +62,6 @@ class States:
             self._columns.settle()[-1, superseded] = state.version
         self._last_row[state.first_version] = row
 
-    def versions(
-        self, version: Version, valid_at: Instant, wanted: Filter, after: int, limit: int
-    ) -> list[tuple[int, int]]:
-        """Endorsements at a moment: `versions` of the states as they are now."""
-        return versions(self.table(), version, valid_at, wanted, after, limit)
-
     def history(self, endorsement: str, version: Version) -> list[int]:
         """The versions up to `version` that are about an endorsement. Costs a look at every state."""
         columns = self._columns.settle()

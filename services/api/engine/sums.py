@@ -5,8 +5,8 @@ every 512th. Every two runs are merged into one of the next level, and the lower
 then a few whole runs, each answered by one bisection, one row of sums and a short scan, and a remainder of less than
 2,048 postings that is scanned. So an answer costs a logarithm of the contest's size, and nothing is ever replayed.
 
-Three slices of one dimension have arrays of their own: the latest version at any valid time, any version at all valid
-times, and one day seen as it was known on that day.
+Two slices of one dimension have arrays of their own: the latest version at any valid time, and any version at all
+valid times.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ import numpy as np
 
 from services.api.engine.columns import Columns, Ints
 from services.api.engine.runs import Rest, Run, merged
-from shared.domain.book import Cell, Totals
+from shared.domain.book import Cell
 from shared.domain.events import Version
 from shared.domain.times import Instant
 
@@ -54,11 +54,6 @@ class Cells:
     def nbytes(self) -> int:
         """Bytes held, nearly."""
         return _CELL_BYTES * len(self.names)
-
-    def totals(self, sums: Ints) -> dict[Cell, Totals]:
-        """The totals of every cell that is not empty, from sums by channel."""
-        pairs: list[list[int]] = sums.reshape(-1, 2).tolist()
-        return {self.names[n]: (pair[0], pair[1]) for n, pair in enumerate(pairs) if pair[0] or pair[1]}
 
 
 class Slice:
@@ -140,7 +135,7 @@ class Sums:
         self._columns = Columns(len(SumRows._fields))
         self._rows = SumRows(*self._columns.settle())
         self._levels: list[list[Run]] = []
-        self._latest, self._all_time, self._same_day = Slice(), Slice(), Slice()
+        self._latest, self._all_time = Slice(), Slice()
         self._sealed = 0
         self._sealing = Lock()
         self.width = 0
@@ -174,7 +169,6 @@ class Sums:
             self._seal_levels(rows, width)
             self._latest.seal(rows.valid_ats, rows, rows.size, width)
             self._all_time.seal(rows.versions, rows, rows.size, width)
-            self._same_day.seal(rows.settled, rows, rows.size, width)
             self._sealed = rows.size // RUN * RUN
 
     def _seal_levels(self, rows: SumRows, width: int) -> None:
@@ -218,11 +212,6 @@ class Sums:
         rows = self.rows
         return self._all_time.sums(version, rows.versions, rows, self.width)
 
-    def as_known_then(self, at: int) -> Ints:
-        """Sums at a valid time as it was known at that very time."""
-        rows = self.rows
-        return self._same_day.sums(at, rows.settled, rows, self.width)
-
     def differs(self, valid_at: Instant, version: Version, sums: Ints) -> bool:
         """Whether versions after this one changed the sums of a valid time, which were `sums`."""
         rows = self.rows
@@ -249,5 +238,5 @@ class Sums:
     def nbytes(self) -> int:
         """Bytes held."""
         runs = sum(run.nbytes for level in self._levels for run in level)
-        slices = self._latest.nbytes + self._all_time.nbytes + self._same_day.nbytes
+        slices = self._latest.nbytes + self._all_time.nbytes
         return self._columns.nbytes + runs + slices

@@ -38,12 +38,14 @@ class Kept(Generic[K, V]):
             return None
 
     def put(self, key: K, value: V, nbytes: int) -> None:
-        """Keeps a value, of so many bytes with its key."""
+        """Keeps a value, of so many bytes with its key, unless it alone is larger than all may be."""
         nbytes += _PLACE_BYTES
         with self._lock:
             before = self._values.pop(key, None)
-            self._values[key] = value, nbytes
-            self.nbytes += nbytes - (before[1] if before else 0)
+            self.nbytes -= before[1] if before else 0
+            if nbytes <= self._most_bytes:
+                self._values[key] = value, nbytes
+                self.nbytes += nbytes
         self.shrink(self._most_bytes)
         self._then()
 

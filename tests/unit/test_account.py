@@ -126,7 +126,7 @@ def test_a_value_that_is_put_again_counts_once_and_one_beyond_the_share_is_not_k
         shelf.put(1, "x", 1000)
     assert (len(shelf), shelf.nbytes) == (1, 1250)
     shelf.put(2, "x", 4751)
-    assert (len(shelf), shelf.nbytes) == (0, 0)
+    assert (len(shelf), shelf.nbytes) == (1, 1250)
     shelf.put(2, "x", 4750)
     assert (len(shelf), shelf.nbytes) == (1, 5000)
 
@@ -149,6 +149,22 @@ def test_what_can_be_made_again_gives_way_to_indexes_in_the_order_of_the_account
     assert account.nbytes == 20_000
     second.put(1, "x", 1)
     assert second.get(1) is None
+
+
+def test_what_is_larger_than_all_may_be_is_not_kept_and_pushes_nothing_out() -> None:
+    kept: Kept[int, str] = Kept(10_000)
+    for key in (1, 2):
+        kept.put(key, "small", 1000)
+
+    kept.put(3, "large", 9751)
+    assert [kept.get(key) for key in (1, 2, 3)] == ["small", "small", None]
+
+    kept.put(2, "large", 9751)
+    assert [kept.get(key) for key in (1, 2)] == ["small", None], "what it was before is not it any more"
+    assert (len(kept), kept.nbytes) == (1, 1250)
+
+    kept.put(4, "all", 9750)
+    assert (len(kept), kept.nbytes, kept.get(4)) == (1, 10_000, "all")
 
 
 def test_many_threads_keep_and_find_and_the_count_is_right() -> None:

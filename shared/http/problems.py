@@ -224,13 +224,10 @@ def install(app: FastAPI, *, heads: bool = False, forms: Mapping[str, str] = {})
 
 
 async def _explained(code: str) -> dict[str, str]:
-    for kind in _kinds(Refused):
-        if kind.code == code:
-            return {
-                "type": f"/problems/{code}",
-                "title": kind.title,
-                "meaning": (kind.__doc__ or "").strip(),
-            }
+    # A code may be of several kinds, each with a meaning of its own.
+    if kinds := [kind for kind in _kinds(Refused) if vars(kind).get("code") == code]:
+        meant = [(kind.__doc__ or "").strip() for kind in kinds]
+        return {"type": f"/problems/{code}", "title": kinds[0].title, "meaning": "\n".join(meant)}
     if code in meanings():
         title, meaning = meanings()[code]
         return {"type": f"/problems/{code}", "title": title, "meaning": meaning}

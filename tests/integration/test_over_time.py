@@ -484,3 +484,12 @@ def test_what_cannot_be_answered_is_a_problem_that_says_why(
 
     assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{problem}")
     assert {"field", "value", "way_out"} <= answer.json().keys()
+
+
+def test_a_problem_with_two_meanings_is_explained_with_both(deployment: Standings) -> None:
+    told = deployment.ask("/problems/reset")
+
+    assert told["title"] == "History reset"
+    assert "The log has another history by now" in told["meaning"]
+    assert "The changes stream was lost or replaced" in told["meaning"]
+    assert deployment.ask("/problems/gone")["meaning"].count("\n") == 0

@@ -15,7 +15,7 @@ def progress(verb: str) -> Iterator[Callable[[str, int], None]]:
     """Shows on standard error, while the block runs, which contest it is at and how many events went by."""
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         TextColumn("{task.completed:,.0f} events"),
         TimeElapsedColumn(),
     )

@@ -129,7 +129,7 @@ class Import:
         done = Imported(whole(str(file)), dict(kinds), skipped=skipped)
         if not commands:
             return done
-        with _bar(whole(file.name), len(commands)) as progress:
+        with bar(whole(file.name), len(commands)) as progress:
             begin = 0
             for chunk in self._batches(commands):
                 here = lines[begin : begin + len(chunk)]
@@ -246,9 +246,10 @@ def _not_read(file: Path, why: str, code: int) -> Failed:
     return Failed({"title": "File not read", "detail": sentence(f"{file}: {why}")}, code)
 
 
-def _bar(name: str, total: int) -> Progress:
+def bar(name: str, total: int) -> Progress:
+    """Shows how many of a file's commands were sent."""
     progress = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

@@ -7,6 +7,7 @@ from typing import IO, Any, TextIO, cast
 import orjson
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from shared.storage.codec import exact
 from shared.values.text import plain
@@ -38,18 +39,19 @@ class _StandardError:
         return getattr(sys.stderr, "rich_proxied_file", sys.stderr)
 
 
-out = Console(highlight=False)
-err = Console(file=cast(IO[str], _StandardError()), highlight=False)
+# What is printed is data, so `[sic]` and `:cat:` stay as they are: no text is read as markup or as an emoji's name.
+out = Console(highlight=False, markup=False, emoji=False)
+err = Console(file=cast(IO[str], _StandardError()), highlight=False, markup=False, emoji=False)
 
 
 def say(line: str, style: str | None = None) -> None:
     """One line on standard output, as it is: never wrapped, so that programs can read it."""
-    out.print(line, style=style, markup=False, soft_wrap=True)
+    out.print(line, style=style, soft_wrap=True)
 
 
 def warn(line: str, style: str | None = None) -> None:
     """One line on standard error, as it is."""
-    err.print(line, style=style, markup=False, soft_wrap=True)
+    err.print(line, style=style, soft_wrap=True)
 
 
 def as_json(value: object) -> None:
@@ -110,10 +112,8 @@ def side_by_side(title: str, answers: list[tuple[str, dict[str, Any]]]) -> None:
         table.add_column(name, justify="right")
     scores = [{line["candidate"]: line for line in answer["standings"]} for _, answer in answers]
     for line in answers[0][1]["standings"]:
-        cells = [str(moment[line["candidate"]]["score"]) for moment in scores]
-        table.add_row(
-            _name(line), *cells[:-1], cells[-1] if cells[-1] == cells[-2] else f"[bold]{cells[-1]} *[/]"
-        )
+        *cells, before, last = (str(moment[line["candidate"]]["score"]) for moment in scores)
+        table.add_row(_name(line), *cells, before, last if last == before else Text(f"{last} *", "bold"))
     out.print(table)
     say("* not what we know now: learned, corrected or struck later")
 

@@ -9,6 +9,7 @@ from redis import Redis
 from services.cli.client import Failed, ServiceClient
 from services.cli.doctor import compare
 from tests.integration.test_cli import Shell
+from tests.integration.test_cli import opened as opened_by
 from tests.integration.test_parked import endorsed, opened
 from tests.running import Standings, standings
 from tests.servers import eventually
@@ -89,3 +90,31 @@ def test_an_answer_that_the_log_does_not_lead_to_is_told() -> None:
     assert found(Wrong("", ""), ann=3)["ok"]
     assert "it answers {'ann': 3, 'bob': 0}" in found(Wrong("", ""), ann=2)["found"]
     assert "cannot be read" in found(Answers("", ""), ann=3)["found"]
+
+
+def test_a_time_before_the_contest_is_right_if_the_log_counts_nothing_then() -> None:
+    class Before(Answers):
+        def ask(self, path: str, **parameters: object) -> dict[str, Any]:
+            problem = {"type": "/problems/before-the-contest", "detail": f"{path}: nothing had happened"}
+            raise Failed(problem, 1)
+
+    def checked(**counts: int) -> dict[str, Any]:
+        moment = {"version": 1, "valid_at": "2019-03-01T05:00:00.000000Z", "counts": counts}
+        return compare(Before("", ""), {"contest": "a", "version": 2, "findings": [], "moments": [moment]})
+
+    assert checked(ann=0)["ok"]
+    assert "nothing had happened" in checked(ann=1)["found"]
+
+
+def test_a_contest_with_an_announcement_of_before_it_was_opened_is_well(deployment: Standings) -> None:
+    shell = Shell(deployment)
+    contest = opened_by(shell)
+    source = ("--source-title", "t", "--at", "2019-03")
+    who = ("--endorser", "jane", "--name", "Jane", "--candidate", "ann", "--category", "governor")
+    shell("announce", contest, *who, *source)
+    deployment.ask(f"/v1/contests/{contest}", min_version=4, wait_ms=10_000)
+
+    # Which moments are looked at is drawn: the announcement's time is among so many as good as always.
+    for _ in range(2):
+        checks = examined(shell, deployment.redis_url, contest)
+        assert checks[f"contest {contest}, deep"]["ok"]

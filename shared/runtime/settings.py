@@ -105,6 +105,12 @@ class Settings(BaseSettings):
                 )
         return hosts
 
+    @field_validator("policies", "archive", mode="before")
+    @classmethod
+    def _named(cls, path: object) -> object:
+        """An empty path would be the working directory: who sets none means that there is none."""
+        return None if path == "" else path
+
     @field_validator("redis_url")
     @classmethod
     def _understood(cls, url: str) -> str:

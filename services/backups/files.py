@@ -16,6 +16,7 @@ from typing import IO, Any, NamedTuple, cast
 import orjson
 
 from services.backups.entries import BackupEntry
+from shared.runtime.files import open_to_others
 
 FORMAT = 1
 _COMPRESSION = 6
@@ -79,6 +80,7 @@ def placed(directory: Path, name: Callable[[], str]) -> Iterator[IO[bytes]]:
         try:
             yield cast(IO[bytes], temporary)
             temporary.flush()
+            open_to_others(temporary.fileno())
             os.fsync(temporary.fileno())
             Path(temporary.name).replace(directory / name())
             _keep_names(directory)

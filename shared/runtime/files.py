@@ -1,4 +1,4 @@
-"""Regular files from outside: opened without waiting, and read up to a bound."""
+"""Regular files from outside: opened without waiting, and read up to a bound. And who may read those of our own."""
 
 import os
 import stat
@@ -24,3 +24,10 @@ def content(path: Path, most: int) -> bytes:
     if len(data) > most:
         raise OSError(f"{path} has more than {most:,} bytes")
     return data
+
+
+def open_to_others(descriptor: int) -> None:
+    """Gives a temporary file, which is its owner's alone, the mode that any new file has under this umask."""
+    mask = os.umask(0)
+    os.umask(mask)
+    os.fchmod(descriptor, 0o666 & ~mask)

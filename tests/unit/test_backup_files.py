@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.backups import reader
-from services.backups.files import Unusable
+from services.backups.files import Unusable, written
 from services.backups.reader import checked
 from tests.backups import announcement, lines, log, packed
 from tests.measured import megabytes_more
@@ -107,6 +107,20 @@ def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
     for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero"), tmp_path / "missing"):
         with pytest.raises(Unusable, match=str(path)), checked(path):
             pass
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o007, 0o660)])
+def test_a_written_file_is_for_those_for_whom_other_new_files_are(
+    tmp_path: Path, mask: int, mode: int
+) -> None:
+    before = os.umask(mask)
+    try:
+        with written(tmp_path / "backup.gz") as file:
+            file.write(b"x")
+    finally:
+        os.umask(before)
+
+    assert (tmp_path / "backup.gz").stat().st_mode & 0o777 == mode
 
 
 def test_a_file_goes_on_after_its_end(tmp_path: Path) -> None:

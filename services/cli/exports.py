@@ -1,6 +1,5 @@
 """Writing answers to files: whole, in one of the API's formats, or not at all."""
 
-import os
 import sys
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -12,6 +11,7 @@ from services.api.answers.documents import Document
 from services.api.answers.formats import FORMATS, Format, Unwritable, write
 from services.cli.client import REFUSED, WRONG_USAGE, Failed, ServiceClient
 from services.cli.output import err
+from shared.runtime.files import open_to_others
 
 # The name that an answer's rows have, and whether they come page by page.
 _ROWS = {
@@ -91,10 +91,14 @@ def _replace(file: Path, written: bytes) -> None:
     """Puts the file there in one step: a reader sees the old one or the new one."""
     try:
         with NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as temporary:
-            temporary.write(written)
-        # A temporary file is for its owner only; this one is as others are.
-        Path(temporary.name).chmod(0o666 & ~_umask())
-        Path(temporary.name).replace(file)
+            try:
+                temporary.write(written)
+                temporary.flush()
+                open_to_others(temporary.fileno())
+                Path(temporary.name).replace(file)
+            except BaseException:
+                Path(temporary.name).unlink(missing_ok=True)
+                raise
     except OSError as error:
         raise Failed(
             {
@@ -104,9 +108,3 @@ def _replace(file: Path, written: bytes) -> None:
             },
             REFUSED,
         ) from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

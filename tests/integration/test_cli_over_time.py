@@ -152,3 +152,13 @@ def test_an_export_that_fails_leaves_the_file_that_was_there(shell: Shell, tmp_p
     assert file.read_text() == "kept"
     assert "--output" in said
     shell("export", CONTEST, "nonsense", expect=2)
+
+
+def test_an_export_that_cannot_be_put_in_its_place_leaves_nothing(shell: Shell, tmp_path: Path) -> None:
+    directory = tmp_path / "out"
+    directory.mkdir()
+
+    said = shell("export", CONTEST, "standings", "-o", str(directory), expect=1).stderr
+
+    assert str(directory) in said.replace("\n", "")
+    assert list(tmp_path.iterdir()) == [directory]

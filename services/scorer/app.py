@@ -152,9 +152,9 @@ def rebuild_main(contest: str | None, dry_run: bool, report: Callable[[dict[str,
         contests = await scorer.events.contests()
         if contest is not None and contest not in contests:
             raise RefusesToStart(f"contest {contest!r} is not open: there is nothing to rebuild")
-        made_at = now()
-        rebuild = Rebuild(scorer.events, scorer.projections, made_at)
         for name in contests if contest is None else [contest]:
+            made_at = now()
+            rebuild = Rebuild(scorer.events, scorer.projections, made_at)
             try:
                 done = await (rebuild.dry_run(name) if dry_run else rebuild.take_over(name))
             except (Unfoldable, BeingRebuilt) as error:

@@ -255,3 +255,15 @@ def test_rebuild_wants_a_contest_or_all_of_them(redis_url: str) -> None:
     rebuild(redis_url, expect=2)
     rebuild(redis_url, "race", "--all", expect=2)
     assert "not open" in rebuild(redis_url, "race", expect=78).stderr
+
+
+def test_each_of_many_certificates_says_when_its_own_rebuild_began(redis_url: str) -> None:
+    with standings(redis_url) as deployment:
+        for contest in ("first", "second", "third"):
+            opened = deployment.told("/v1/contests", contest=contest, title="A race", timezone="UTC")
+            deployment.ask(f"/v1/contests/{contest}", min_version=opened["version"], wait_ms=10_000)
+        certificates = orjson.loads(rebuild(redis_url, "--all", "--json").stdout)
+
+    made_at = [certificate["made_at"] for certificate in certificates]
+    assert len(made_at) == 3
+    assert made_at == sorted(set(made_at))

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.running import Standings, free_port
 
 STANDINGS = str(Path(sys.executable).with_name("standings"))
@@ -101,6 +103,28 @@ def test_wrong_usage_ends_with_2_and_a_service_that_is_not_there_with_3(deployme
     said = shell("show", "any", expect=3, STANDINGS_API_URL=nowhere).stderr
     assert nowhere in said.replace("\n", "")
     assert "standings run" in said
+
+
+@pytest.mark.parametrize(
+    ("verb", "more"),
+    [
+        ("announce", ("--endorser", "j", "--name", "J", "--candidate", "ann", "--category", "mayor")),
+        ("retract", ("j.ann",)),
+        ("correct", ("j.ann", "--category", "mayor")),
+        ("strike", ("j.ann", "--note", "never was")),
+        ("switch", ("j.ann", "--candidate", "bob")),
+    ],
+)
+def test_what_has_no_source_is_told_the_options_that_name_one(
+    deployment: Standings, verb: str, more: tuple[str, ...]
+) -> None:
+    shell = Shell(deployment)
+
+    said = shell(verb, "race", *more, expect=2).stderr
+    assert all(option in said for option in ("--source-title", "--source-url"))
+    assert "'race'" not in said
+    assert shell.json(verb, "race", *more, expect=2)["title"] == "Wrong usage"
+    assert "is needed" in shell(verb, "--help").stdout
 
 
 HEADER = "command,endorser,endorser_name,candidate,category,at,source_title"

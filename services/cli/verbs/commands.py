@@ -20,9 +20,12 @@ from services.cli.verbs.options import (
     Members,
     Note,
     Title,
+    TitleIfAny,
     Url,
+    UrlIfAny,
     reaching,
     tell,
+    tell_sourced,
 )
 
 app = typer.Typer()
@@ -40,8 +43,8 @@ def open_contest(
     known_at: KnownAt = None,
     id_: Id = None,
     by: By = None,
-    url: Url = "",
-    source_title: Title = "",
+    url: UrlIfAny = "",
+    source_title: TitleIfAny = "",
     json: Json = False,
 ) -> None:
     """Open a contest."""
@@ -114,7 +117,7 @@ def announce(
         "expected_version": expected,
         "note": note,
     }
-    tell(context, json, f"/v1/contests/{contest}/endorsements", by, url, title, **said, **more)
+    tell_sourced(context, json, f"/v1/contests/{contest}/endorsements", by, url, title, **said, **more)
 
 
 @app.command()
@@ -135,7 +138,7 @@ def retract(
     """The endorser took it back."""
     path = f"/v1/contests/{contest}/endorsements/{endorsement}/retraction"
     more = {"known_at": known_at, "id": id_, "expected_version": expected, "note": note}
-    tell(context, json, path, by, url, title, retracted_at=at, **more)
+    tell_sourced(context, json, path, by, url, title, retracted_at=at, **more)
 
 
 @app.command()
@@ -171,7 +174,7 @@ def correct(
     if ended_at is not None:
         said["retracted_at"] = None if ended_at == "none" else ended_at
     more = {"known_at": known_at, "id": id_, "expected_version": expected, "note": note}
-    tell(context, json, path, by, url, title, **said, **more)
+    tell_sourced(context, json, path, by, url, title, **said, **more)
 
 
 @app.command()
@@ -191,7 +194,7 @@ def strike(
     """Recorded in error: it never was."""
     path = f"/v1/contests/{contest}/endorsements/{endorsement}/strike"
     more = {"known_at": known_at, "id": id_, "expected_version": expected}
-    tell(context, json, path, by, url, title, note=note, **more)
+    tell_sourced(context, json, path, by, url, title, note=note, **more)
 
 
 @app.command()
@@ -213,7 +216,7 @@ def switch(
     """The endorser goes over to another candidate."""
     path = f"/v1/contests/{contest}/endorsements/{endorsement}/switch"
     more = {"known_at": known_at, "id": id_, "expected_version": expected, "note": note}
-    tell(context, json, path, by, url, title, candidate=candidate, switched_at=at, **more)
+    tell_sourced(context, json, path, by, url, title, candidate=candidate, switched_at=at, **more)
 
 
 @app.command(name="import")

@@ -15,8 +15,12 @@ Contest = Annotated[str, typer.Argument(help="contest id")]
 EndorsementId = Annotated[str, typer.Argument(help="endorsement id")]
 Id = Annotated[str | None, typer.Option("--id", help="event id: repeating it is inert")]
 By = Annotated[str | None, typer.Option("--recorded-by", help="who records this (default: your login name)")]
-Url = Annotated[str, typer.Option("--source-url")]
-Title = Annotated[str, typer.Option("--source-title")]
+Url = Annotated[str, typer.Option("--source-url", help="where it was read; this or --source-title is needed")]
+Title = Annotated[
+    str, typer.Option("--source-title", help="what it was read in; this or --source-url is needed")
+]
+UrlIfAny = Annotated[str, typer.Option("--source-url", help="where it was read")]
+TitleIfAny = Annotated[str, typer.Option("--source-title", help="what it was read in")]
 Note = Annotated[str, typer.Option("--note")]
 Expected = Annotated[
     int | None, typer.Option("--expected-version", help="refuse unless the contest stands there")
@@ -56,6 +60,25 @@ def reaching(context: typer.Context, json: bool) -> Iterator["ServiceClient"]:
     except Failed as failed:
         failure(failed.problem, json)
         raise typer.Exit(failed.code) from None
+
+
+def tell_sourced(
+    context: typer.Context, json: bool, path: str, by: str | None, url: str, named: str, /, **said: object
+) -> None:
+    """As `tell`, of an endorsement, which has to have a source."""
+    from services.cli.client import WRONG_USAGE, Failed
+
+    with reaching(context, json):
+        if not (url or named):
+            raise Failed(_NO_SOURCE, WRONG_USAGE)
+    tell(context, json, path, by, url, named, **said)
+
+
+_NO_SOURCE = {
+    "title": "Wrong usage",
+    "detail": "nothing says where this was read",
+    "way_out": "give --source-title, --source-url or both",
+}
 
 
 def tell(

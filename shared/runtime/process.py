@@ -52,7 +52,7 @@ def run(service: Coroutine[Any, Any, None], level: str, interrupted: int = 0) ->
         last_words(str(error))
         return REFUSES_TO_START
     except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
-        last_words(f"the Redis server does not answer: {error}")
+        last_words(f"the Redis server of STANDINGS_REDIS_URL does not answer: {error}")
         return NOT_REACHED
     except (KeyboardInterrupt, asyncio.CancelledError):
         return interrupted

@@ -243,7 +243,7 @@ def test_a_server_that_is_not_reached_is_a_sentence(tmp_path: Path, verb: tuple[
 
     said = run("redis://127.0.0.1:1/0", *verb_and_file, archive=tmp_path, expect=3).stderr
 
-    assert "the Redis server does not answer" in said
+    assert "the Redis server of STANDINGS_REDIS_URL does not answer" in said
     assert list(tmp_path.iterdir()) == []
 
 

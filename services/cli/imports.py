@@ -54,6 +54,8 @@ class Import:
 
     def run(self, files: list[Path], form: Format, known_at: list[str]) -> list[Imported]:
         """Imports files of a format. Raises `Failed`."""
+        for file in files:
+            _look_for(file)
         importer = IMPORTERS[form]
         if isinstance(importer, Tables):
             return self._tables(files, importer)
@@ -223,6 +225,17 @@ def _read(file: Path, read: Callable[..., Read], content: object, **said: str) -
         raise _not_read(file, str(error), REFUSED) from None
 
 
+def _look_for(file: Path) -> None:
+    """Raises `Failed` if there is no such file, whatever its name would say."""
+    try:
+        file.stat()
+    except OSError as error:
+        way_out = (
+            {"way_out": "look where the files are: no name fits this pattern"} if "*" in file.name else {}
+        )
+        raise _not_read(file, error.strerror or str(error), WRONG_USAGE, **way_out) from None
+
+
 def _bytes(file: Path) -> bytes:
     """All of a file, or of a pipe, if it is not too much."""
     try:
@@ -242,8 +255,8 @@ def _text(file: Path) -> str:
         raise _not_read(file, f"not UTF-8: {error}", REFUSED) from None
 
 
-def _not_read(file: Path, why: str, code: int) -> Failed:
-    return Failed({"title": "File not read", "detail": sentence(f"{file}: {why}")}, code)
+def _not_read(file: Path, why: str, code: int, **more: str) -> Failed:
+    return Failed({"title": "File not read", "detail": sentence(f"{file}: {why}"), **more}, code)
 
 
 def bar(name: str, total: int) -> Progress:

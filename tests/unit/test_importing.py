@@ -72,6 +72,22 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.
     assert "import it in parts" in imported("ndjson", file, expect=1)
 
 
+@pytest.mark.parametrize("known_at", [(), ("--known-at", "2020-01-01")])
+@pytest.mark.parametrize("create", [(), ("--create",)])
+def test_a_snapshot_that_is_not_there_is_told_before_its_name_is_read(
+    tmp_path: Path, known_at: tuple[str, ...], create: tuple[str, ...]
+) -> None:
+    form = "fivethirtyeight-2020"
+
+    said = imported(form, tmp_path / "as-of-*.csv", *known_at, *create, expect=2)
+    assert "No such file" in said
+    assert "no name fits this pattern" in said
+
+    said = imported(form, tmp_path / "missing.csv", *known_at, *create, expect=2)
+    assert "No such file" in said
+    assert "pattern" not in said
+
+
 def test_what_is_said_on_the_command_line_and_cannot_be_sent_is_told() -> None:
     runner = CliRunner()
     for arguments in (["show", "a\nb"], ["strike", "race", "e", "--note", "\udcff", "--source-title", "t"]):

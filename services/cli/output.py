@@ -179,6 +179,14 @@ def certificate(answer: dict[str, Any], dry_run: bool) -> None:
         say(f"  {where}: {before['count']} ({before['members']}) -> {after['count']} ({after['members']})")
 
 
+def dead_letters(answer: dict[str, Any]) -> None:
+    """What the inbox could not take, and why."""
+    for letter in answer["dead_letters"]:
+        say(f"{letter['letter']}  {letter['reason']['detail']}\n    {letter['message']}")
+    if not answer["dead_letters"]:
+        say("There are no dead letters.")
+
+
 def taken(answer: dict[str, Any]) -> None:
     """What became of a command."""
     for event in answer["events"]:

@@ -126,3 +126,15 @@ def test_a_files_name_is_shown_as_it_is_beside_its_progress() -> None:
         pass
 
     assert ODD in capture.get()
+
+
+def test_that_there_are_no_dead_letters_is_said() -> None:
+    with output.out.capture() as none:
+        output.dead_letters({"dead_letters": []})
+    with output.out.capture() as some:
+        output.dead_letters(
+            {"dead_letters": [{"letter": "1-0", "reason": {"detail": "no"}, "message": "{}"}]}
+        )
+
+    assert none.get().startswith("There are no dead letters")
+    assert some.get() == "1-0  no\n    {}\n"

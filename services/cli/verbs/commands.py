@@ -280,5 +280,5 @@ def dead_letters(
         answer = client.ingest("/v1/dead-letters")
     if json:
         output.as_json(answer)
-    for letter in () if json else answer["dead_letters"]:
-        output.say(f"{letter['letter']}  {letter['reason']['detail']}\n    {letter['message']}")
+    else:
+        output.dead_letters(answer)

@@ -2,9 +2,16 @@
 
 import pytest
 
-from services.api.answers.formats import Format
+from services.api.answers.formats import FORMATS, Format
 from services.api.web import acceptance, replies
 from shared.http.problems import NotAcceptable
+
+TEXTS: list[Format] = [form for form, told in FORMATS.items() if told.media_type.startswith("text/")]
+
+
+def after(form: Format, among: list[Format]) -> Format | None:
+    """What is offered first of these when one of them is refused."""
+    return next((other for other in among if other != form), None)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +76,7 @@ def test_an_answer_that_may_be_in_no_coding_that_we_have_is_refused(header: str)
         ("text/csv", "csv"),
         ("TEXT/CSV; Charset=UTF-8", "csv"),
         ("text/csv;q=0.5", "csv"),
-        ("text/*", "csv"),
+        ("text/*", TEXTS[0]),
         ("application/*", "json"),
         ("application/jsonl", "ndjson"),
         ("application/x-parquet", "parquet"),
@@ -84,9 +91,9 @@ def test_an_answer_that_may_be_in_no_coding_that_we_have_is_refused(header: str)
         ("text/csv;q=0.9, application/json", "json"),
         ("*/*;q=0.1, text/csv;q=0.2", "csv"),
         # The narrower range says how much a format weighs, wherever it stands.
-        ("*/*, application/json;q=0", "csv"),
-        ("application/*;q=0, */*;q=0.5", "csv"),
-        ("text/csv;q=0, text/*", None),
+        ("*/*, application/json;q=0", after("json", list(FORMATS))),
+        ("application/*;q=0, */*;q=0.5", TEXTS[0]),
+        ("text/csv;q=0, text/*", after("csv", TEXTS)),
         ("application/json;q=0", None),
         ("text/csv;q=0.0", None),
         ("image/png", None),

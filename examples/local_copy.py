@@ -28,4 +28,6 @@ def main(url: str, contest: str, file: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
     main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))

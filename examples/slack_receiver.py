@@ -3,7 +3,7 @@
     WEBHOOK_SECRET=whsec_… SLACK_URL=https://… python examples/slack_receiver.py 8080
 
 `SLACK_URL` is an incoming webhook of Slack's (or of anything that takes `{"text": "…"}`). Register this receiver with
-the webhooks service, give it the secret, and then let it be verified.
+the webhooks service, give it the secret, and then let it be verified: examples/README.md has the commands.
 """
 
 import json
@@ -64,4 +64,6 @@ class Receiver(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2 or not os.environ.keys() >= {"WEBHOOK_SECRET", "SLACK_URL"}:
+        sys.exit(__doc__)
     ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver).serve_forever()

@@ -62,6 +62,17 @@ def test_every_example_is_tested_and_listed() -> None:
     assert all(f"({name})" in listed for name in names)
 
 
+@pytest.mark.parametrize("example", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_an_example_without_arguments_says_how_it_is_run(example: str) -> None:
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / example], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert done.returncode == 1
+    assert f"python examples/{example} " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_local_copy(deployment: Standings, simulated_race: int, tmp_path: Path) -> None:
     file = tmp_path / "copy.json"
     for _ in range(2):

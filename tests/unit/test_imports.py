@@ -157,7 +157,7 @@ def test_every_module_of_a_house_is_on_a_floor() -> None:
     assert homeless == []
 
 
-def test_no_room_has_more_modules_than_can_be_overlooked() -> None:
+def test_no_room_has_more_modules_than_one_can_keep_in_view() -> None:
     rooms = Counter(path.parent for path in sources() if path.stem != "__init__")
 
     assert {room.relative_to(ROOT): number for room, number in rooms.items() if number > MOST_MODULES} == {}

@@ -38,8 +38,9 @@ class Gap(StandingsError):
 class Reset(StandingsError):
     """The log of a contest was lost or replaced: forget what you have of it, and begin again behind `cursor`.
 
-    Following one contest, that is `since=0`. Following all, `contest` is the one, and `after=cursor` goes on with the
-    others and with what it has now; None if every contest may be another one: read each anew.
+    Following one contest, that is `since=0`. Following all contests, `contest` is the one that was replaced, and
+    `after=cursor` goes on with the others and with what it has now. `contest` is None if any contest may have been
+    replaced: read all of them anew.
     """
 
     def __init__(self, contest: str | None, cursor: str, said: str = "") -> None:

@@ -55,7 +55,7 @@ class Following:
         return Request(self._path, self._filters, headers)
 
     def answered(self, response: httpx.Response) -> bool:
-        """Whether an answer, of which nothing but a problem's body is read, goes on with events.
+        """True if the response is an event stream. Only the body of an error is read.
 
         Raises `Problem` if it is not worth trying again, and `Reset`.
         """

@@ -100,7 +100,7 @@ class Standings(_Said):
 
 
 class Scores(_Said):
-    """One point of a timeline: each candidate's score, at an instant and, where that ends one, of which day."""
+    """One point of a timeline: each candidate's score at an instant. `day` is set if that is the end of a day."""
 
     at: datetime
     day: str | None = None
@@ -137,7 +137,7 @@ class Place(_Said):
 
 
 class Move(_Said):
-    """A candidate whose score or rank under a policy changed, all that is known counted."""
+    """A candidate whose score or rank under a policy changed: from everything known, future-dated facts too."""
 
     policy: str
     policy_version: int
@@ -197,7 +197,7 @@ class Change(_Said):
     id: str = Field(description="<contest>/<version>", examples=["us-president-2020-dem/103"])
     source: str = Field(examples=["/v1/contests/us-president-2020-dem"])
     type: Literal["standings.scores.changed", "standings.contest.changed"] = Field(
-        description="the second where no score moved: candidates entered, a contest was opened"
+        description="`contest.changed` where the version posts nothing: a candidate entered, a contest was opened"
     )
     time: datetime = Field(description="known time")
     datacontenttype: Literal["application/json"]

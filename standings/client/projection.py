@@ -1,4 +1,4 @@
-"""A copy of a contest's standings at a consumer's, folded from its changes, that can prove itself against the API."""
+"""A copy of a contest's standings, folded from its changes. The client keeps it, and can check it against the API."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -72,7 +72,7 @@ class Client:
         give_up_after: float | None = None,
         **filters: Unpack[Filters],
     ) -> Iterator[Change]:
-        """A contest's changes behind version `since` (None: from the first call of `next` on), without an end.
+        """A contest's changes after version `since`, without an end. None: from the moment you start to iterate.
 
         `since` may also be the `place` of a change, which names the history of its version: then `Reset` is raised
         where the contest's log was lost or replaced meanwhile, as it is while changes are followed.

@@ -14,7 +14,7 @@ from services.webhooks.hooks import Hook
 from services.webhooks.lookups import Addresses, NotPublic
 from shared.domain.errors import Invalid
 from shared.domain.times import Clock, datetime_of
-from shared.http.dates import read_date
+from shared.values.dates import read_date
 
 log = logging.getLogger("standings")
 

@@ -15,7 +15,7 @@ from services.api.web import acceptance
 from services.api.web.cors import ANY_ORIGIN, EXPOSED
 from shared.domain.errors import Invalid
 from shared.domain.times import Instant, format_instant, instant
-from shared.http.dates import read_date
+from shared.values.dates import read_date
 
 Headers = list[tuple[bytes, bytes]]
 

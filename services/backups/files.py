@@ -90,7 +90,7 @@ def placed(directory: Path, name: Callable[[], str]) -> Iterator[IO[bytes]]:
 
 
 def _keep_names(directory: Path) -> None:
-    """The directory itself on disk: a file's name is as safe as what is in it."""
+    """Writes the directory to disk, so that a file's new name survives a power cut too."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

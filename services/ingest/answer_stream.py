@@ -35,7 +35,7 @@ class AnswerStream(Protocol):
         """The next of them, as many as are held. Raises `ClientDisconnect`."""
 
     async def break_off(self) -> bytes:
-        """Ends them, behind the rest of the body: the last of them. Raises `ClientDisconnect`."""
+        """The last of the answers, once the rest of the body was read and dropped. Raises `ClientDisconnect`."""
 
     def release(self) -> None:
         """What `more` gave is no longer held."""

@@ -187,7 +187,7 @@ async def _roomy(body: AsyncIterator[bytes], share: Share) -> AsyncIterator[byte
 
 
 async def _few(lines: AsyncIterator[NumberedLine]) -> AsyncIterator[NumberedLine]:
-    """The lines, as long as they are few enough to be taken whole. Raises `Invalid`."""
+    """The lines one by one. Raises `Invalid` if there are more than a whole batch may have."""
     count = 0
     async for line in lines:
         count += 1

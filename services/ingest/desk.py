@@ -125,7 +125,10 @@ class Desk:
                 raise
 
     async def _scorers_to_come_near(self, contest: str, kept: KeptBook) -> None:
-        """What is not folded is read whenever a book is: it must not grow without bounds."""
+        """Waits until scorers are near the log's end. Raises `FallenBehind` if they do not come near.
+
+        A book reads all that is not folded, so that must not grow without a bound.
+        """
         for _ in range(_LOOKS):
             stands = kept.book.version if kept.book else await self.log.version(contest)
             if stands - kept.folded <= self.most_unfolded:

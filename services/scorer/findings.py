@@ -28,7 +28,7 @@ class Finding(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether nothing is to follow from it until a rebuild.
+        """Whether the contest is held until it is rebuilt.
 
         Not what is wrong with a log: a scorer that cannot read it parks its contest, and another release may read it.
         """

@@ -60,7 +60,7 @@ class _OneOfThem(Exception):
 
 @contextmanager
 def told_apart(contest: str) -> Iterator[None]:
-    """Makes what is inconsistent or damaged `Unfoldable`; what a server fails by passes."""
+    """Turns `Inconsistent` into `Unfoldable`; failures of the server pass."""
     try:
         yield
     except Inconsistent as torn:
@@ -301,7 +301,7 @@ class Fold:
         return commit
 
     def _broken(self, chunk: Sequence[Recorded], error: Exception) -> Exception:
-        """What an error means that one of these events made: if there are several, that each is to be folded alone."""
+        """What to raise for an error of these events: `Unfoldable` for one, `_OneOfThem` to fold several one by one."""
         if len(chunk) > 1:
             return _OneOfThem()
         return Unfoldable(self.contest, chunk[0].version, f"it cannot be folded: {error!s:.500}")

@@ -301,7 +301,7 @@ class _Lane:
 
 
 def _waits(what: str, error: Exception) -> None:
-    """Said in a sentence for what can be away for a while, and whole for what nobody thought of."""
+    """Logs an error: one sentence for what may be out of reach for a while, with its traceback for all else."""
     log.warning(
         "%s: %s",
         what,

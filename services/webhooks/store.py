@@ -89,7 +89,7 @@ class Store:
         return _read(hook, await self._raw(hook))
 
     async def add(self, hook: Hook, sent: Mapping[str, int]) -> None:
-        """A new webhook, which wants no more of these contests than what comes behind these versions.
+        """Adds a webhook, which is sent only what comes behind these versions of these contests.
 
         Raises `TooManyHooks`.
         """

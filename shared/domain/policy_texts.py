@@ -177,7 +177,7 @@ def _weight(value: object, at: str) -> Decimal:
 
 
 def _unfit(value: object, at: str, why: str, how: str) -> Invalid:
-    """What is raised of a value. `why` goes on behind it."""
+    """The refusal of a value, which reads `<name> = <value> <why>`."""
     said = _said(value)
     return Invalid(at, said, f"{at}={said} {why}", how)
 

@@ -33,7 +33,7 @@ def stands_for(endorsement: Endorsement | None, zone: str) -> tuple[Posting, ...
 def may_stand_for(
     endorsement: Endorsement | None, zone: str
 ) -> tuple[tuple[Posting, ...], tuple[Posting, ...]]:
-    """The postings of doubt and of possibility: how far its counts may be off for uncertain dates, down and up.
+    """How far its counts may be off because of uncertain dates: postings of doubt (down) and of possibility (up).
 
     Summed up to any valid time, as postings are, what it stands for less its doubt is what counts whatever the true
     dates are, and what it stands for with its possibility is what counts under some true dates. Both are empty where

@@ -75,7 +75,7 @@ def refuse_other_encodings(content: bytes) -> None:
 
 
 def again(body: bytes, receive: Receive) -> Receive:
-    """Brings a body that was read in one piece, and then what `receive` does."""
+    """A `receive` that gives the whole body first, and then goes on as the other one."""
     told = False
 
     async def once() -> Message:

@@ -37,7 +37,7 @@ def lines_of(model: str, media_type: str) -> dict[str, Any]:
 
 
 def left_out(schema: JsonDict) -> None:
-    """Nothing is meant by the absence of a field that some answers leave out: it has no default."""
+    """Takes the default from the schema of a field that some answers leave out: its absence has no value."""
     del schema["default"]
 
 

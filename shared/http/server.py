@@ -56,7 +56,7 @@ class _Server(Server):
         self._unread_ms = int(settings.unread_seconds * 1000)
 
     def _init_shared_socket(self) -> None:
-        """As Granian's own, which knows no bound for answers: connections have those of the socket they came by."""
+        """As Granian's own, with a bound for unread answers: connections inherit it from the listening socket."""
         holder = ListenerSpec(self.bind_addr, self.bind_port, self.backlog).build()
         self._ssp, self._shd = None, holder  # type: ignore[assignment]
         with socket.socket(fileno=os.dup(holder.get_fd())) as listener:

@@ -84,7 +84,7 @@ def entry_of(folded: Folded) -> Told:
 def _rest_of_state(
     contest: str, book: Book, trail: Trail, noted: str, folded: Sequence[Folded]
 ) -> list[str | bytes]:
-    """Field, value, … of the state but for the subjects."""
+    """The fields and values of the state, one after the other, without the contest and the endorsements."""
     paired = {each.paired: each.recorded.version for each in folded if each.paired}
     totals = orjson.dumps([[*cell, *totals] for cell, totals in book.totals.items()])
     head = {FOLD_NUMBER: b"%d" % FOLD, KNOWN_AT: b"%d" % book.known_at, TOTALS: totals}
@@ -100,7 +100,7 @@ def _rest_of_state(
 
 
 def _added(book: Book, folded: Sequence[Folded]) -> int:
-    """How many fields the state has more: of endorsements that are new, and of pairs that are."""
+    """How many fields these events add to the state: of new endorsements, and of new pairs."""
     subjects = [(each.subject, each) for each in folded if not isinstance(each.subject, Contest)]
     return sum(
         (subject.first_version == subject.version)

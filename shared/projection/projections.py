@@ -186,8 +186,8 @@ class Projections:
     async def load(self, contest: str, generation: int, book: Book, needs: NotLoaded) -> Stands:
         """Loads endorsements and pairs into the book. Returns where all stood at that moment.
 
-        What is loaded is as of the ledger's version. It fits a book that stands there or later and took every event
-        since, because what the book lacks was not touched by them.
+        What is loaded is as of the ledger's version. A book that stands later may use it
+        too, if it took every event since: they did not touch what it lacks.
         """
         wanted = [id_ for id_ in needs.endorsements if id_ not in book.endorsements]
         pairs = [pair for pair in needs.pairs if pair not in book.pairs]
@@ -261,7 +261,7 @@ class Projections:
 
 
 def _number(contest: str, generation: bytes | None) -> int:
-    """The generation of this number as it is written, by no other way to write it: `commit.lua` compares the text."""
+    """The number of a generation. Refuses other spellings of it (`01`), since `commit.lua` compares the text."""
     if generation is None:
         return 1
     if not _NUMBER.fullmatch(generation):

@@ -1,4 +1,4 @@
-"""What can be made or read again, bounded by bytes."""
+"""A cache bounded by bytes, of what can be made or read again: what was used longest ago goes first."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable

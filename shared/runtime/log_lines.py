@@ -1,4 +1,4 @@
-"""Lines of a log: whatever becomes of them, who says them goes on.
+"""Log lines, written so that an output that blocks or fails never stops who writes them.
 
 A thread of their own writes them, so that an output that stands still (a paused terminal, a pipe that nobody reads)
 holds up nothing else; and an output that cannot be written (a full disk, a reader that has gone) loses lines only.

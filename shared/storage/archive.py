@@ -34,7 +34,7 @@ class Unarchived(UnreadableEvent):
 
 
 class ArchiveMissing(Unarchived):
-    """There is no directory of archived entries here, whatever is in its files."""
+    """`STANDINGS_ARCHIVE` names no directory, so archived entries cannot be read here."""
 
 
 class ArchiveRecord(NamedTuple):

@@ -1,8 +1,8 @@
 """The file of archived entries: compressed NDJSON, `[version, fields]` a line, in pieces and an index behind them.
 
 A piece is a gzip member that can be read by itself. The index has the SHA-256 of each, and who reads it knows the
-SHA-256 of the index: so what is read is what was written. Files of format 1 have no hashes; what can be told of them
-without is.
+SHA-256 of the index: so what is read is what was written. Files of format 1 have no hashes: of
+them lengths, versions and order are checked.
 """
 
 import zlib
@@ -94,7 +94,10 @@ class ArchiveWriter:
 
 
 def index_of(file: BinaryIO, contest: str, version: int, generation: int, written: WrittenArchive) -> Index:
-    """The index of a contest's file. `written.sha256` is '' for format 1. Raises `ValueError` if it is of another."""
+    """The index of a contest's file. `written.sha256` is '' for format 1.
+
+    Raises `ValueError` if the file is of another contest, version or generation.
+    """
     length = file.seek(0, 2) - written.index_at
     if not 0 < length <= MOST_INDEX_BYTES:
         raise ValueError("its index is not where it was recorded")

@@ -27,7 +27,7 @@ class Unfolded(NamedTuple):
 class Wakes(NamedTuple):
     """A partition's wakes: the contests that one is out for, and the entries that nobody will ever be given.
 
-    An entry that its group counts as delivered, and that is with no scorer, was passed over.
+    An entry that its group counts as delivered, and that no scorer holds, is one that nobody will get.
     """
 
     contests: frozenset[str]

@@ -19,13 +19,13 @@ class Damaged(Inconsistent):
 
 
 def of_wrong_type(error: Exception) -> bool:
-    """Whether a command failed because something else lies under the key than it is for."""
+    """Whether a command failed because the key holds another type of Redis."""
     return isinstance(error, ResponseError) and "WRONGTYPE" in str(error)
 
 
 @contextmanager
 def named(contest: str, way_out: str = "") -> Iterator[None]:
-    """Says of which contest it is that something else lies under a key than should. Raises `Damaged`."""
+    """Turns Redis's `WRONGTYPE` into `Damaged`, naming the contest."""
     try:
         yield
     except ResponseError as error:

@@ -47,7 +47,7 @@ class Torn(Inconsistent):
 def digest_of(fields: Mapping[bytes, bytes]) -> str:
     """The digest of a log's entry as it is stored; `commit.lua` makes the same one.
 
-    It is no proof against whoever can write the log, it tells apart what was recorded at another time.
+    It tells another log apart. It proves nothing against somebody who can write the log.
     """
     stored = b"\n".join(part for field in fields.items() for part in field)
     return sha1(stored, usedforsecurity=False).hexdigest()

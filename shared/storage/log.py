@@ -103,7 +103,7 @@ class Log:
 
         `follows` is the digest of the entry that the log ends with, '' where that is not known.
         Appending the same events at the same version again appends nothing and answers as the first time. Raises
-        `ContestMoved`, also where an event's id is there as anything else than it would be now, and
+        `ContestMoved`, also where an event's id stands for another event or version already, and
         `NotReplicated`: then they may be there or not, as after any other failure of the server.
         """
         keys = self.keys(contest)

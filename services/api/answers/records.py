@@ -74,7 +74,7 @@ def effects(
 async def _blocks(
     every: Sequence[T], rows: Callable[[Sequence[T]], Awaitable[list[Row]]]
 ) -> AsyncIterator[list[Row]]:
-    """The rows of these, read in stretches of about half a megabyte, to go by the ends of the one before."""
+    """The rows of these in blocks of about half a megabyte, as the first and last row of the one before tell."""
     stride = Stride()
     begin = 0
     while begin < len(every):

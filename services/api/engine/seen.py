@@ -59,6 +59,6 @@ def seen_at(index: Index, version: Version) -> Seen:
 
 
 def read(text: str) -> Seen:
-    """What `PATTERN` fits."""
+    """Reads `103` or `103-<history>`, as `PATTERN` fits."""
     version, _, history = text.partition("-")
     return Seen(Version(int(version)), history or None)

@@ -380,7 +380,7 @@ class Contests:
 def _ends_as(index: Index, generation: Any, last: Any) -> bool:
     """Whether the index ends as its ledger does, by what the server says; what it failed by is raised.
 
-    What cannot be read is another's: reading it again says why.
+    An answer that cannot be read counts as different: reading the contest again says why.
     """
     for answer in (generation, last):
         if isinstance(answer, Exception) and not of_wrong_type(answer):

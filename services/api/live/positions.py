@@ -32,7 +32,7 @@ BEFORE_ALL = 0, 0
 
 
 def lost(place: str, info: Mapping[str, Any] | None) -> str | None:
-    """The oldest place that is kept, if something behind this one may not be."""
+    """The oldest place that is kept, if entries behind this one may have been trimmed; else None."""
     if info is None:
         return None
     first = info["first-entry"]

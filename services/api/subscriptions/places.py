@@ -115,7 +115,7 @@ class Stretch:
         return entries[:count]
 
     def _changes(self, stream: str, entries: list[Entry]) -> list[Change]:
-        """Those of these entries, at most up to a reset, and behind which to go on."""
+        """The changes of these entries, up to the first reset; notes behind which entry to go on."""
         changes: list[Change] = []
         for entry in entries:
             self._places[stream] = entry[0].decode()

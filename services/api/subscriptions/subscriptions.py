@@ -157,7 +157,7 @@ class ContestFeed:
     async def _reset_if_lost(self, version: Version, history: str) -> list[Change]:
         """A reset if the log ends before what was seen: nobody can have seen what it does not have.
 
-        A bare version is somebody's own, who waits for what comes behind it.
+        A version without a history gets no reset: its subscriber waits for what comes behind it.
         """
         if (
             self._seen.history is None

@@ -127,7 +127,7 @@ def headed(
 
 
 def has_it(written: Written, wants: Wants) -> bool:
-    """Whether the request is of somebody who has the document already."""
+    """Whether the request names the document's tag in If-None-Match."""
     return bool(wants.if_none_match) and _matches(wants.if_none_match, written.tag)
 
 

@@ -46,13 +46,13 @@ def may_enter(contest: Contest, candidate: str) -> None:
 
 
 def in_order(field: str, ends: str, begins: str, zone: str) -> None:
-    """What ends does not end before it begins."""
+    """Returns if an end does not lie before its beginning. Raises `EndsBeforeItBegins`."""
     if start_of(ends, zone, field) < start_of(begins, zone, "announced_at"):
         raise errors.EndsBeforeItBegins(field, ends, begins)
 
 
 def may_begin(announced: Announced, ends: str | None, book: Book, contest: Contest) -> None:
-    """An endorsement can be announced, which ends then: of a candidate, under an id of its own, and no overlap."""
+    """Returns if an endorsement may be announced: its candidate is known, its id is free, and none overlaps it."""
     has_candidate(contest, announced.candidate)
     if book.find(announced.endorsement) is not None:
         raise errors.EndorsementIdTaken(announced.endorsement)

@@ -93,7 +93,7 @@ def as_before(sheet: Sheet, known: dict[str, tuple[int, str]]) -> Outcome:
 
 
 def now_known(sheet: Sheet, outcome: Outcome) -> dict[str, tuple[int, str]]:
-    """So that the same command twice in one batch is taken once."""
+    """What this outcome adds to the ids that are known: the same command twice in one batch is taken once."""
     if not sheet.digest or isinstance(outcome, Refused):
         return {}
     return {id_: (version, sheet.digest) for id_, _, version in outcome.events}

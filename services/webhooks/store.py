@@ -19,7 +19,8 @@ from shared.storage.streams import order_of
 _ATTEMPTS_KEPT = 1000
 _LEAD_MS = 10_000
 MOST_HOOKS = 1000
-_FULL = -1
+# What the scripts answer.
+_NOTED, _FULL = 1, -1
 MOST_LETTERS = 1000
 _RETRIES_SHOWN = 1000
 # The API answers this place with a reset, whatever the log has.
@@ -237,19 +238,18 @@ class Store:
         done = await self._replace(keys=keys, args=[hook, was, becomes, MOST_HOOKS])
         if done == _FULL:
             raise TooManyHooks
-        if not done:
+        if done != _NOTED:
             raise Changed(
                 "webhook", hook, f"webhook {hook!r} was changed at this moment", "read it and try again"
             )
 
     async def _note(self, hook: str, step: Step, what: Literal["done", "dead", "retry"], json: str) -> bool:
         of_hook = [key(hook) for key in (WebhookKeys.sent, WebhookKeys.retries, WebhookKeys.dead)]
-        return bool(
-            await self._settle(
-                keys=[WebhookKeys.lead, WebhookKeys.hooks, *of_hook],
-                args=[self._process, hook, step.contest, step.behind, *step.upto, what, json],
-            )
+        done: int = await self._settle(
+            keys=[WebhookKeys.lead, WebhookKeys.hooks, *of_hook],
+            args=[self._process, hook, step.contest, step.behind, *step.upto, what, json],
         )
+        return bool(done == _NOTED)
 
 
 def _read(hook: str, stored: bytes) -> Hook:

@@ -38,7 +38,7 @@ end
 local function other()
   local version, digest = string.match(redis.call('HGET', state, 'history') or '', '^(%d+) %x+ (%x*)$')
   if began == 0 or tonumber(version) ~= began then return false end
-  local entry = redis.call('XRANGE', log, version .. '-0', version .. '-0')[1]
+  local entry = redis.call('XRANGE', log, version, version)[1]
   if entry then return redis.sha1hex(table.concat(entry[2], '\n')) ~= digest end
   local oldest = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
   return not oldest or tonumber(string.match(oldest[1], '^%d+')) < began -- what is before the oldest is archived
@@ -54,7 +54,7 @@ local function goes_on(version, known)
   version = tonumber(version)
   if not version then return true end
   if version >= began then return version == began and known == history end
-  local entry = redis.call('XRANGE', ledger, version .. '-0', version .. '-0')[1]
+  local entry = redis.call('XRANGE', ledger, version, version)[1]
   for i = 1, entry and #entry[2] or 0, 2 do
     if entry[2][i] == 'history' then return entry[2][i + 1] == known end
   end
@@ -87,7 +87,7 @@ for i = 0, events - 1 do
     redis.call('XADD', changes, '*', 'contest', contest, 'version', version, 'event', change,
       'history', history_after, 'follows', history)
   end
-  redis.call('XADD', ledger, version .. '-0', 'known_at', known_at, 'postings', postings,
+  redis.call('XADD', ledger, version, 'known_at', known_at, 'postings', postings,
     field == 'contest' and 'contest' or 'endorsement', subject, 'history', history_after, 'chain', chain_after)
   put(field, field == 'contest' and subject or '{"digest":"' .. digest .. '",' .. string.sub(subject, 2))
   history = history_after

@@ -253,11 +253,15 @@ class Projections:
         if result[0] == b"reset":
             lost = b"-".join(result[1:]).decode()
             result = cast(list[Any], await self._commit(commit.keys, _with_reset(commit.arguments, lost)))
-        if result[0] == b"moved":
-            raise Stale
-        if result[0] == b"other":
-            raise OtherHistory(commit.arguments[_CONTEST], result[1], result[2])
-        return Committed(result[1], result[2])
+        match result:
+            case [b"committed", version, recorded]:
+                return Committed(version, recorded)
+            case [b"moved", _]:
+                raise Stale
+            case [b"other", version, recorded]:
+                raise OtherHistory(commit.arguments[_CONTEST], version, recorded)
+            case answer:
+                raise RuntimeError(f"commit.lua answers {answer!r}")
 
 
 def _number(contest: str, generation: bytes | None) -> int:

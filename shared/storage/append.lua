@@ -33,7 +33,7 @@ local function instant()
 end
 
 local function at(version)
-  return redis.call('XRANGE', log, version .. '-0', version .. '-0')[1]
+  return redis.call('XRANGE', log, version, version)[1]
 end
 
 -- The same digest as `history.digest_of` makes.

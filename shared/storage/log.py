@@ -114,14 +114,17 @@ class Log:
         shared = keys.partition
         names = [keys.log, keys.ids, shared.wake, shared.awake, shared.contests]
         result = cast(list[Any], await self._write(names, arguments))
-        if result[0] == b"wrong":
-            raise ContestMoved
-        if result[0] == b"known":
-            await self.confirm(contest)
-            version = result[1]
-            last = (await self.read(contest, version - 1, 1))[0]
-            return Appended(version, last.known_at, last.digest)
-        return Appended(result[1], start_of(result[2].decode(), "UTC"), result[3].decode())
+        match result:
+            case [b"appended", version, known_at, digest]:
+                return Appended(version, start_of(known_at.decode(), "UTC"), digest.decode())
+            case [b"known", version]:
+                await self.confirm(contest)
+                last = (await self.read(contest, version - 1, 1))[0]
+                return Appended(version, last.known_at, last.digest)
+            case [b"wrong", _]:
+                raise ContestMoved
+            case answer:
+                raise RuntimeError(f"append.lua answers {answer!r}")
 
     async def leading(self, contest: str, versions: Mapping[str, int]) -> set[str]:
         """Those of these event ids that lead to their event in the log, or to a version that is archived."""

@@ -27,6 +27,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "tests/contract/test_lost_logs.py",
     ),
     "shared/storage/behind.lua": ("tests/contract/test_rounds.py", "tests/contract/test_lost_logs.py"),
+    "services/api/live/there.lua": ("tests/contract/test_positions.py",),
     "services/scorer/give_up.lua": ("tests/contract/test_take_over.py",),
     "services/scorer/take_over.lua": ("tests/contract/test_take_over.py", "tests/contract/test_lost_logs.py"),
     "services/webhooks/settle.lua": ("tests/contract/test_webhook_store.py",),

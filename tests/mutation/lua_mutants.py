@@ -8,7 +8,7 @@ from typing import NamedTuple
 _COMMENT = re.compile(r"--[^\n]*")
 _TEXT = re.compile(r"'[^'\n]*'")
 _COMMAND = re.compile(r"redis\.p?call\($")
-_GUARD = re.compile(r"^[ \t]*if [^\n]* then return [^\n]* end(?: --[^\n]*)?$", re.MULTILINE)
+_GUARD = re.compile(r"^[ \t]*if [^\n]* then return\b[^\n]* end(?: --[^\n]*)?$", re.MULTILINE)
 _STATEMENT = re.compile(r"^[ \t]*redis\.call\([^\n]*\)$", re.MULTILINE)
 
 _SWAPS = (
@@ -47,6 +47,8 @@ def mutants(script: str) -> Iterator[Mutant]:
         for found in re.finditer(pattern, code):
             yield _mutant(script, found.start(), found.end(), becomes)
     for found in _NUMBER.finditer(code):
+        if script.endswith("'COUNT', ", 0, found.start()):
+            continue  # to read more than is used changes nothing
         yield _mutant(script, found.start(), found.end(), str(int(found[0]) + 1))
     for text in _TEXT.finditer(_without_comments(script)):
         if not _COMMAND.search(script[: text.start()]):

@@ -12,11 +12,11 @@ NO_VENV = $(PYTHON) cannot make a virtual environment: install one that can, on 
 TOO_OLD = $(PYTHON) is not there or older than Python 3.11: name a newer one with `make PYTHON=python3.11`.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench chaos attack mutate lock format clean
+.PHONY: help setup demo test test-fast check bench chaos attack mutate lock format clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo 'ARGS="…" is handed on by demo, test, bench, chaos, attack and mutate.'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo 'ARGS="…" is handed on by demo, test, test-fast, bench, chaos, attack and mutate.'
 
 setup: $(STAMP) ## Make .venv from requirements.lock, again only when that or a pyproject.toml changed
 
@@ -31,8 +31,15 @@ $(STAMP): pyproject.toml standings/pyproject.toml requirements.lock
 demo: setup ## Start everything on this machine with a simulated race in it, and leave it running
 	$(BIN)/standings demo $(ARGS)
 
+# Side by side, since most of a test is waiting for services; those of one file share what it has started.
+SIDE_BY_SIDE := --numprocesses 3 --dist loadfile
+
 test: setup ## Run the tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
+
+test-fast: setup ## Run what needs no services, with few examples of each property, in less than a minute
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --hypothesis-profile=few -m 'not containers and not slow' \
+		tests/unit tests/property tests/contract $(ARGS)
 
 check: setup ## Check format, lint, types and the direction of imports
 	$(BIN)/ruff format --check .

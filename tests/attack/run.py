@@ -6,8 +6,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -199,26 +200,34 @@ def _fill(ingest: str, api: str) -> None:
             "candidates": [
                 {"candidate": name, "name": name, "entered_at": "2012-01-01"} for name in candidates
             ],
+            **({"clock": "imported", "known_at": "2013-01-01"} if contest == "wide" else {}),
         }
         httpx.post(f"{ingest}/v1/contests", json=opening).raise_for_status()
-        version = announce(ingest, contest, _ANNOUNCED, candidates)
+        version = announce(ingest, contest, _ANNOUNCED, candidates, imported=contest == "wide")
         address = f"{api}/v1/contests/{contest}"
         eventually(lambda: httpx.get(address, params={"min_version": version}).status_code == 200)  # noqa: B023
 
 
-def announce(ingest: str, contest: str, number: int, candidates: list[str] | None = None) -> int:
+def announce(
+    ingest: str,
+    contest: str,
+    number: int,
+    candidates: Sequence[str] = ("ann", "bob"),
+    *,
+    imported: bool = False,
+) -> int:
     """Records so many announcements in one batch; the version that they led to."""
-    names = candidates or ["ann", "bob"]
     lines = [
         orjson.dumps(
             {
                 "command": "announce",
                 "endorser": {"id": f"e{time.monotonic_ns()}-{n}", "name": f"E {n}"},
-                "candidate": names[n % len(names)],
+                "candidate": candidates[n % len(candidates)],
                 "category": "governor",
                 "announced_at": f"{2013 + n % 12}-{n % 12 + 1:02d}-{n % 28 + 1:02d}",
                 "source": {"title": "t"},
                 "recorded_by": "attack",
+                **({"known_at": str(date(2013, 1, 1) + timedelta(days=10 * n))} if imported else {}),
             }
         )
         for n in range(number)

@@ -23,6 +23,8 @@ from shared.storage.log import Log
 from tests.clusters import cluster
 from tests.sentinels import watched
 
+pytestmark = pytest.mark.slow
+
 MANY = 600  # more than a client has connections
 
 

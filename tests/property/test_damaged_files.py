@@ -20,6 +20,8 @@ from shared.storage.archive import Archive, ArchiveRecord, Unarchived
 from shared.storage.archive_files import STREAMS
 from tests import archives, backups
 
+pytestmark = pytest.mark.slow
+
 SAID = {"contest": "race", "recorded_by": "a test"}
 CSV = b"""command,endorsement,endorser,endorser_name,candidate,category,members,at,source_title,note
 announce,,nea,"National, Education",joe-biden,labor-union,3000000,2020-03-14,NEA,

@@ -13,6 +13,8 @@ from zipfile import ZipFile
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 # The project of each distribution, and the packages in its wheel.
 PROJECTS = {"endorsement-standings": ROOT, "endorsement-standings-client": ROOT / "standings"}

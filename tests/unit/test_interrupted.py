@@ -11,6 +11,9 @@ _PROGRAM = """
 import asyncio, os, signal, sys
 from shared.runtime.process import run
 
+# A process that a shell runs in the background ignores it, and so do its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 async def work():
     os.kill(os.getpid(), signal.SIGINT)
     await asyncio.sleep(30)

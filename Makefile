@@ -31,8 +31,9 @@ $(STAMP): pyproject.toml standings/pyproject.toml requirements.lock
 demo: setup ## Start everything on this machine with a simulated race in it, and leave it running
 	$(BIN)/standings demo $(ARGS)
 
-# Side by side, since most of a test is waiting for services; those of one file share what it has started.
-SIDE_BY_SIDE := --numprocesses 3 --dist loadfile
+# Side by side, since most of a test is waiting for services; those of one file share what it has started. The files
+# with the longest tests come first.
+SIDE_BY_SIDE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 test: setup ## Run the tests
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)

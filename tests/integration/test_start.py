@@ -124,7 +124,7 @@ def test_own_policies_answer_with_exact_decimals(redis_url: str, tmp_path: Path)
             version = deployment.told("/v1/contests/race/endorsements", **facts)["version"]
 
         said = deployment.api.get(
-            "/v1/contests/race/standings", params={"policy": "own", "min_version": version}
+            "/v1/contests/race/standings", params={"policy": "own", "min_version": version, "wait_ms": 10_000}
         )
 
         assert b'"score":0.3,' in said.content

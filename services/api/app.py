@@ -16,11 +16,11 @@ from services.api.live.hub import Hub
 from services.api.subscriptions.replay import Past
 from services.api.subscriptions.seats import Seats
 from services.api.subscriptions.subscriptions import Subscriptions
-from services.api.web.asyncapi import asyncapi_routes
 from services.api.web.cors import AnyOrigin
 from services.api.web.examples import TAGS
 from services.api.web.fast_path import ThinPath
 from services.api.web.routes.changes import change_routes
+from services.api.web.routes.stream import stream_routes
 from services.api.web.routes.tables import table_routes
 from shared.domain.errors import Refused
 from shared.http import problems
@@ -57,7 +57,7 @@ class Api:
         app.add_exception_handler(Unwritable, _unwritable)
         add_health(app, self.redis)
         app.include_router(table_routes(answers, turns))
-        app.include_router(asyncapi_routes())
+        app.include_router(stream_routes())
         subscriptions = Subscriptions(self.hub, self.contests, Past(self.contests, list(self.policies)))
         seats = Seats(settings.subscribers)
         app.include_router(change_routes(subscriptions, settings.subscription_seconds, seats))

@@ -10,14 +10,12 @@ from html import escape
 from typing import Any, cast
 
 import orjson
-from fastapi import APIRouter, Response
 from faststream.redis import RedisBroker
 from faststream.specification import AsyncAPI
 from pydantic import BaseModel, Field, Json
 
 from services.api.web import examples
 from services.api.web.schemas.changes import ResetEvent
-from shared.http.parameters import KNOWN_ONLY
 from shared.storage.redis_keys import CHANGES
 from standings.client import Change
 
@@ -150,18 +148,3 @@ def _kind(field: dict[str, Any], inner: dict[str, Any] | None) -> str:
     if "contentSchema" in field:
         return "string: JSON of an object"
     return str(field.get("format") or field.get("type") or "object")
-
-
-def asyncapi_routes() -> APIRouter:
-    """The document and the page."""
-    router = APIRouter(include_in_schema=False, dependencies=[KNOWN_ONLY])
-
-    @router.get("/asyncapi.json")
-    async def as_json() -> Response:
-        return Response(orjson.dumps(document()), media_type="application/json")
-
-    @router.get("/asyncapi")
-    async def as_page() -> Response:
-        return Response(page(), media_type="text/html")
-
-    return router

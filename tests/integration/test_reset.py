@@ -233,6 +233,15 @@ def test_a_place_that_the_log_does_not_reach_is_of_another_history(running: Stan
     assert "reset" not in running.ask(path, after=version + 5), "who gives a bare version waits for it"
 
 
+def test_a_bare_version_that_the_log_has_gets_its_history_the_last_one_too(running: Standings) -> None:
+    version, history = open_race(running, "p1"), running.ask("/v1/contests/race")["history"]
+
+    last = running.ask("/v1/contests/race/changes", after=version)
+    beyond = running.ask("/v1/contests/race/changes", after=version + 1)
+
+    assert (last["next"], beyond["next"]) == (f"{version}-{history}", str(version + 1))
+
+
 def test_who_lost_different_places_is_told_by_different_events(running: Standings) -> None:
     version = open_race(running, "p1")
     path, history = "/v1/contests/race/changes", running.ask("/v1/contests/race")["history"]

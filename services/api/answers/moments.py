@@ -131,7 +131,7 @@ def _known(
     instant = min(ends, now)  # today means until now
     stands = index.version_at(instant)
     if stands == 0:
-        raise BeforeTheContest(field, known_at, format_instant(index.known_at(Version(1))))
+        raise BeforeTheContest(field, known_at, format_instant(index.first_known_at))
     return Time(known_at, instant), stands, ends < now and not moves(known_at)
 
 

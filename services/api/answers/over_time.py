@@ -101,7 +101,7 @@ class OverTime:
         contest = index.contest(index.version)
         zone, policy = contest.timezone, self.answers.policy(question)
         board = self.answers.board(index, contest, question, policy)
-        first = index.known_at(Version(1))
+        first = index.first_known_at
         begin = max(first, since(question.since, zone, now, "from")) if question.since else first
         end = min(now, until(question.until, zone, now, "to")) if question.until else now
         _refuse_backwards(question, begin, end)
@@ -126,7 +126,7 @@ def _range(
     index: Index, contest: Contest, question: TimelineQuestion, at: Moment, now: Instant
 ) -> tuple[int, int]:
     zone = contest.timezone
-    first = index.earliest_valid_at if question.axis == "valid" else index.known_at(Version(1))
+    first = index.earliest_valid_at if question.axis == "valid" else index.first_known_at
     latest = min(now, max(index.latest_valid_at, first)) if question.axis == "valid" else at.known_at.instant
     begin = max(first, since(question.since, zone, now, "from")) if question.since else first
     end = until(question.until, zone, now, "to") if question.until else latest

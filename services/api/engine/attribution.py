@@ -52,15 +52,13 @@ def corrected_by(index: Index, board: Board, valid_at: Instant, version: Version
     """The first version after one that changed a line of a valid time: a score, a bound of it or a withdrawal."""
     seen = index.seen()
     first = index.withdrawn_since(valid_at, version)
-    effects = about(seen, board, valid_at, version, 1)
-    if effects:
-        first = effects[0].version if first is None else min(first, effects[0].version)
-    places = board.places(seen.width).items()
+    places = board.places(seen.width)
     # A negative weight moves the other bound: what it moves is told apart from what others move.
-    apart = {channel: (2 * candidate + (weight < 0), weight) for channel, (candidate, weight) in places}
-    for rows in (seen.doubt, seen.possible):
-        effects = _about(rows, _worth(apart, seen.width), valid_at, version, 1, first)
-        first = effects[0].version if effects else first
+    apart = {channel: (2 * place + (weight < 0), weight) for channel, (place, weight) in places.items()}
+    for rows, by_channel in ((seen.rows, places), (seen.doubt, apart), (seen.possible, apart)):
+        if rows.size:
+            effects = _about(rows, _worth(by_channel, seen.width), valid_at, version, 1, first)
+            first = effects[0].version if effects else first
     return first
 
 

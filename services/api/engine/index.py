@@ -93,7 +93,6 @@ class Index:
         self._contests: list[tuple[Version, Contest]] = []
         self._contests_bytes = 0
         self._withdrawals: list[Withdrawal] = []
-        self._withdrawn: set[str] = set()
         self._totals: dict[Cell, Totals] = {}
         # What uncertain dates leave open, and for each endorsement with one what it put there.
         self._doubt, self._possible = Sums(), Sums()
@@ -115,6 +114,11 @@ class Index:
     def known_at(self, version: Version) -> Instant:
         """When a version became known. `version` is at least 1."""
         return Instant(int(self._known_ats.settle()[0, version - 1]))
+
+    @property
+    def first_known_at(self) -> Instant:
+        """When the contest became known."""
+        return self.known_at(Version(1))
 
     def history_at(self, version: Version) -> str:
         """The history that a version ends, which tells it from the same version of another log; of 0, the empty one."""
@@ -230,13 +234,13 @@ class Index:
         self._contests_bytes += _CONTEST_BYTES + _CANDIDATE_BYTES * len(contest.candidates)
         opened_at = start_of(contest.opened_at, contest.timezone, "opened_at")
         self.earliest_valid_at = min(self.earliest_valid_at, opened_at)
+        withdrawn = {each.candidate for each in self._withdrawals}
         for candidate in contest.candidates.values():
             # A candidate withdraws once, and for good.
-            if candidate.withdrew_at is not None and candidate.id not in self._withdrawn:
+            if candidate.withdrew_at is not None and candidate.id not in withdrawn:
                 withdrew_at = start_of(candidate.withdrew_at, contest.timezone, "withdrew_at")
                 self.latest_valid_at = max(self.latest_valid_at, withdrew_at)
                 self._withdrawals.append(Withdrawal(version, candidate.id, withdrew_at))
-                self._withdrawn.add(candidate.id)
 
     def _take_endorsement(self, entry: LedgerEntry, stored: bytes) -> None:
         said: dict[str, Any] = orjson.loads(stored)

@@ -16,7 +16,6 @@ from services.api.web import replies
 from services.api.web.cors import AnyOrigin
 from services.api.web.replies import Headers, Mementos, Reply, Wants, Written
 from shared.domain.errors import Refused
-from shared.domain.events import Version
 from shared.domain.times import Instant, format_instant
 from shared.http.problems import failed
 from shared.runtime.kept import Kept
@@ -58,7 +57,7 @@ class StandingsReplies:
         if not wants.accept_datetime or question.known_at is not None or question.version is not None:
             return moment(index, *times, now), None
         # What was known then, of then: the first there is where nothing was known yet (RFC 7089, 4.5.3).
-        chosen = max(replies.accepted_instant(wants.accept_datetime), index.known_at(Version(1)))
+        chosen = max(replies.accepted_instant(wants.accept_datetime), index.first_known_at)
         chosen = min(chosen, now)
         known_at = format_instant(chosen)
         valid_at = known_at if question.valid_at is None else question.valid_at
@@ -98,7 +97,7 @@ def _identity(index: Index, question: StandingsQuestion, at: Moment, document: D
 
 
 def _mementos(index: Index) -> Mementos:
-    return Mementos(index.contest_id, index.known_at(Version(1)), index.known_at(index.version))
+    return Mementos(index.contest_id, index.first_known_at, index.known_at(index.version))
 
 
 class _Lasting(NamedTuple):

@@ -211,6 +211,7 @@ def install(app: FastAPI, *, heads: bool = False, forms: Mapping[str, str] = {})
 
     async def unavailable(_: Request, error: Exception) -> Response:
         log.error("the storage failed: %s", sentence(str(error)))
+        _let_go(error)
         return answer(*problem_of_failure(error))
 
     for kind in (*OF_THE_STORAGE, *OF_ONE_CONTEST):

@@ -66,11 +66,12 @@ def tell_sourced(
     context: typer.Context, json: bool, path: str, by: str | None, url: str, named: str, /, **said: object
 ) -> None:
     """As `tell`, of an endorsement, which has to have a source."""
-    from services.cli.client import WRONG_USAGE, Failed
+    from services.cli.client import WRONG_USAGE
+    from services.cli.output import failure
 
-    with reaching(context, json):
-        if not (url or named):
-            raise Failed(_NO_SOURCE, WRONG_USAGE)
+    if not (url or named):
+        failure(_NO_SOURCE, json)
+        raise typer.Exit(WRONG_USAGE)
     tell(context, json, path, by, url, named, **said)
 
 

@@ -186,8 +186,8 @@ class Projections:
     async def load(self, contest: str, generation: int, book: Book, needs: NotLoaded) -> Stands:
         """Loads endorsements and pairs into the book. Returns where all stood at that moment.
 
-        What is loaded is as of the ledger's version. A book that stands later may use it
-        too, if it took every event since: they did not touch what it lacks.
+        What is loaded is as of the ledger's version. A book that stands later may use it too, if it
+        took every event since: they did not touch what it lacks.
         """
         wanted = [id_ for id_ in needs.endorsements if id_ not in book.endorsements]
         pairs = [pair for pair in needs.pairs if pair not in book.pairs]

@@ -1,8 +1,8 @@
 """The file of archived entries: compressed NDJSON, `[version, fields]` a line, in pieces and an index behind them.
 
 A piece is a gzip member that can be read by itself. The index has the SHA-256 of each, and who reads it knows the
-SHA-256 of the index: so what is read is what was written. Files of format 1 have no hashes: of
-them lengths, versions and order are checked.
+SHA-256 of the index: so what is read is what was written. Files of format 1 have no hashes: of them lengths,
+versions and order are checked.
 """
 
 import zlib

@@ -101,9 +101,7 @@ def now_known(sheet: Sheet, outcome: Outcome) -> dict[str, tuple[int, str]]:
 
 def recalled(taken: Taken, recorded: Recorded) -> Taken:
     """The answer to a repeated command, with what its last event was recorded with."""
-    return taken._replace(
-        endorsement=subject_of(recorded.event), known_at=Instant(recorded.known_at), repeated=False
-    )
+    return taken._replace(endorsement=subject_of(recorded.event), known_at=recorded.known_at, repeated=False)
 
 
 def stamped(outcome: Outcome, known_at: Instant) -> Outcome:

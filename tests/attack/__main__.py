@@ -24,7 +24,7 @@ def main() -> int:
     ):
         print(_HEAD, flush=True)  # noqa: T201
         for case in named(given.only):
-            outcome = deployment.run(scaled(case, given.share) if given.share < 1 else case)
+            outcome = deployment.run(scaled(case, given.share))
             print(*_lines(outcome), sep="\n", flush=True)  # noqa: T201
             harmed += bool(outcome.wrong)
     print(f"{harmed} of them did harm")  # noqa: T201

@@ -365,7 +365,9 @@ def scaled(case: Case, share: float) -> Case:
             rounds=max(int(case.rounds * share), 1),
         )
     return case._replace(
-        connections=max(int(case.connections * share), 1), seconds=1, changes=int(case.changes * share)
+        connections=max(int(case.connections * share), 1),
+        seconds=max(case.seconds * share, 1),
+        changes=int(case.changes * share),
     )
 
 

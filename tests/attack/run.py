@@ -121,6 +121,8 @@ class Deployment:
         return await asyncio.gather(*(one(number) for number in every))
 
     async def _hold(self, case: Held, target: Target) -> list[Answer]:
+        """Nothing is read, so there are no answers."""
+
         async def one() -> None:
             async with connected(target.url) as (_, writer):
                 writer.transport.pause_reading()  # type: ignore[attr-defined]

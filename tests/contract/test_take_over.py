@@ -1,5 +1,6 @@
 """A generation takes over in one step, and only where it has all that answered before."""
 
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Any, cast
 
@@ -146,20 +147,31 @@ def test_a_rebuild_that_stood_still_leaves_the_one_that_went_on_alone(any_redis_
     on(any_redis_url, work)
 
 
+async def rebuild_in_which(
+    happens: Callable[[], Awaitable[object]], bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> Rebuild:
+    """A rebuild of an open contest in which something happens once the next generation is built."""
+    await bench.desk.take(opening())
+    await bench.folder.drain(CONTEST)
+    rebuild = Rebuild(bench.log, bench.projections, NOW)
+    compared = rebuild._compared
+
+    async def meanwhile(*asked: Any) -> Any:
+        await happens()
+        return await compared(*asked)
+
+    monkeypatch.setattr(rebuild, "_compared", meanwhile)
+    return rebuild
+
+
 def test_a_rebuild_that_stood_still_says_that_another_went_on(
     any_redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def work(bench: Bench) -> None:
-        await bench.desk.take(opening())
-        await bench.folder.drain(CONTEST)
-        rebuild = Rebuild(bench.log, bench.projections, NOW)
-        compared = rebuild._compared
-
-        async def meanwhile(*asked: Any) -> Any:
+        async def lose_the_lease() -> None:
             await bench.log.redis.set(KEYS.building, "another's")
-            return await compared(*asked)
 
-        monkeypatch.setattr(rebuild, "_compared", meanwhile)
+        rebuild = await rebuild_in_which(lose_the_lease, bench, monkeypatch)
         with pytest.raises(BeingRebuilt, match="stood still"):
             await rebuild.take_over(CONTEST)
 
@@ -170,17 +182,11 @@ def test_what_happens_while_a_generation_is_built_is_folded_into_it(
     any_redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def work(bench: Bench) -> None:
-        await bench.desk.take(opening())
-        await bench.folder.drain(CONTEST)
-        rebuild = Rebuild(bench.log, bench.projections, NOW)
-        compared = rebuild._compared
-
-        async def meanwhile(*asked: Any) -> Any:
+        async def announce() -> None:
             await bench.desk.take(announcement(id="id-1"))
             await bench.folder.drain(CONTEST)
-            return await compared(*asked)
 
-        monkeypatch.setattr(rebuild, "_compared", meanwhile)
+        rebuild = await rebuild_in_which(announce, bench, monkeypatch)
         await rebuild.take_over(CONTEST)
         assert await bench.projections.version(CONTEST, 2) == 5
 

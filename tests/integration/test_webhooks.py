@@ -14,7 +14,7 @@ from services.webhooks.records import DeadLetter
 from services.webhooks.store import MOST_LETTERS
 from shared.storage.redis_keys import WebhookKeys
 from tests.integration.test_changes import announced, batch, followed, opened
-from tests.receivers import Behave, Got, echo, receiver, resetting
+from tests.receivers import Behave, Got, Receiver, echo, receiver, resetting
 from tests.running import JSON, Standings, service, standings
 from tests.servers import eventually
 
@@ -271,15 +271,21 @@ def test_a_receiver_says_when_to_come_again(
         assert there.changes[1].at - there.changes[0].at >= 1.9
 
 
+def disabled(deployment: Standings, contest: str, webhooks: httpx.Client, there: Receiver) -> str:
+    """The path of a webhook that is disabled, since its receiver answered once that it is gone."""
+    hook = verified(webhooks, there.url, contests=[contest])
+    path = f"/v1/webhooks/{hook['webhook']}"
+    there.behave = failing(1, (410, {}, b""))
+    announced(deployment, contest, 1)
+    eventually(lambda: webhooks.get(path).json()["state"] == "disabled")
+    return path
+
+
 def test_a_receiver_that_is_gone_for_good_is_not_asked_again_until_it_is_verified(
     deployment: Standings, contest: str, webhooks: httpx.Client
 ) -> None:
     with receiver() as there:
-        hook = verified(webhooks, there.url, contests=[contest])
-        path = f"/v1/webhooks/{hook['webhook']}"
-        there.behave = failing(1, (410, {}, b""))
-        announced(deployment, contest, 1)
-        eventually(lambda: webhooks.get(path).json()["state"] == "disabled")
+        path = disabled(deployment, contest, webhooks, there)
         announced(deployment, contest, 2)
         assert "410" in webhooks.get(path).json()["why"]
 
@@ -292,11 +298,7 @@ def test_a_webhook_that_is_disabled_stays_so_whatever_is_said_of_a_pause(
     deployment: Standings, contest: str, webhooks: httpx.Client
 ) -> None:
     with receiver() as there:
-        hook = verified(webhooks, there.url, contests=[contest])
-        path = f"/v1/webhooks/{hook['webhook']}"
-        there.behave = failing(1, (410, {}, b""))
-        announced(deployment, contest, 1)
-        eventually(lambda: webhooks.get(path).json()["state"] == "disabled")
+        path = disabled(deployment, contest, webhooks, there)
 
         for paused in (False, True, False):
             answer = webhooks.patch(path, json={"paused": paused, "description": "as before"}).json()

@@ -38,7 +38,7 @@ SIDE_BY_SIDE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 test: setup ## Run the tests
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
-test-fast: setup ## Run what needs no services, with few examples of each property, in less than a minute
+test-fast: setup ## Run what needs no services, with few examples of each property, in about a minute
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --hypothesis-profile=few -m 'not containers and not slow' \
 		tests/unit tests/property tests/contract $(ARGS)
 
